@@ -1,0 +1,51 @@
+"""A block: a run of rows with their case weights, the only shape in which data reach a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["BLOCK_ROWS", "Block"]
+
+BLOCK_ROWS = 16384
+"""Rows in a block. Fixed, whatever the number of threads: the order of the sums, and so their bits, depend on it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A run of rows of the data, checked once and never again.
+
+    Attributes
+    ----------
+    X : array (b, d), float32 or float64
+        C-contiguous; NaN is an unobserved entry, infinity does not occur. Perhaps read-only, never to be changed. From a
+        source of sparse data: a `scipy.sparse.csr_array`.
+    weights : array (b,), float64
+        Case weights, finite and not negative; all ones where none were given.
+    start : int
+        Index of the first row in the source.
+    is_weighted : bool
+        Whether the source has case weights other than one.
+    has_missing : bool
+        Whether any entry of this block is NaN.
+    """
+
+    X: NDArray[Any]
+    weights: NDArray[np.float64]
+    start: int
+    is_weighted: bool
+    has_missing: bool
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return len(self.weights)
+
+    @property
+    def kernel_weights(self) -> NDArray[np.float64] | None:
+        """The case weights as kernels take them: None where every row counts once."""
+        return self.weights if self.is_weighted else None

@@ -1,0 +1,169 @@
+"""The source of data in memory: views of one array, a block at a time, over threads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from emkit.data.block import BLOCK_ROWS, Block
+from emkit.data.checks import checked_rows, checked_weights, find_missing
+from emkit.data.source import S, Source
+from emkit.data.sparse import is_sparse, row_slice
+from emkit.data.threads import consume_in_order, resolve_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["MemorySource"]
+
+R = TypeVar("R")
+
+
+class MemorySource(Source):
+    """Rows of one array that has passed the door (`as_source`); no copy is made.
+
+    Parameters
+    ----------
+    X : array (n, d), float32 or float64, C-contiguous; or scipy.sparse.csr_array
+        NaN is an unobserved entry.
+    weights : array (n,), float64, or None
+        Case weights.
+    feature_names : tuple of str, or None
+    n_threads : int
+    missing : tuple of bool, or None
+        Whether each block holds a NaN, where that is known already.
+    """
+
+    __slots__ = (
+        "X",
+        "_blocks",
+        "_moments",
+        "_weights",
+        "dtype",
+        "feature_names",
+        "has_missing",
+        "is_weighted",
+        "n_features",
+        "n_rows",
+        "n_threads",
+        "total_weight",
+    )
+
+    def __init__(
+        self,
+        X: NDArray[Any],
+        weights: NDArray[np.float64] | None = None,
+        *,
+        feature_names: tuple[str, ...] | None = None,
+        n_threads: int = 1,
+        missing: tuple[bool, ...] | None = None,
+    ) -> None:
+        self.X, self._weights = X, weights
+        self.n_rows, self.n_features = X.shape
+        self.dtype = X.dtype
+        self.feature_names = feature_names
+        self.n_threads = n_threads
+        self.is_weighted = weights is not None
+        self.total_weight = float(self.n_rows if weights is None else weights.sum())
+        missing = find_missing(X, feature_names) if missing is None else missing
+        self.has_missing = any(missing)
+        self._blocks = _cut(X, weights, missing)
+        self._moments = None
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Case weights (n,); all ones where none were given."""
+        return np.ones(self.n_rows) if self._weights is None else self._weights
+
+    def reduce(self, f: Callable[[Block], S]) -> S:
+        """Return the sum of ``f(block)`` over all blocks, added in block order: bit-equal for any `n_threads`."""
+        blocks = self._blocks
+        if len(blocks) == 1:
+            return f(blocks[0])
+        total: list[S] = []
+
+        def add(result: S) -> None:
+            total[:] = [total[0] + result] if total else [result]
+
+        consume_in_order(f, blocks, add, self.n_threads)
+        return total[0]
+
+    def map(self, f: Callable[[Block], R]) -> list[R]:
+        """Return ``f(block)`` for every block, in block order."""
+        results: list[R] = []
+        consume_in_order(f, self._blocks, results.append, self.n_threads)
+        return results
+
+    def blocks(self) -> Iterator[Block]:
+        """Iterate over the blocks, in order."""
+        return iter(self._blocks)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Block:
+        """Return at most `n` rows of positive weight, uniformly without replacement, in the order of the data."""
+        if self._weights is None:
+            if self.n_rows <= n:
+                return self._one_block(self.X, None)
+            rows = _draw(self.n_rows, n, rng)
+            return self._one_block(self.X[rows], None)
+        rows = np.flatnonzero(self._weights > 0)
+        # Drawn among these rows alone: rows of weight zero do not change the draw.
+        rows = rows if len(rows) <= n else rows[_draw(len(rows), n, rng)]
+        return self._one_block(self.X[rows], self._weights[rows])
+
+    def with_weights(self, weights: ArrayLike | None) -> MemorySource:
+        """Return the same rows with other case weights, shape (n,); None for none."""
+        return self._like(checked_weights(weights, self.n_rows), self.n_threads)
+
+    def with_threads(self, n_threads: int) -> MemorySource:
+        """Return the same data, worked on by `n_threads` threads."""
+        other = self._like(self._weights, resolve_threads(n_threads))
+        other._moments = self._moments
+        return other
+
+    def take(self, rows: ArrayLike) -> MemorySource:
+        """Return the rows with these indices (or True in this mask), in the order given."""
+        rows = checked_rows(rows, self.n_rows)
+        weights = None if self._weights is None else self._weights[rows]
+        return MemorySource(self.X[rows], weights, feature_names=self.feature_names, n_threads=self.n_threads)
+
+    def _like(self, weights: NDArray[np.float64] | None, n_threads: int) -> MemorySource:
+        missing = tuple(block.has_missing for block in self._blocks)
+        return MemorySource(
+            self.X, weights, feature_names=self.feature_names, n_threads=n_threads, missing=missing
+        )
+
+    def _one_block(self, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Block:
+        has_missing = self.has_missing and any(find_missing(X, self.feature_names))
+        return Block(X, _ones(X.shape[0]) if weights is None else weights, 0, weights is not None, has_missing)
+
+
+def _cut(X: NDArray[Any], weights: NDArray[np.float64] | None, missing: tuple[bool, ...]) -> list[Block]:
+    """Return the blocks of `X`: views, sharing one array of ones where there are no weights."""
+    n_rows = X.shape[0]
+    if n_rows <= BLOCK_ROWS:
+        return [Block(X, _ones(n_rows) if weights is None else weights, 0, weights is not None, missing[0])]
+    ones = _ones(BLOCK_ROWS)
+    cut = row_slice if is_sparse(X) else _rows
+    blocks = []
+    for i, start in enumerate(range(0, n_rows, BLOCK_ROWS)):
+        stop = min(start + BLOCK_ROWS, n_rows)
+        part = ones[: stop - start] if weights is None else weights[start:stop]
+        blocks.append(Block(cut(X, start, stop), part, start, weights is not None, missing[i]))
+    return blocks
+
+
+def _rows(X: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
+    return X[start:stop]
+
+
+def _ones(n: int) -> NDArray[np.float64]:
+    ones = np.ones(n)
+    ones.flags.writeable = False  # shared by blocks
+    return ones
+
+
+def _draw(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    return np.sort(rng.choice(n_rows, n, replace=False, shuffle=False))
