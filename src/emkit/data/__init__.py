@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from emkit.data.block import BLOCK_ROWS, Block
 from emkit.data.door import as_source
+from emkit.data.files import load, read_table
 from emkit.data.memory import MemorySource
 from emkit.data.moments import ColumnMoments
+from emkit.data.shipped import DataSet, data_sets
 from emkit.data.source import Source
+from emkit.data.table import Table
 from emkit.data.threads import resolve_threads
 
 __all__ = [
     "BLOCK_ROWS",
     "Block",
     "ColumnMoments",
+    "DataSet",
     "MemorySource",
     "Source",
+    "Table",
     "as_source",
+    "data_sets",
+    "load",
+    "read_table",
     "resolve_threads",
 ]

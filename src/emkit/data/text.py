@@ -1,0 +1,304 @@
+"""Delimited text (CSV, TSV, blanks) to columns, by the standard library; by pyarrow where that gives the same, faster.
+
+A column is numeric if every cell is a number or a missing value. Cells go through Python's ``float``, which rounds
+correctly; chunks keep the memory for text small.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from emkit.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["TextFormat", "read_text"]
+
+_MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "?", "."})
+_TRUTH = {"TRUE": 1.0, "True": 1.0, "true": 1.0, "FALSE": 0.0, "False": 0.0, "false": 0.0}
+_DELIMITERS = ("\t", ";", "|", ",")
+_BLANKS = " "
+_HEAD_LINES = 50
+_CHUNK_ROWS = 50_000
+_ARROW_BYTES = 16_000_000  # below, importing pyarrow costs more than it saves
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """How a text file is laid out; None where the file itself shall tell.
+
+    Attributes
+    ----------
+    delimiter : str or None
+        One character; a blank stands for any run of blanks.
+    header : bool or None
+        Whether the first line holds names. None: it does unless one of its cells is a number.
+    decimal : str
+        The decimal mark, "." or ",".
+    encoding : str
+    """
+
+    delimiter: str | None = None
+    header: bool | None = None
+    decimal: str = "."
+    encoding: str = "utf-8-sig"
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What the head of a file told."""
+
+    path: Path
+    delimiter: str
+    names: tuple[str, ...]
+    has_header: bool
+    decimal: str
+    encoding: str
+
+
+def read_text(path: Path, layout: TextFormat) -> dict[str, NDArray[Any]]:
+    """Return the columns of a delimited text file, gzipped or not, by name.
+
+    Raises
+    ------
+    DataError
+        If the file is empty, ragged, not text in this encoding, or badly quoted; it names the line.
+    """
+    with _explained(path, layout.encoding):
+        found = _look(path, layout)
+        columns = _by_arrow(found) or _by_csv(found)
+    return {name: _truth(column) for name, column in zip(found.names, columns, strict=True)}
+
+
+def _look(path: Path, layout: TextFormat) -> _Layout:
+    """Read the head of the file: what separates cells, and what the columns are called."""
+    with _open(path, layout.encoding) as file:
+        head = [line for line in islice(file, _HEAD_LINES) if line.strip()]
+    if not head:
+        msg = f"{path} is empty: expected lines of numbers, with column names in the first."
+        raise DataError(msg)
+    delimiter = layout.delimiter or ("\t" if path.suffix in {".tsv", ".tab"} else _guess_delimiter(head))
+    with _open(path, layout.encoding) as file:
+        first, second = ([*islice(_rows(file, delimiter), 2), None])[:2]
+    assert first is not None, "a file with text has a first row"
+    has_header = layout.header if layout.header is not None else not any(_is_number(c, layout.decimal) for c in first)
+    if has_header and second is None:
+        msg = f"{path} holds one line of names ({', '.join(first[:5])}) and no data."
+        raise DataError(msg)
+    names = _names(first, second) if has_header else tuple(f"x{j + 1}" for j in range(len(first)))
+    return _Layout(path, delimiter, names, has_header, layout.decimal, layout.encoding)
+
+
+def _guess_delimiter(head: Sequence[str]) -> str:
+    """Return the delimiter that cuts all lines of the head alike, and in more than one cell."""
+    for delimiter in _DELIMITERS:
+        # A table written by R has no name for its row names: the first line may be one cell short.
+        widths = [len(row) for row in csv.reader(head, delimiter=delimiter) if row]
+        if widths[0] > 1 and len(set(widths[1:])) <= 1:
+            return delimiter
+    widths = [len(line.split()) for line in head]
+    if widths[-1] > 1 and len(set(widths[1:])) <= 1 and not any(d in head[0] for d in _DELIMITERS):
+        return _BLANKS
+    return max(_DELIMITERS, key=lambda d: (head[0].count(d), d == ","))
+
+
+def _names(first: Sequence[str], second: Sequence[str] | None) -> tuple[str, ...]:
+    """Return names without blanks or repeats."""
+    if second is not None and len(second) == len(first) + 1:
+        first = ["row", *first]
+    names: list[str] = []
+    for j, cell in enumerate(first):
+        base = cell.strip() or f"x{j + 1}"
+        name, i = base, 2
+        while name in names:
+            name, i = f"{base}_{i}", i + 1
+        names.append(name)
+    return tuple(names)
+
+
+def _is_number(cell: str, decimal: str) -> bool:
+    return cell.strip() not in _MISSING and _floats([cell], decimal) is not None
+
+
+def _by_csv(layout: _Layout) -> list[NDArray[Any]]:
+    """Read chunk by chunk; a column that turns out to be text late is read again, as text."""
+    text: set[int] = set()
+    while True:
+        columns, late = _one_pass(layout, text)
+        if not late:
+            return columns
+        text |= late
+
+
+def _one_pass(layout: _Layout, text: set[int]) -> tuple[list[NDArray[Any]], set[int]]:
+    parts: list[list[NDArray[Any]]] = [[] for _ in layout.names]
+    late: set[int] = set()
+    for chunk, cells in _chunks(layout):
+        for j, column in enumerate(cells):
+            values = None if j in text else _floats(column, layout.decimal)
+            if values is None:
+                if chunk > 0 and j not in text:
+                    late.add(j)
+                    continue
+                text.add(j)
+                values = _texts(column)
+            parts[j].append(values)
+    return [np.concatenate(part) if part else np.empty(0) for part in parts], late
+
+
+def _chunks(layout: _Layout) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
+    """Yield the cells of each column, a chunk of rows at a time."""
+    with _open(layout.path, layout.encoding) as file:
+        rows = _rows(file, layout.delimiter)
+        if layout.has_header:
+            next(rows)
+        chunk = 0
+        while lines := list(islice(rows, _CHUNK_ROWS)):
+            try:
+                cells = list(zip(*lines, strict=True))
+            except ValueError:
+                cells = []
+            if len(cells) != len(layout.names):
+                _raise_ragged(layout)
+            yield chunk, cells
+            chunk += 1
+
+
+def _rows(file: IO[str], delimiter: str) -> Iterator[list[str]]:
+    """Return the rows that are not blank."""
+    if delimiter == _BLANKS:
+        return filter(None, (line.split() for line in file))
+    return filter(None, csv.reader(file, delimiter=delimiter, strict=True))
+
+
+def _raise_ragged(layout: _Layout) -> None:
+    """Find the first line with another number of cells than there are names."""
+    width = len(layout.names)
+    with _open(layout.path, layout.encoding) as file:
+        if layout.delimiter == _BLANKS:
+            numbered = enumerate((line.split() for line in file), 1)
+        else:
+            reader = csv.reader(file, delimiter=layout.delimiter, strict=True)
+            numbered = ((reader.line_num, row) for row in reader)
+        skip = layout.has_header
+        for line, row in numbered:
+            if row and not skip and len(row) != width:
+                msg = (
+                    f"{layout.path}, line {line}: expected {width} cells as in the first line, but found {len(row)} "
+                    f"({layout.delimiter.join(row[:6])!r}). Cells are separated by {layout.delimiter!r}."
+                )
+                raise DataError(msg)
+            skip = skip and not row
+    msg = f"{layout.path} changed while it was read: read it again."
+    raise DataError(msg)
+
+
+def _floats(cells: Sequence[str], decimal: str) -> NDArray[np.float64] | None:
+    """Return cells as numbers, NaN where missing; None if one is no number."""
+    joined = "".join(cells)
+    if "_" in joined:  # Python reads 1_000 as a number; in a table it is a label
+        return None
+    if decimal != ".":
+        cells = [cell.replace(decimal, ".") for cell in cells] if "." not in joined else cells
+    try:
+        return np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        pass
+    try:
+        return np.array([np.nan if cell.strip() in _MISSING else float(cell) for cell in cells], dtype=np.float64)
+    except ValueError:
+        return None
+
+
+def _texts(cells: Sequence[str]) -> NDArray[Any]:
+    array = np.empty(len(cells), dtype=object)
+    array[:] = [None if cell in _MISSING else cell for cell in cells]
+    return array
+
+
+def _truth(column: NDArray[Any]) -> NDArray[Any]:
+    """Return a column of TRUE and FALSE as ones and zeros; any other as it is."""
+    if column.dtype != object or not set(column) <= {*_TRUTH, None}:
+        return column
+    return np.array([np.nan if value is None else _TRUTH[value] for value in column])
+
+
+def _by_arrow(layout: _Layout) -> list[NDArray[Any]] | None:
+    """Read a large file by pyarrow, told the kind of each column; None if that is not sure to give the same."""
+    is_plain = layout.encoding in {"utf-8", "utf-8-sig"} and layout.decimal == "." and layout.delimiter != _BLANKS
+    if not is_plain or layout.path.suffix == ".gz" or layout.path.stat().st_size < _ARROW_BYTES:
+        return None
+    try:
+        reader, library = importlib.import_module("pyarrow.csv"), importlib.import_module("pyarrow")
+    except ImportError:
+        return None
+    _, cells = next(_chunks(layout))
+    kinds = [library.string() if _floats(column, ".") is None else library.float64() for column in cells]
+    names = [str(j) for j in range(len(kinds))]
+    try:
+        table = reader.read_csv(
+            layout.path,
+            read_options=reader.ReadOptions(column_names=names, skip_rows=int(layout.has_header)),
+            parse_options=reader.ParseOptions(delimiter=layout.delimiter),
+            convert_options=reader.ConvertOptions(
+                column_types=dict(zip(names, kinds, strict=True)), null_values=sorted(_MISSING), strings_can_be_null=True
+            ),
+        )
+    except library.ArrowException:  # a cell, quote or line that it reads otherwise: the csv module decides
+        return None
+    return [
+        np.array(column.to_numpy(), dtype=np.float64 if kind == library.float64() else object)
+        for column, kind in zip(table.columns, kinds, strict=True)
+    ]
+
+
+@contextmanager
+def _open(path: Path, encoding: str) -> Iterator[IO[str]]:
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding=encoding, newline="") as file:
+        yield file
+
+
+@contextmanager
+def _explained(path: Path, encoding: str) -> Iterator[None]:
+    """Turn what goes wrong while reading text into an error that names the line."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        line, byte = _undecodable(path, encoding)
+        msg = (
+            f"{path}, line {line}: byte 0x{byte:02x} is not text in the encoding {encoding!r}. "
+            "If this is a text file, name its encoding, such as encoding='latin-1' or 'utf-16'."
+        )
+        raise DataError(msg) from error
+    except csv.Error as error:
+        msg = f"{path} is not a well-formed text table: {error}. Look for a quote that is not closed."
+        raise DataError(msg) from error
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        msg = f"{path} is named .gz, but cannot be decompressed: {error}. The file is damaged, or no gzip file."
+        raise DataError(msg) from error
+
+
+def _undecodable(path: Path, encoding: str) -> tuple[int, int]:
+    """Return line number and value of the first byte that does not decode."""
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode(encoding)
+            except UnicodeDecodeError as error:
+                return number, line[error.start]
+    return 1, 0
