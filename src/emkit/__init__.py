@@ -1,0 +1,66 @@
+"""emkit: latent-variable models fitted by expectation-maximization.
+
+Rooms are imported when first used: `import emkit` itself costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "EM": "emkit.core",
+    "Anderson": "emkit.core",
+    "Fit": "emkit.core",
+    "Model": "emkit.core",
+    "Parameters": "emkit.core",
+    "QuasiNewton": "emkit.core",
+    "Squarem": "emkit.core",
+    "Statistics": "emkit.core",
+    "Status": "emkit.core",
+    "GaussianMixture": "emkit.mixture",
+    "KMeans": "emkit.mixture",
+    "Density": "emkit.mixture",
+    "density": "emkit.mixture",
+    "load": "emkit.io",
+    "save": "emkit.io",
+}
+_RENAMED = {"fit": ("emkit._fit", "fit"), "load_data": ("emkit.data", "load"), "data_sets": ("emkit.data", "data_sets")}
+_ROOMS = ("core", "data", "errors", "families", "io", "kernels", "mixture", "plot", "report", "testing")
+
+__all__ = ["__version__", *_HOMES, *_RENAMED]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from emkit._fit import fit as fit
+    from emkit.core import EM as EM
+    from emkit.core import Anderson as Anderson
+    from emkit.core import Fit as Fit
+    from emkit.core import Model as Model
+    from emkit.core import Parameters as Parameters
+    from emkit.core import QuasiNewton as QuasiNewton
+    from emkit.core import Squarem as Squarem
+    from emkit.core import Statistics as Statistics
+    from emkit.core import Status as Status
+    from emkit.data import data_sets as data_sets
+    from emkit.data import load as load_data
+
+
+def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        room, attribute = _RENAMED[name]
+    elif name in _HOMES:
+        room, attribute = _HOMES[name], name
+    elif name in _ROOMS:
+        return importlib.import_module(f"emkit.{name}")
+    else:
+        message = f"module 'emkit' has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(room), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_ROOMS})

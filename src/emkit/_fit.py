@@ -1,0 +1,91 @@
+"""`emkit.fit`: any model on any data, from the door to the `Fit`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from emkit.core import Fit, Model, Solver, maximise
+from emkit.data import Source, as_source
+
+__all__ = ["fit"]
+
+
+def fit(
+    model: Model,
+    data: Any,
+    *,
+    sample_weight: Any = None,
+    start: Any = None,
+    solver: Solver | Literal["auto"] = "auto",
+    n_starts: int | Literal["auto"] = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    max_e_steps: int | None = None,
+    max_seconds: float | None = None,
+    rng: Any = None,
+    on_iteration: Any = None,
+    n_threads: int | None = None,
+) -> Fit:
+    """Fit any model, your own included, to a table of rows.
+
+    Parameters
+    ----------
+    model : Model
+        What to fit: choices only.
+    data : array (n, d), data frame or Source
+        One row per unit; NaN and null are missing. A row reaches the model's E-step as part of `block.X`, with its
+        weight in `block.weights`.
+    sample_weight : array (n,), optional
+        Case weights, not negative: a weight of two is the row twice, a weight of zero is no row.
+    start : Parameters, optional
+        Climb from here alone.
+    solver : Solver or "auto"
+        `EM()`, `QuasiNewton()`, `Squarem()` or `Anderson()`.
+    n_starts : int or "auto"
+        How many starts compete.
+    tol : float, default 1e-6
+        Log-likelihood still to be gained, as predicted from the last steps, at which to stop. A gain of e leaves the
+        parameters within about sqrt(2 e) of their own standard errors from the optimum.
+    max_iter, max_e_steps, max_seconds : numbers, optional
+        Limits; reaching one is a status, not convergence.
+    rng : Generator, int or None
+        Seeds the starts.
+    on_iteration : callable, optional
+        Called with an `Iteration` after each step; returning True stops the fit.
+    n_threads : int, optional
+        Threads over blocks; changes the speed and not one bit of the result.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    DataError, DataTypeError
+        If the data or weights are not what was expected.
+    ParameterError
+        If an option or the start is out of range.
+
+    Examples
+    --------
+    >>> import emkit
+    >>> from emkit.mixture import GaussianMixtureModel
+    >>> table = emkit.load_data("faithful")
+    >>> done = emkit.fit(GaussianMixtureModel(n_components=2), table.numeric()[0], rng=0)
+    >>> round(done.loglik, 3)
+    -1130.264
+    """
+    source = data if isinstance(data, Source) else as_source(data, sample_weight, n_threads=n_threads)
+    return maximise(
+        model,
+        source,
+        start=start,
+        solver=solver,
+        n_starts=n_starts,
+        tol=tol,
+        max_iter=max_iter,
+        max_e_steps=max_e_steps,
+        max_seconds=max_seconds,
+        rng=rng,
+        on_iteration=on_iteration,
+    )

@@ -1,0 +1,48 @@
+"""The engine: parameters, statistics, the model protocol, the one loop, solvers, starts and the fit. Knows no model."""
+
+from emkit.core.fit import Fit, maximise
+from emkit.core.model import Model
+from emkit.core.parameters import Parameters, ParametersChart, check_parameters, leaves, n_free, rebuild, space
+from emkit.core.problem import Point, Problem
+from emkit.core.solvers import EM, Anderson, QuasiNewton, Solver, Squarem
+from emkit.core.spaces import Constant, Interval, Ordered, Positive, PositiveDefinite, Real, RowStochastic, Simplex
+from emkit.core.starts import Optimum, StartReport
+from emkit.core.statistics import Additive, Statistics, shared
+from emkit.core.status import Status
+from emkit.core.trace import Iteration, Trace
+
+__all__ = [
+    "EM",
+    "Additive",
+    "Anderson",
+    "Constant",
+    "Fit",
+    "Interval",
+    "Iteration",
+    "Model",
+    "Optimum",
+    "Ordered",
+    "Parameters",
+    "ParametersChart",
+    "Point",
+    "Positive",
+    "PositiveDefinite",
+    "Problem",
+    "QuasiNewton",
+    "Real",
+    "RowStochastic",
+    "Simplex",
+    "Solver",
+    "Squarem",
+    "StartReport",
+    "Statistics",
+    "Status",
+    "Trace",
+    "check_parameters",
+    "leaves",
+    "maximise",
+    "n_free",
+    "rebuild",
+    "shared",
+    "space",
+]

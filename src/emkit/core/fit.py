@@ -1,0 +1,291 @@
+"""The fit: one function that maximises, one frozen record that holds the result."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from emkit.core.loop import Watcher, climb
+from emkit.core.model import Model, Offer, offered
+from emkit.core.parameters import check_parameters, n_free
+from emkit.core.problem import Problem
+from emkit.core.solvers import QuasiNewton, Solver, Squarem
+from emkit.core.starts import PARALLEL_ROWS, Optimum, Search, StartReport, search
+from emkit.core.status import Status
+from emkit.core.stopping import Budget
+from emkit.core.trace import Trace
+from emkit.errors import ParameterError
+
+__all__ = ["Fit", "auto_solver", "maximise"]
+
+S = TypeVar("S")
+
+SCREEN_ROWS = 16384  # starts are compared on at most this many rows; the winner then climbs on all of them
+MAX_STARTS = 64
+MIN_STARTS = 4
+_STARTS_WORK = 4e8  # rows times parameters that the short climbs may touch, all starts together
+_DIFFERENCED_LIMIT = 200  # above this many parameters a differenced score costs more than it saves
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The result of a fit. Every number in it belongs to `parameters`.
+
+    Parameters
+    ----------
+    model : Model
+        With the constants it read off the data.
+    parameters : Parameters
+        In canonical order where the model defines one.
+    loglik : float
+        Observed-data log-likelihood at `parameters`.
+    objective : float
+        `loglik` plus the log prior; equal to it for maximum likelihood.
+    status : Status
+        How the fit ended; `status.help` says what to do.
+    trace : Trace
+        One row per iteration of the climb that won.
+    n_iter : int
+        Iterations of the climb that won.
+    n_e_steps : int
+        Passes over the data, all starts together (those on a sample of the rows included).
+    seconds : float
+        Wall-clock time of the whole fit.
+    starts : StartReport
+        Distinct optima found and how often.
+    n_free : int
+        Free parameters: coordinates of all spaces, without structural zeros.
+    weight : float
+        Sum of the case weights: the number of rows where there are none.
+    notes : tuple of str
+        Sentences for the reader: what was floored, which component collapsed, what to do.
+    """
+
+    model: Any
+    parameters: Any
+    loglik: float
+    objective: float
+    status: Status
+    trace: Trace
+    n_iter: int
+    n_e_steps: int
+    seconds: float
+    starts: StartReport
+    n_free: int
+    weight: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_converged(self) -> bool:
+        """Return whether the parameters are a proper optimum to the tolerance asked for."""
+        return self.status.is_success
+
+    @property
+    def aic(self) -> float:
+        """Return Akaike's criterion, -2 loglik + 2 n_free; smaller is better."""
+        return -2 * self.loglik + 2 * self.n_free
+
+    @property
+    def bic(self) -> float:
+        """Return Schwarz's criterion, -2 loglik + n_free log(weight); smaller is better."""
+        return -2 * self.loglik + self.n_free * math.log(self.weight)
+
+
+def maximise(
+    model: Model,
+    source: Any,
+    *,
+    start: Any = None,
+    solver: Solver | Literal["auto"] = "auto",
+    n_starts: int | Literal["auto"] = "auto",
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    max_e_steps: int | None = None,
+    max_seconds: float | None = None,
+    rng: Any = None,
+    on_iteration: Watcher | None = None,
+) -> Fit:
+    """Fit a model to a source by maximum likelihood, or maximum a posteriori where it has a prior.
+
+    Parameters
+    ----------
+    model : Model
+    source : Source
+    start : Parameters, optional
+        Climb from here alone; `n_starts` is then not used.
+    solver : Solver or "auto"
+        "auto" is `QuasiNewton` where the model has a score to be had at a fair price, and `Squarem` otherwise.
+    n_starts : int or "auto"
+        "auto" looks at up to 64 starts (fewer where an E-step is expensive), and stops after eight that agree. Where
+        there are more than 16384 rows, starts compete on a random sample of that many and the winner climbs on all.
+    tol : float, default 1e-6
+        Objective still to be gained, as predicted, at which to stop. See `Convergence`.
+    max_iter, max_e_steps, max_seconds : numbers, optional
+        Limits of each climb, each climb and the whole fit.
+    rng : Generator, int or None
+        Seeds the starts and nothing else.
+    on_iteration : callable, optional
+        Called with an `Iteration` after each step; returning True stops the fit.
+
+    Raises
+    ------
+    ParameterError
+        If `start` is outside its spaces or an option is out of range.
+    """
+    if not tol >= 0:
+        message = f"`tol` must be at least 0, got {tol!r}"
+        raise ParameterError(message)
+    began = time.perf_counter()
+    model, source = _prepared(model, source)
+    budget = Budget(max_iter, max_e_steps, max_seconds)
+    generator = np.random.default_rng(rng)
+    if start is not None:
+        check_parameters(start)
+    hill = _Hill(model, source, solver, tol, budget, on_iteration)
+    found = hill.from_one(start) if start is not None else hill.from_many(n_starts, generator)
+    return _finished(hill, found, began)
+
+
+@dataclass(frozen=True)
+class _Hill:
+    """What all climbs of one fit share."""
+
+    model: Model
+    source: Any
+    solver: Solver | Literal["auto"]
+    tol: float
+    budget: Budget
+    watch: Watcher | None
+
+    def chosen(self, parameters: Any) -> Solver:
+        return auto_solver(self.model, parameters) if self.solver == "auto" else self.solver
+
+    def from_one(self, start: Any, spent: int = 0, report: StartReport | None = None) -> Search:
+        """Climb on all the data from one start."""
+        problem = Problem(self.model, self.source)
+        solver = self.chosen(start)
+        done = climb(problem, problem.evaluate(start), solver, tol=self.tol, budget=self.budget, watch=self.watch)
+        own = StartReport(1, (Optimum(done.point.objective, 1, done.collapse),))
+        return Search(done, report or own, problem.n_e_steps + spent)
+
+    def from_many(self, n_starts: int | Literal["auto"], rng: np.random.Generator) -> Search:
+        """Let many starts compete, on a sample of the rows where there are many, and climb from the best."""
+        is_adaptive = n_starts == "auto"
+        if not is_adaptive and not (isinstance(n_starts, (int, np.integer)) and n_starts >= 1):
+            message = f'`n_starts` must be a positive integer or "auto", got {n_starts!r}'
+            raise ParameterError(message)
+        is_large = self.source.n_rows > SCREEN_ROWS and n_starts != 1
+        screen = _OneBlock(self.source.sample(SCREEN_ROWS, rng)) if is_large else self.source
+        draw = _drawer(self.model, screen, rng)
+        first = draw(0)
+        limit = _affordable(first, screen.n_rows) if n_starts == "auto" else int(n_starts)
+        n_threads = getattr(self.source, "n_threads", 1) if screen.n_rows >= PARALLEL_ROWS and limit > 1 else 1
+        found = search(
+            lambda: Problem(self.model, screen),
+            lambda index: first if index == 0 else draw(index),
+            n_starts=limit,
+            is_adaptive=is_adaptive,
+            solver=self.chosen(first),
+            tol=self.tol,
+            budget=self.budget,
+            watch=self.watch,
+            n_threads=n_threads,
+        )
+        if not is_large or found.best.status in (Status.INTERRUPTED, Status.STOPPED):
+            return found if not is_large else self._carried_over(found)
+        return self.from_one(found.best.point.parameters, found.n_e_steps, found.report)
+
+    def _carried_over(self, found: Search) -> Search:
+        """Return a search cut short on a sample with its best point evaluated on all the data."""
+        problem = Problem(self.model, self.source)
+        best = replace(found.best, point=problem.evaluate(found.best.point.parameters))
+        return Search(best, found.report, found.n_e_steps + 1)
+
+
+def auto_solver(model: Model, parameters: Any) -> Solver:
+    """Return the solver that serves a model best: `QuasiNewton` if its score is to be had at a fair price."""
+    if offered(model, Offer.SCORE) is not None:
+        return QuasiNewton()
+    has_q = offered(model, Offer.EXPECTED_LOGLIK) is not None
+    return QuasiNewton() if has_q and n_free(parameters) <= _DIFFERENCED_LIMIT else Squarem()
+
+
+def _prepared(model: Model, source: Any) -> tuple[Model, Any]:
+    prepare = offered(model, Offer.PREPARE)
+    return (model, source) if prepare is None else prepare(source)
+
+
+def _drawer(model: Model, source: Any, rng: np.random.Generator) -> Callable[[int], Any]:
+    """Return the function that draws start number i, from a generator of its own."""
+    seeds = rng.bit_generator.seed_seq.spawn(1)[0]  # type: ignore[attr-defined]
+    portfolio = offered(model, Offer.PORTFOLIO)
+
+    def draw(index: int) -> Any:
+        own = np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, index))
+        generator = np.random.Generator(np.random.PCG64(own))
+        return model.start(source, generator) if portfolio is None else portfolio(source, generator, index)
+
+    return draw
+
+
+def _affordable(start: Any, n_rows: int) -> int:
+    """Return how many starts fit the work that short climbs may cost; one parameter vector needs one start."""
+    work = max(1, n_rows) * max(1, n_free(start))
+    return int(min(MAX_STARTS, max(MIN_STARTS, _STARTS_WORK // work)))
+
+
+class _OneBlock:
+    """A source made of one block."""
+
+    def __init__(self, block: Any) -> None:
+        self._block = block
+        self.n_rows = int(block.weights.shape[0])
+        self.total_weight = float(block.weights.sum())
+        self.n_threads = 1
+
+    def reduce(self, f: Callable[[Any], S]) -> S:
+        return f(self._block)
+
+    def map(self, f: Callable[[Any], S]) -> list[S]:
+        return [f(self._block)]
+
+    def blocks(self) -> Iterator[Any]:
+        yield self._block
+
+    def sample(self, n: int, rng: np.random.Generator) -> Any:
+        return self._block
+
+
+def _finished(hill: _Hill, found: Search, began: float) -> Fit:
+    """Put the winning climb into canonical order and make the record."""
+    model, best = hill.model, found.best
+    point, spent = best.point, found.n_e_steps
+    canonical = offered(model, Offer.CANONICAL)
+    if canonical is not None:
+        ordered = canonical(point.parameters)
+        if ordered is not point.parameters:  # summing in another order changes the last digits of the log-likelihood
+            point, spent = Problem(model, hill.source).evaluate(ordered), spent + 1
+    remarks = offered(model, Offer.REMARKS)
+    notes = ((best.collapse,) if best.collapse else ()) + (remarks(point.parameters) if remarks is not None else ())
+    return Fit(
+        model=model,
+        parameters=point.parameters,
+        loglik=point.loglik,
+        objective=point.objective,
+        status=best.status,
+        trace=best.trace,
+        n_iter=best.n_iter,
+        n_e_steps=spent,
+        seconds=time.perf_counter() - began,
+        starts=found.report,
+        n_free=n_free(point.parameters),
+        weight=float(point.statistics.weight),
+        notes=notes,
+    )
+
+

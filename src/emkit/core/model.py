@@ -1,0 +1,95 @@
+"""The model protocol: what the engine asks of a model, and where it asks what a model offers besides."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray
+
+__all__ = ["BlockLike", "Model", "Offer", "SourceLike", "offered"]
+
+S = TypeVar("S")
+
+
+class BlockLike(Protocol):
+    """A block of rows: `X` (b, d), case `weights` (b,), and the number of its first row."""
+
+    @property
+    def X(self) -> Any: ...  # noqa: N802
+    @property
+    def weights(self) -> FloatArray: ...
+    @property
+    def start(self) -> int: ...
+
+
+class SourceLike(Protocol):
+    """Where the data are: anything that applies a pure function to every block and adds up what it returns."""
+
+    @property
+    def n_rows(self) -> int: ...
+    @property
+    def total_weight(self) -> float: ...
+    def reduce(self, f: Callable[[Any], S]) -> S: ...
+    def map(self, f: Callable[[Any], S]) -> list[S]: ...
+    def blocks(self) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True)
+class Model(ABC):
+    """A latent-variable model: choices only, no data and no estimates.
+
+    Besides the methods below a model may define any of these; each unlocks a feature for its users:
+
+    - `expected_loglik(parameters, statistics) -> float`: the Q function without its constants, up to terms that do not
+      depend on the parameters. Unlocks the score, `QuasiNewton` and standard errors.
+    - `score(parameters, statistics) -> Parameters`: the gradient of `expected_loglik + log_prior` with respect to every
+      entry of every array (symmetric for symmetric matrices); differenced where it is absent.
+    - `portfolio(source, rng, index) -> Parameters`: the start number `index` of many, where kinds of start alternate.
+    - `prepare(source) -> (Model, source)`: constants read off the data once before a fit (scales of a floor or a
+      prior) and a faster arrangement of the same rows (equal rows to counts, rows sorted by pattern).
+    - `degeneracy(parameters, statistics) -> str`: a sentence that names what has collapsed, empty if nothing has.
+    - `remarks(parameters) -> tuple[str, ...]`: notes for the reader of a fit.
+    - `posterior(parameters, block)`, `log_density(parameters, block)`, `sample(parameters, n, rng)`.
+    - `canonical(parameters) -> Parameters`: one labelling out of the equivalent ones.
+    """
+
+    @abstractmethod
+    def start(self, source: Any, rng: np.random.Generator) -> Any:
+        """Return a starting point, not an answer."""
+
+    @abstractmethod
+    def e_step(self, parameters: Any, block: Any) -> Any:
+        """Return the expected statistics of a block and its log-likelihood, both at `parameters`."""
+
+    @abstractmethod
+    def m_step(self, statistics: Any, parameters: Any) -> Any:
+        """Return parameters that maximise, or at least raise, the expected log-posterior."""
+
+    def log_prior(self, parameters: Any) -> float:
+        """Return the log prior density; zero is maximum likelihood."""
+        return 0.0
+
+
+class Offer:
+    """Names of the optional methods of a model."""
+
+    EXPECTED_LOGLIK = "expected_loglik"
+    SCORE = "score"
+    PORTFOLIO = "portfolio"
+    PREPARE = "prepare"
+    DEGENERACY = "degeneracy"
+    REMARKS = "remarks"
+    POSTERIOR = "posterior"
+    LOG_DENSITY = "log_density"
+    SAMPLE = "sample"
+    CANONICAL = "canonical"
+
+
+def offered(model: Model, name: str) -> Callable[..., Any] | None:
+    """Return the optional method of a model, or None: the one place where that is asked."""
+    return cast("Callable[..., Any] | None", getattr(model, name, None))

@@ -1,0 +1,135 @@
+"""Parameters: frozen records of arrays whose fields declare the space they live in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray
+from emkit.core.spaces import Chart, Space
+
+__all__ = ["Parameters", "ParametersChart", "check_parameters", "leaves", "n_free", "rebuild", "space"]
+
+P = TypeVar("P", bound="Parameters")
+
+
+def space(kind: Space) -> Any:
+    """Declare the space of a field of `Parameters`: `means: Array = space(Real())`."""
+    return dataclasses.field(metadata={"space": kind})
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    """Base of all parameter records. Fields are arrays with a `space`, other `Parameters`, or tuples of them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+    """One array of a record, with its path (`components.mean`) and its space."""
+
+    name: str
+    space: Space
+    value: Array
+
+
+_FIELDS: dict[type, tuple[tuple[str, Space | None], ...]] = {}
+
+
+def _fields(cls: type) -> tuple[tuple[str, Space | None], ...]:
+    if cls not in _FIELDS:
+        _FIELDS[cls] = tuple((f.name, f.metadata.get("space")) for f in dataclasses.fields(cls))
+    return _FIELDS[cls]
+
+
+def _children(value: Any, name: str) -> Iterator[tuple[str, Parameters]]:
+    if isinstance(value, Parameters):
+        yield name, value
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from _children(item, f"{name}[{i}]")
+
+
+def leaves(parameters: Parameters, prefix: str = "") -> Iterator[Leaf]:
+    """Yield every array of a record in field order, records inside it included."""
+    for name, kind in _fields(type(parameters)):
+        value = getattr(parameters, name)
+        if kind is not None:
+            yield Leaf(prefix + name, kind, value)
+        else:
+            for path, child in _children(value, prefix + name):
+                yield from leaves(child, path + ".")
+
+
+def rebuild(parameters: P, values: Iterator[Any]) -> P:
+    """Return a record of the same shape with its arrays taken in order from `values`."""
+    return type(parameters)(
+        **{
+            name: next(values) if kind is not None else _rebuild_child(getattr(parameters, name), values)
+            for name, kind in _fields(type(parameters))
+        }
+    )
+
+
+def _rebuild_child(value: Any, values: Iterator[Any]) -> Any:
+    if isinstance(value, Parameters):
+        return rebuild(value, values)
+    if isinstance(value, tuple):
+        return tuple(_rebuild_child(item, values) for item in value)
+    return value
+
+
+def check_parameters(parameters: Parameters) -> None:
+    """Raise `ParameterError` at the first array outside its space."""
+    for leaf in leaves(parameters):
+        leaf.space.check(leaf.name, leaf.value)
+
+
+def n_free(parameters: Parameters) -> int:
+    """Count the free parameters: coordinates of all charts. Structural zeros and constants do not count."""
+    return sum(leaf.space.chart(leaf.value).size for leaf in leaves(parameters))
+
+
+class ParametersChart:
+    """Coordinates of a whole record: the charts of its arrays, one after another."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._record = parameters
+        self._charts: list[Chart] = [leaf.space.chart(leaf.value) for leaf in leaves(parameters)]
+        ends = np.cumsum([chart.size for chart in self._charts]).tolist()
+        self._slices = [slice(end - chart.size, end) for chart, end in zip(self._charts, ends, strict=True)]
+        self.size: int = int(ends[-1]) if ends else 0
+
+    def to_vector(self, parameters: Parameters, near: FloatArray | None = None) -> FloatArray:
+        """Return the coordinates (size,) of a record; where several serve, those on the side of `near`."""
+        triples = zip(self._charts, self._slices, leaves(parameters), strict=True)
+        return np.concatenate(
+            [chart.to_vector(leaf.value, None if near is None else near[part]) for chart, part, leaf in triples]
+        )
+
+    def from_vector(self, vector: FloatArray) -> Any:
+        """Return the record with these coordinates."""
+        parts = (chart.from_vector(vector[part]) for chart, part in zip(self._charts, self._slices, strict=True))
+        return rebuild(self._record, parts)
+
+    def pull_back(self, parameters: Parameters, vector: FloatArray, gradient: Parameters) -> FloatArray:
+        """Return the gradient (size,) in coordinates from a record of gradients by array entry."""
+        triples = zip(self._charts, self._slices, leaves(parameters), leaves(gradient), strict=True)
+        return np.concatenate(
+            [chart.pull_back(at.value, vector[part], slope.value) for chart, part, at, slope in triples]
+        )
+
+    def difference(self, function: Callable[[Any], float], vector: FloatArray) -> FloatArray:
+        """Return the gradient (size,) of a function of the record by central differences at `vector`."""
+        gradient = np.empty(self.size)
+        for i in range(self.size):
+            step = np.zeros(self.size)
+            step[i] = _CUBE_ROOT * max(1.0, abs(vector[i]))
+            ahead, behind = function(self.from_vector(vector + step)), function(self.from_vector(vector - step))
+            gradient[i] = (ahead - behind) / (2 * step[i])
+        return gradient
+
+
+_CUBE_ROOT = float(np.finfo(np.float64).eps ** (1 / 3))  # balances rounding against curvature in central differences

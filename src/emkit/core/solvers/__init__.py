@@ -1,0 +1,9 @@
+"""Solvers: ways to turn parameters into better parameters with E-steps and M-steps."""
+
+from emkit.core.solvers.anderson import Anderson
+from emkit.core.solvers.base import Move, Solver
+from emkit.core.solvers.em import EM
+from emkit.core.solvers.quasi_newton import QuasiNewton
+from emkit.core.solvers.squarem import Squarem
+
+__all__ = ["EM", "Anderson", "Move", "QuasiNewton", "Solver", "Squarem"]

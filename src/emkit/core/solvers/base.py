@@ -1,0 +1,81 @@
+"""What every solver is: a frozen record that turns a point into a better one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray
+from emkit.core.parameters import ParametersChart
+from emkit.core.problem import Point, Problem
+from emkit.errors import ParameterError
+
+__all__ = ["OFF_CHART", "Move", "Solver", "evaluate_vector", "plain_step", "vector_of"]
+
+OFF_CHART = (np.linalg.LinAlgError, ParameterError, FloatingPointError)  # what a step out of a chart's reach raises
+
+
+@dataclass(frozen=True)
+class Move:
+    """The outcome of one iteration of a solver.
+
+    Parameters
+    ----------
+    point : Point
+        Where the solver is now; its objective is never below that of the point before by more than rounding.
+    memory : Any
+        What the solver needs for its next step, and nothing else.
+    step_length : float
+        Length of the step in units of the plain EM step or of the solver's own direction; 1 is neither long nor short.
+    is_accepted : bool
+        False when an extrapolation was tried, made things worse, and was replaced by a plain EM step.
+    gain_left : float
+        Objective still to be gained as the solver predicts it; NaN when it cannot tell, and the loop extrapolates.
+    """
+
+    point: Point
+    memory: Any
+    step_length: float
+    is_accepted: bool
+    gain_left: float
+
+
+@dataclass(frozen=True)
+class Solver(ABC):
+    """A way to climb. It never loops over iterations: that is the loop's work."""
+
+    @abstractmethod
+    def begin(self, problem: Problem, point: Point) -> Any:
+        """Return the memory with which the first step is taken."""
+
+    @abstractmethod
+    def step(self, problem: Problem, point: Point, memory: Any) -> Move:
+        """Take one iteration from `point`."""
+
+
+def plain_step(problem: Problem, point: Point, memory: Any, *, is_accepted: bool = True) -> Move:
+    """Take one plain EM step: an M-step on the statistics of `point`, then an E-step at what it gives."""
+    return Move(problem.evaluate(problem.em_step(point)), memory, 1.0, is_accepted, float("nan"))
+
+
+def vector_of(chart: ParametersChart, parameters: Any, near: FloatArray | None = None) -> FloatArray | None:
+    """Return the coordinates of parameters, or None where the chart does not reach."""
+    with np.errstate(all="ignore"):
+        try:
+            vector = chart.to_vector(parameters, near)
+        except OFF_CHART:
+            return None
+    return vector if np.isfinite(vector).all() else None
+
+
+def evaluate_vector(problem: Problem, chart: ParametersChart, vector: FloatArray) -> Point | None:
+    """Return the point at these coordinates, or None where it has no finite objective."""
+    with np.errstate(all="ignore"):
+        try:
+            point = problem.evaluate(chart.from_vector(vector))
+        except OFF_CHART:
+            return None
+    return point if point.is_finite else None

@@ -1,0 +1,332 @@
+"""Spaces: where a parameter lives, and coordinates in which any step is allowed.
+
+A field of `Parameters` declares its space. A space checks a value and opens a *chart* at it: a smooth map between
+the value and a plain vector without constraints. Acceleration and standard errors work on such vectors; the number of
+coordinates is the number of free parameters.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray
+from emkit.errors import ParameterError
+
+__all__ = [
+    "Chart",
+    "Constant",
+    "Interval",
+    "Ordered",
+    "Positive",
+    "PositiveDefinite",
+    "Real",
+    "RowStochastic",
+    "Simplex",
+    "Space",
+]
+
+_SUM_TOLERANCE = 1e-8  # a probability vector may miss the sum one by this much (text files carry eight digits)
+
+
+class Chart(ABC):
+    """Coordinates around one value: `size` numbers, each free to take any real value."""
+
+    size: int
+
+    @abstractmethod
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        """Return the coordinates (size,) of a value; where several serve, those on the side of `near`."""
+
+    @abstractmethod
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        """Return the value with these coordinates."""
+
+    @abstractmethod
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        """Return the gradient (size,) in coordinates from the gradient with respect to the value, entry by entry."""
+
+
+class Space(ABC):
+    """A set of values of one parameter."""
+
+    @abstractmethod
+    def chart(self, value: Array) -> Chart:
+        """Open coordinates around a value."""
+
+    @abstractmethod
+    def violation(self, value: Array) -> str | None:
+        """Say in words what is wrong with a value, or return None."""
+
+    def check(self, name: str, value: Array) -> None:
+        """Raise `ParameterError` if the value is not in this space."""
+        array = np.asarray(value, dtype=np.float64)
+        wrong = "has entries that are not finite" if not np.isfinite(array).all() else self.violation(array)
+        if wrong is not None:
+            message = f"`{name}` {wrong}; expected {self} with shape {array.shape}"
+            raise ParameterError(message)
+
+
+@dataclass(frozen=True)
+class Real(Space):
+    """All real numbers."""
+
+    def chart(self, value: Array) -> Chart:
+        return _RealChart(np.shape(value))
+
+    def violation(self, value: Array) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Constant(Space):
+    """A value that is carried along and never estimated."""
+
+    def chart(self, value: Array) -> Chart:
+        return _ConstantChart(np.array(value))
+
+    def violation(self, value: Array) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Positive(Space):
+    """Numbers above zero, in logarithms. An exact zero is structural: it stays zero and is not free."""
+
+    def chart(self, value: Array) -> Chart:
+        return _PositiveChart(np.asarray(value))
+
+    def violation(self, value: Array) -> str | None:
+        return None if (value >= 0).all() else f"must not be negative but has {value.min():.6g}"
+
+
+@dataclass(frozen=True)
+class Interval(Space):
+    """Numbers strictly between `low` and `high`, in log odds."""
+
+    low: float
+    high: float
+
+    def chart(self, value: Array) -> Chart:
+        return _IntervalChart(np.shape(value), self.low, self.high)
+
+    def violation(self, value: Array) -> str | None:
+        inside = (value > self.low).all() and (value < self.high).all()
+        return None if inside else f"must lie strictly between {self.low} and {self.high}"
+
+
+@dataclass(frozen=True)
+class Ordered(Space):
+    """Numbers that rise along the last axis: the first as it is, then the logarithms of the steps."""
+
+    def chart(self, value: Array) -> Chart:
+        return _OrderedChart(np.shape(value))
+
+    def violation(self, value: Array) -> str | None:
+        return None if (np.diff(value, axis=-1) > 0).all() else "must rise strictly along its last axis"
+
+
+@dataclass(frozen=True)
+class Simplex(Space):
+    """Probabilities that sum to one along the last axis. Exact zeros are structural: they stay, and are not free."""
+
+    def chart(self, value: Array) -> Chart:
+        return _SimplexChart(np.asarray(value, dtype=np.float64))
+
+    def violation(self, value: Array) -> str | None:
+        if (value < 0).any():
+            return f"must not be negative but has {value.min():.6g}"
+        off = np.abs(value.sum(axis=-1) - 1).max()
+        return None if off <= _SUM_TOLERANCE else f"must sum to one along its last axis but misses it by {off:.3g}"
+
+
+RowStochastic = Simplex  # a matrix whose rows are probabilities is a simplex per row
+
+
+@dataclass(frozen=True)
+class PositiveDefinite(Space):
+    """Symmetric positive definite matrices in the last two axes, as log-Cholesky factors."""
+
+    def chart(self, value: Array) -> Chart:
+        return _CholeskyChart(np.shape(value))
+
+    def violation(self, value: Array) -> str | None:
+        scale = np.sqrt(np.abs(np.einsum("...ii->...i", value)))
+        asymmetry = np.abs(value - np.swapaxes(value, -1, -2)) > 1e-8 * scale[..., :, None] * scale[..., None, :]
+        if asymmetry.any():
+            return "must be symmetric"
+        try:
+            np.linalg.cholesky(value)
+        except np.linalg.LinAlgError:
+            return "must be positive definite"
+        return None
+
+
+class _RealChart(Chart):
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.size = int(np.prod(shape, dtype=np.intp))
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        return np.asarray(value, dtype=np.float64).reshape(-1)
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        return vector.reshape(self.shape)
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        return gradient.reshape(-1)
+
+
+class _ConstantChart(Chart):
+    def __init__(self, value: Array) -> None:
+        self.value = value
+        self.size = 0
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        return np.empty(0)
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        return self.value
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        return np.empty(0)
+
+
+class _PositiveChart(Chart):
+    def __init__(self, value: Array) -> None:
+        self.shape = value.shape
+        self.free = None if (value > 0).all() else value > 0
+        self.size = value.size if self.free is None else int(np.count_nonzero(self.free))
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        return np.log(value.reshape(-1) if self.free is None else value[self.free])
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        if self.free is None:
+            return np.exp(vector).reshape(self.shape)
+        value = np.zeros(self.shape)
+        value[self.free] = np.exp(vector)
+        return value
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        product = np.asarray(value * gradient)
+        return product.reshape(-1) if self.free is None else product[self.free]
+
+
+class _IntervalChart(Chart):
+    def __init__(self, shape: tuple[int, ...], low: float, high: float) -> None:
+        self.shape, self.low, self.high = shape, low, high
+        self.size = int(np.prod(shape, dtype=np.intp))
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        flat = np.asarray(value, dtype=np.float64).reshape(-1)
+        return np.log(flat - self.low) - np.log(self.high - flat)
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        odds = np.exp(-np.abs(vector))  # the smaller of the two odds: never overflows
+        part = np.where(vector >= 0, 1 / (1 + odds), odds / (1 + odds))
+        return (self.low + (self.high - self.low) * part).reshape(self.shape)
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        slope = (value - self.low) * (self.high - value) / (self.high - self.low)
+        return np.asarray(slope * gradient).reshape(-1)
+
+
+class _OrderedChart(Chart):
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.size = int(np.prod(shape, dtype=np.intp))
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        steps = np.log(np.diff(value, axis=-1))
+        return np.concatenate([value[..., :1], steps], axis=-1).reshape(-1)
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        steps = vector.reshape(self.shape).copy()
+        steps[..., 1:] = np.exp(steps[..., 1:])
+        return np.cumsum(steps, axis=-1)
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        above = np.cumsum(gradient[..., ::-1], axis=-1)[..., ::-1].copy()
+        above[..., 1:] *= np.diff(value, axis=-1)
+        return above.reshape(-1)
+
+
+class _SimplexChart(Chart):
+    """Ratios of square roots to the largest entry: y_i = sqrt(p_i / p_ref), p = y^2 / sum(y^2).
+
+    A probability that tends to zero is the regular point y = 0 here, where log ratios would run off to minus
+    infinity and take the curvature with them; and the Fisher information of a multinomial is nearly constant in
+    square roots, so steps are well scaled.
+    """
+
+    def __init__(self, value: FloatArray) -> None:
+        self.shape = value.shape
+        rows = value.reshape(-1, value.shape[-1])
+        free = rows > 0
+        self.reference = np.argmax(rows, axis=1)
+        self.line = np.arange(rows.shape[0])
+        free[self.line, self.reference] = False
+        self.free = free
+        self.size = int(np.count_nonzero(free))
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        rows = value.reshape(self.free.shape)
+        top = rows[self.line, self.reference]
+        ratio: FloatArray = np.sqrt(rows / top[:, None])[self.free]
+        return ratio if near is None else np.copysign(ratio, near)
+
+    def _roots(self, vector: FloatArray) -> FloatArray:
+        roots = np.zeros(self.free.shape)
+        roots[self.free] = vector
+        roots[self.line, self.reference] = 1.0
+        return roots
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        squares = self._roots(vector) ** 2
+        squares /= squares.sum(axis=1, keepdims=True)
+        return squares.reshape(self.shape)
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        rows, slopes = value.reshape(self.free.shape), gradient.reshape(self.free.shape)
+        roots = self._roots(vector)
+        inner = (rows * np.where(rows > 0, slopes, 0.0)).sum(axis=1, keepdims=True)
+        total = (roots * roots).sum(axis=1, keepdims=True)
+        chained: FloatArray = (2 * roots / total * (slopes - inner))[self.free]
+        return chained
+
+
+class _CholeskyChart(Chart):
+    """Lower Cholesky factors with the logarithm of their diagonal (Pinheiro & Bates 1996, "log-Cholesky")."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape, d = shape, shape[-1]
+        self.lower = np.flatnonzero(np.tri(d, dtype=bool))
+        self.diagonal = np.arange(d) * (np.arange(d) + 3) // 2  # places of the diagonal among the lower entries
+        self.count = int(np.prod(shape[:-2], dtype=np.intp))
+        self.size = self.count * self.lower.size
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        flat = np.linalg.cholesky(value).reshape(self.count, -1)[:, self.lower]
+        flat[:, self.diagonal] = np.log(flat[:, self.diagonal])
+        return flat.reshape(-1)
+
+    def _factor(self, vector: FloatArray) -> FloatArray:
+        entries = vector.reshape(self.count, -1).copy()
+        entries[:, self.diagonal] = np.exp(entries[:, self.diagonal])
+        factor = np.zeros((self.count, self.shape[-1] ** 2))
+        factor[:, self.lower] = entries
+        return factor.reshape(self.shape)
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        factor = self._factor(vector)
+        return factor @ np.swapaxes(factor, -1, -2)
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        factor = self._factor(vector)
+        slope = 2 * (gradient @ factor)
+        flat = slope.reshape(self.count, -1)[:, self.lower]
+        flat[:, self.diagonal] *= factor.reshape(self.count, -1)[:, self.lower][:, self.diagonal]
+        return flat.reshape(-1)

@@ -1,0 +1,206 @@
+"""Many starts: short climbs from each, the promising ones to the end, and a report of what they found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from emkit.core.loop import Climb, Watcher, climb
+from emkit.core.problem import Problem
+from emkit.core.solvers.base import Solver
+from emkit.core.status import Status
+from emkit.core.stopping import Budget, gain_left
+
+__all__ = ["Optimum", "Search", "StartReport", "search"]
+
+SHORT_ITERATIONS = 12  # all of them plain EM: solvers warm up for longer
+ROUND = 8  # starts looked at together; if the first round is unanimous, there is no second
+SAME_OPTIMUM = 1e-3  # objectives closer than this are one optimum
+PARALLEL_ROWS = 4096  # below this many rows a start is too quick for threads to pay
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """An optimum that some starts reached.
+
+    Parameters
+    ----------
+    objective : float
+        Log-likelihood plus log prior there.
+    n_hits : int
+        Starts that ended there.
+    collapse : str
+        What has collapsed there, empty for a proper optimum.
+    """
+
+    objective: float
+    n_hits: int
+    collapse: str = ""
+
+
+@dataclass(frozen=True)
+class StartReport:
+    """What the starts found: distinct optima, best first, degenerate ones last."""
+
+    n_starts: int
+    optima: tuple[Optimum, ...]
+
+    @property
+    def n_best(self) -> int:
+        """Return how many starts reached the best proper optimum."""
+        return self.optima[0].n_hits if self.optima else 0
+
+    @property
+    def sentence(self) -> str:
+        """Return the report in words."""
+        degenerate = sum(o.n_hits for o in self.optima if o.collapse)
+        tail = f"; {degenerate} collapsed" if degenerate else ""
+        return f"{self.n_best} of {self.n_starts} starts reached the best of {len(self.optima)} optima{tail}"
+
+
+@dataclass(frozen=True)
+class Search:
+    """The best climb of a search, the report, and the E-steps spent on all starts."""
+
+    best: Climb
+    report: StartReport
+    n_e_steps: int
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One start on its way: its climb so far and the problem that counts its E-steps."""
+
+    index: int
+    climb: Climb
+    problem: Problem
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        objective = self.climb.point.objective
+        return (not self.climb.is_degenerate, objective if math.isfinite(objective) else -math.inf)
+
+    @property
+    def promise(self) -> float:
+        """Return the objective at which this climb would end if its gains go on shrinking as they do."""
+        gains = self.climb.trace.objective
+        if len(gains) < 3 or self.climb.status is Status.CONVERGED:
+            return self.climb.point.objective
+        left = gain_left(float(gains[-1] - gains[-2]), float(gains[-2] - gains[-3]))
+        return self.climb.point.objective + left
+
+
+def search(
+    make_problem: Callable[[], Problem],
+    draw: Callable[[int], Any],
+    *,
+    n_starts: int,
+    is_adaptive: bool,
+    solver: Solver,
+    tol: float,
+    budget: Budget,
+    watch: Watcher | None = None,
+    n_threads: int = 1,
+) -> Search:
+    """Climb from the starts `draw(0), draw(1), ...` and return the best end.
+
+    Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
+    `is_adaptive` a unanimous first round is believed; otherwise all `n_starts` are looked at.
+    """
+    ended: list[_Run] = []
+    merged: dict[int, int] = {}  # start -> the start whose climb stands for it
+    for first in range(0, n_starts, ROUND):
+        indices = range(first, min(first + ROUND, n_starts))
+        runs = _each(lambda i: _short(make_problem(), draw(i), i, solver, tol, budget, watch), indices, n_threads)
+        leaders = _leaders(runs, merged)
+        ended += _each(lambda run: _to_the_end(run, solver, tol, budget, watch), leaders, n_threads)
+        if any(run.climb.status in _STOPS for run in ended) or (is_adaptive and _is_unanimous(ended)):
+            break
+    spent = sum(run.problem.n_e_steps for run in ended)
+    report = _report(ended, merged)
+    return Search(max(ended, key=lambda run: run.rank).climb, report, spent)
+
+
+_STOPS = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)
+
+
+def _each(task: Callable[[Any], _Run], items: Sequence[Any], n_threads: int) -> list[_Run]:
+    """Run independent tasks, in threads where asked, and return their results in order."""
+    if n_threads <= 1 or len(items) <= 1:
+        return [task(item) for item in items]
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(task, items))
+
+
+def _short(
+    problem: Problem, start: Any, index: int, solver: Solver, tol: float, budget: Budget, watch: Watcher | None
+) -> _Run:
+    limited = replace(budget, max_iter=min(SHORT_ITERATIONS, budget.max_iter))
+    point = problem.evaluate(start)
+    done = climb(problem, point, solver, tol=tol, budget=limited, watch=watch, tag=(index, "short"))
+    return _Run(index, done, problem)
+
+
+def _to_the_end(run: _Run, solver: Solver, tol: float, budget: Budget, watch: Watcher | None) -> _Run:
+    short = run.climb
+    can_go_on = short.status in (Status.MAX_ITER, Status.DEGENERATE) and short.n_iter >= SHORT_ITERATIONS
+    if not can_go_on or short.n_iter >= budget.max_iter:
+        return run
+    rest = replace(budget, max_iter=budget.max_iter - short.n_iter)
+    later = climb(
+        run.problem,
+        short.point,
+        solver,
+        tol=tol,
+        budget=rest,
+        memory=short.memory,
+        watch=watch,
+        tag=(run.index, "end"),
+    )
+    joined = replace(later, trace=short.trace.joined(later.trace), n_iter=short.n_iter + later.n_iter)
+    return replace(run, climb=joined)
+
+
+def _leaders(runs: Sequence[_Run], merged: dict[int, int]) -> list[_Run]:
+    """Return the runs worth following: of those about to end at the same objective only the first."""
+    leaders: list[_Run] = []
+    for run in runs:
+        twin = next((other for other in leaders if _is_same_end(run, other)), None)
+        if twin is None:
+            leaders.append(run)
+        else:
+            merged[run.index] = twin.index
+            twin.problem.n_e_steps += run.problem.n_e_steps
+    return leaders
+
+
+def _is_same_end(run: _Run, other: _Run) -> bool:
+    """Tell whether two short climbs are so close to their ends, and the ends so close, that one stands for both."""
+    gaps = (run.promise - run.climb.point.objective, other.promise - other.climb.point.objective)
+    is_near = all(gap < SAME_OPTIMUM for gap in gaps)
+    return is_near and abs(run.promise - other.promise) < SAME_OPTIMUM
+
+
+def _is_unanimous(ended: Sequence[_Run]) -> bool:
+    objectives = [run.climb.point.objective for run in ended]
+    is_proper = all(run.climb.status is Status.CONVERGED for run in ended)
+    return is_proper and max(objectives) - min(objectives) < SAME_OPTIMUM
+
+
+def _report(ended: Sequence[_Run], merged: dict[int, int]) -> StartReport:
+    """Group the ends into distinct optima."""
+    weight = {run.index: 1 for run in ended}
+    for leader in merged.values():
+        weight[leader] = weight.get(leader, 0) + 1
+    optima: list[Optimum] = []
+    for run in sorted(ended, key=lambda run: run.rank, reverse=True):
+        objective, collapse, hits = run.climb.point.objective, run.climb.collapse, weight[run.index]
+        last = optima[-1] if optima else None
+        if last and bool(last.collapse) == bool(collapse) and abs(last.objective - objective) < SAME_OPTIMUM:
+            optima[-1] = replace(last, n_hits=last.n_hits + hits)
+        else:
+            optima.append(Optimum(objective, hits, collapse))
+    return StartReport(sum(weight.values()), tuple(optima))

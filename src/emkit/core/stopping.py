@@ -1,0 +1,99 @@
+"""When to stop: by the objective that is still to be gained, and by budgets."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+
+from emkit.core.problem import Point, Problem
+from emkit.core.solvers.base import Move
+from emkit.core.status import Status
+from emkit.errors import ParameterError
+
+__all__ = ["Budget", "Convergence", "gain_left"]
+
+_LINEAR = 0.5  # gains that shrink more slowly than this are extrapolated whatever the solver predicts
+_IN_A_ROW = 2  # one small prediction can be an accident of an accelerated step
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of a climb. Running out of one is a status, not convergence.
+
+    Parameters
+    ----------
+    max_iter : int
+        Iterations of the solver.
+    max_e_steps : int or None
+        Passes over the data.
+    max_seconds : float or None
+        Wall-clock seconds. Only this limit can make two runs differ.
+    """
+
+    max_iter: int = 1000
+    max_e_steps: int | None = None
+    max_seconds: float | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        for name in ("max_iter", "max_e_steps", "max_seconds"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                message = f"`{name}` must be at least 0, got {value!r}"
+                raise ParameterError(message)
+
+    def exhausted(self, n_iter: int, problem: Problem) -> Status | None:
+        """Return which limit is reached, if any."""
+        if n_iter >= self.max_iter:
+            return Status.MAX_ITER
+        if self.max_e_steps is not None and problem.n_e_steps >= self.max_e_steps:
+            return Status.MAX_E_STEPS
+        if self.max_seconds is not None and time.perf_counter() - self.started >= self.max_seconds:
+            return Status.MAX_SECONDS
+        return None
+
+
+def gain_left(gain: float, gain_before: float) -> float:
+    """Return the sum of all gains to come if they go on shrinking by the ratio of the last two (Aitken 1926).
+
+    See Boehning et al. 1994, Annals of the Institute of Statistical Mathematics 46:373. Infinite while gains grow, as
+    on a plateau that the climb is about to leave.
+    """
+    if gain <= 0:
+        return 0.0
+    if not gain_before > gain:
+        return math.inf
+    rate = gain / gain_before
+    return gain * rate / (1 - rate)
+
+
+class Convergence:
+    """Follows the gains of a climb and tells when less than `tol` is left.
+
+    A gain of e in the log-likelihood leaves the parameters within about sqrt(2 e) of their own standard errors from
+    the optimum, whatever the units and the size of the data. Rounding of the objective sets the floor of `tol`.
+    """
+
+    def __init__(self, tol: float) -> None:
+        self.tol = tol
+        self._gain = math.nan
+        self._in_a_row = 0
+
+    def is_reached(self, before: Point, move: Move) -> bool:
+        """Take in one move and return whether the climb is over."""
+        gain = move.point.objective - before.objective
+        noise = move.point.noise
+        left = self._left(gain, noise, move.gain_left)
+        self._gain = gain
+        self._in_a_row = self._in_a_row + 1 if left <= max(self.tol, 4 * noise) else 0
+        return self._in_a_row >= _IN_A_ROW
+
+    def _left(self, gain: float, noise: float, predicted: float) -> float:
+        if abs(gain) <= noise:
+            return 0.0 if math.isnan(predicted) else predicted
+        extrapolated = gain_left(gain, self._gain)
+        if math.isnan(predicted):
+            return extrapolated
+        is_linear = self._gain > noise and _LINEAR * self._gain < gain < self._gain
+        return max(predicted, extrapolated) if is_linear else max(predicted, 0.0)
