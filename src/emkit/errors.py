@@ -1,8 +1,8 @@
 """Every error and warning that emkit raises on purpose.
 
-A message says what was expected, what came (value, shape, index), and what to do. Two classes must also be instances of
-scikit-learn's when scikit-learn is loaded, so that its users' ``except`` clauses and filters hold: they are built on demand
-by `not_fitted_error` and `warn_convergence`. scikit-learn itself is never imported here.
+A message says what was expected, what came (value, shape, index), and what to do. Two classes must also be instances
+of scikit-learn's when scikit-learn is loaded, so that its users' ``except`` clauses and filters hold: they are built
+on demand by `not_fitted_error` and `warn_convergence`. scikit-learn itself is never imported here.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _with_sklearn(ours: type[Exception], theirs: ModuleType | None) -> type[Exce
 def _reduce_to(ours: type[Exception]) -> object:
     """Pickle the combined class as `ours`: the process that reads it may not have scikit-learn."""
 
-    def __reduce__(self: Exception) -> tuple[type[Exception], tuple[object, ...]]:
+    def reduce(self: Exception) -> tuple[type[Exception], tuple[object, ...]]:
         return ours, self.args
 
-    return __reduce__
+    return reduce

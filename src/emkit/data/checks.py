@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 __all__ = [
     "check_columns_observed",
     "check_matrix_shape",
-    "check_nothing_missing",
     "checked_rows",
     "checked_weights",
     "column_label",
     "find_missing",
+    "refuse_missing",
 ]
+
+_LISTED = 5
 
 
 def column_label(column: int, names: Sequence[str] | None) -> str:
@@ -53,7 +55,7 @@ def find_missing(X: NDArray[Any], names: Sequence[str] | None = None) -> tuple[b
     """
     entries: Any = X.data if is_sparse(X) else X
     with np.errstate(all="ignore"):
-        found = [
+        found: list[bool] = [
             _has_missing(entries[start : start + BLOCK_ROWS], X, names)
             for start in range(0, max(len(entries), 1), BLOCK_ROWS)
         ]
@@ -75,15 +77,15 @@ def _has_missing(part: NDArray[Any], X: NDArray[Any], names: Sequence[str] | Non
     return bool(np.isnan(flat).any())
 
 
-def _raise_infinite(X: Any, names: Sequence[str] | None) -> None:
+def _raise_infinite(X: Any, names: Sequence[str] | None) -> NoReturn:
     if is_sparse(X):
         X = X.tocoo()
-        where = np.flatnonzero(np.isinf(X.data))
-        count, row, column, value = len(where), X.row[where[0]], X.col[where[0]], X.data[where[0]]
+        rows, columns, values = X.row, X.col, X.data
+        rows, columns, values = (part[np.isinf(values)] for part in (rows, columns, values))
     else:
-        where = np.argwhere(np.isinf(X))
-        count, (row, column) = len(where), where[0]
-        value = X[row, column]
+        rows, columns = np.nonzero(np.isinf(X))
+        values = X[rows, columns]
+    count, row, column, value = len(rows), rows[0], columns[0], values[0]
     entries = "the only such entry" if count == 1 else f"the first of {count} such entries"
     msg = (
         f"X contains infinity: row {row}, {column_label(column, names)} holds {value} ({entries}). "
@@ -92,7 +94,7 @@ def _raise_infinite(X: Any, names: Sequence[str] | None) -> None:
     raise DataError(msg)
 
 
-def check_nothing_missing(X: NDArray[Any], names: Sequence[str] | None) -> None:
+def refuse_missing(X: NDArray[Any], names: Sequence[str] | None) -> NoReturn:
     """Raise because `X` has missing entries; name the first and count them."""
     where = np.argwhere(np.isnan(X))
     row, column = where[0]
@@ -115,7 +117,7 @@ def check_columns_observed(X: NDArray[Any], weights: NDArray[np.float64] | None,
         if observed.all():
             return
     empty = np.flatnonzero(~observed)
-    listed = ", ".join(column_label(j, names) for j in empty[:5]) + (", ..." if len(empty) > 5 else "")
+    listed = ", ".join(column_label(j, names) for j in empty[:_LISTED]) + (", ..." if len(empty) > _LISTED else "")
     msg = (
         f"X has {len(empty)} column(s) of nothing but NaN, missing values: {listed}. "
         "Nothing can be learnt about them: drop them."
@@ -140,30 +142,30 @@ def checked_weights(weights: ArrayLike | None, n_rows: int) -> NDArray[np.float6
 
 def _weights_array(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
     try:
-        array = np.ascontiguousarray(weights, dtype=np.float64) if np.ndim(weights) else np.full(n_rows, float(weights))  # type: ignore[arg-type]
+        array = np.ascontiguousarray(weights, dtype=np.float64)
     except (TypeError, ValueError) as error:
         msg = f"`sample_weight` must be numbers, one for each of the {n_rows} rows, but: {error}."
         raise DataError(msg) from error
+    if np.ndim(weights) == 0:
+        array = np.full(n_rows, array.item())
     if array.shape != (n_rows,):
-        msg = (
-            f"`sample_weight` must have shape ({n_rows},), one weight for each row of X, but it has shape {array.shape}."
-        )
+        msg = f"`sample_weight` must have shape ({n_rows},), one for each row of X, but it has shape {array.shape}."
         raise DataError(msg)
     return array
 
 
 def _check_weight_values(weights: NDArray[np.float64]) -> None:
-    if not math.isfinite(weights.sum()):
-        row = int(np.argmin(np.isfinite(weights)))
-        _raise_weight(weights, row, "must be finite")
-    if len(weights) and weights.min() < 0:
+    is_finite = np.isfinite(weights)
+    if not is_finite.all():
+        _raise_weight(weights, int(np.argmin(is_finite)), "must be finite")
+    if (weights < 0).any():
         _raise_weight(weights, int(np.argmax(weights < 0)), "must not be negative")
     if not weights.any():
         msg = f"`sample_weight` is zero for all {len(weights)} rows: no row is left to learn from. Give some a weight."
         raise DataError(msg)
 
 
-def _raise_weight(weights: NDArray[np.float64], row: int, rule: str) -> None:
+def _raise_weight(weights: NDArray[np.float64], row: int, rule: str) -> NoReturn:
     msg = f"`sample_weight` {rule}, but it is {weights[row]} in row {row}. A row to be left out has weight 0."
     raise DataError(msg)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["float_dtype", "is_numeric", "stack_columns", "to_float"]
 
 _NUMERIC_KINDS = "fiub"
+_LISTED = 8
+_TILE_ROWS = 4096
 _KIND_WORDS = {"M": "dates", "m": "time spans", "U": "text", "S": "text", "O": "text"}
 
 
@@ -72,16 +74,15 @@ def stack_columns(names: Sequence[str] | None, columns: Sequence[NDArray[Any]]) 
             raise DataError(_column_message(j, names, columns, error)) from None
     dtype = np.result_type(*floats) if floats else np.dtype(np.float64)
     matrix = np.empty((len(columns[0]) if columns else 0, len(columns)), dtype=dtype)
-    for j, values in enumerate(floats):
-        matrix[:, j] = values
+    for start in range(0, len(matrix), _TILE_ROWS):  # tiles that stay in cache: columns are written across rows
+        for j, values in enumerate(floats):
+            matrix[start : start + _TILE_ROWS, j] = values[start : start + _TILE_ROWS]
     return matrix
 
 
 def _objects_to_float(array: NDArray[Any], names: Sequence[str] | None) -> NDArray[Any]:
     types = set(map(type, array.flat))
-    if any(issubclass(t, complex | np.complexfloating) for t in types):
-        _raise_complex(array.dtype)
-    if not any(issubclass(t, str | bytes | np.generic) or t.__name__ == "NAType" for t in types):
+    if not any(issubclass(t, str | bytes | np.datetime64 | np.timedelta64) or t.__name__ == "NAType" for t in types):
         try:
             return np.ascontiguousarray(array, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
@@ -114,13 +115,13 @@ def _cell_to_float(value: Any, i: int, shape: tuple[int, ...], names: Sequence[s
 
 def _where(position: tuple[int, ...], names: Sequence[str] | None) -> str:
     row = f"row {position[0]}" if position else "it"
-    return row if len(position) < 2 else f"{row}, {column_label(position[1], names)}"
+    return row if len(position) <= 1 else f"{row}, {column_label(position[1], names)}"
 
 
 def _not_a_number(value: Any, position: tuple[int, ...], names: Sequence[str] | None, kind: str) -> str:
     where = _where(position, names)
     return (
-        f"X must hold numbers, but {where} holds {value!r} ({kind}). "
+        f"X must hold numbers, but {where} holds {_shown(value)} ({kind}). "
         "Drop such columns, or turn them into numbers or NaN first."
     )
 
@@ -128,12 +129,24 @@ def _not_a_number(value: Any, position: tuple[int, ...], names: Sequence[str] | 
 def _column_message(j: int, names: Sequence[str] | None, columns: Sequence[NDArray[Any]], error: Exception) -> str:
     column = columns[j]
     row = next((i for i, value in enumerate(column) if _is_foreign(value)), 0)
-    kind = "values that are no numbers" if isinstance(error, DataTypeError) else _KIND_WORDS.get(column.dtype.kind, "text")
-    numeric = [repr(names[i]) if names else str(i) for i, c in enumerate(columns) if is_numeric(c)]
-    advice = f"use only the numeric ones: [{', '.join(numeric[:8])}{', ...' if len(numeric) > 8 else ''}]"
-    value = f", such as {column[row]!r} in row {row}" if len(column) else ""
+    is_object = isinstance(error, DataTypeError)
+    kind = "values that are no numbers" if is_object else _KIND_WORDS.get(column.dtype.kind, "text")
+    value = f", such as {_shown(column[row])} in row {row}" if len(column) else ""
     label = f"Column {names[j]!r}" if names else f"Column {j}"
-    return f"{label} holds {kind}{value}, where numbers are expected. Drop it, or {advice if numeric else 'code it as numbers'}."
+    return f"{label} holds {kind}{value}, where numbers are expected. Drop it, or {_advice(names, columns)}."
+
+
+def _advice(names: Sequence[str] | None, columns: Sequence[NDArray[Any]]) -> str:
+    numeric = [names[i] if names else i for i, column in enumerate(columns) if is_numeric(column)]
+    listed = ", ".join(map(repr, numeric[:_LISTED])) + (", ..." if len(numeric) > _LISTED else "")
+    return f"use only the numeric columns: [{listed}]" if numeric else "code it as numbers"
+
+
+def _shown(value: Any) -> str:
+    """Return a cell as its user would write it."""
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return str(value)
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _is_foreign(value: Any) -> bool:

@@ -87,7 +87,7 @@ def as_source(
     names = _names(names if feature_names is None else feature_names, matrix.shape[1])
     missing = checks.find_missing(matrix, names)
     if any(missing) and not allow_missing:
-        checks.check_nothing_missing(matrix, names)
+        checks.refuse_missing(matrix, names)
     weights = checks.checked_weights(sample_weight, matrix.shape[0])
     if any(missing) and not allow_missing_columns:
         checks.check_columns_observed(matrix, weights, names)
@@ -125,7 +125,7 @@ def _array(X: Any) -> NDArray[Any]:
         msg = f"X must be a 2-D table of numbers, but it is {X!r} ({type(X).__name__}).{hint}"
         raise DataTypeError(msg)
     if isinstance(X, np.ma.MaskedArray):
-        return np.asarray(X.astype(float_dtype(X.dtype)).filled(np.nan) if X.dtype.kind != "O" else X.filled(None))
+        return _unmasked(X)
     try:
         array = np.asarray(X)
     except ValueError:
@@ -134,6 +134,13 @@ def _array(X: Any) -> NDArray[Any]:
     if array.dtype.kind in "US" and isinstance(X, list | tuple):
         return np.asarray(X, dtype=object)  # so that the message shows the text cell, not the numbers made text
     return array
+
+
+def _unmasked(X: Any) -> NDArray[Any]:
+    """Return a masked array with NaN, or None among objects, in place of what is masked."""
+    if X.dtype.kind not in "fiub":
+        return np.asarray(X.filled(None) if X.dtype.kind == "O" else X.data)
+    return np.asarray(X.astype(float_dtype(X.dtype)).filled(np.nan))
 
 
 def _raise_ragged(X: Any) -> None:
@@ -159,10 +166,11 @@ def _raise_ndim(array: NDArray[Any], origin: Any) -> None:
     if array.dtype.kind == "c":
         to_float(array)  # says so
     if array.ndim == 0 and array.dtype.kind == "O":
-        msg = f"X must be a 2-D table of numbers, but it is a {type(origin).__name__}. Pass an array, list of rows or data frame."
+        kind = type(origin).__name__
+        msg = f"X must be a 2-D table of numbers, but it is a {kind}. Pass an array, list of rows or data frame."
         raise DataTypeError(msg)
     if array.ndim > _MATRIX_NDIM:
-        msg = f"Found array with dim {array.ndim} (shape={array.shape}), while dim 2 is expected: one row for each unit."
+        msg = f"Found array with dim {array.ndim} (shape={array.shape}), while dim 2 is expected: a row for each unit."
         raise DataError(msg)
     got = "scalar" if array.ndim == 0 else "1D"
     msg = (
@@ -172,7 +180,7 @@ def _raise_ndim(array: NDArray[Any], origin: Any) -> None:
     raise DataError(msg)
 
 
-def _from_sparse(X: Any, *, allow_sparse: bool) -> Any:
+def _from_sparse(X: Any, *, allow_sparse: bool) -> NDArray[Any]:
     if not allow_sparse:
         msg = (
             f"X is a sparse matrix ({type(X).__name__}, shape {X.shape}), and this model needs dense data: pass "
@@ -184,7 +192,8 @@ def _from_sparse(X: Any, *, allow_sparse: bool) -> Any:
         raise DataError(msg)
     if X.dtype.kind not in "fiub":
         to_float(np.zeros(0, dtype=X.dtype))
-    return to_csr(X, float_dtype(X.dtype))
+    csr: NDArray[Any] = to_csr(X, float_dtype(X.dtype))
+    return csr
 
 
 def _names(names: Sequence[Any] | None, n_features: int) -> tuple[str, ...] | None:

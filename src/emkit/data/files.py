@@ -27,8 +27,8 @@ __all__ = ["load", "read_table"]
 
 _KIND_OF_SUFFIX = {
     ".csv": "text", ".tsv": "text", ".tab": "text", ".txt": "text", ".dat": "text", ".data": "text",
-    ".parquet": "parquet", ".pq": "parquet", ".feather": "arrow", ".arrow": "arrow", ".arrows": "arrow", ".ipc": "arrow",
-    ".npy": "numpy", ".npz": "numpy",
+    ".parquet": "parquet", ".pq": "parquet", ".npy": "numpy", ".npz": "numpy",
+    ".feather": "arrow", ".arrow": "arrow", ".arrows": "arrow", ".ipc": "arrow",
 }  # fmt: skip
 _KIND_OF_MAGIC = {b"PAR1": "parquet", b"ARRO": "arrow", b"FEA1": "arrow", b"\x93NUM": "numpy"}
 _FOREIGN = {".xlsx", ".xls", ".ods", ".json", ".jsonl", ".sav", ".dta", ".rds", ".rdata", ".rda", ".h5", ".pkl", ".zip"}
@@ -70,13 +70,14 @@ def read_table(
     Parameters
     ----------
     path_or_name : str or path
-        A file: CSV, TSV or other delimited text (``.gz`` too), Parquet, Arrow or Feather, ``.npy``, ``.npz``; or the name
-        of a shipped data set, unless there is a file of this name.
+        A file: CSV, TSV or other delimited text (``.gz`` too), Parquet, Arrow or Feather, ``.npy``, ``.npz``; or the
+        name of a shipped data set, unless there is a file of this name.
     columns : sequence of str, str, or None
         Which columns to keep; None for all.
     delimiter, header, decimal, encoding
-        For text: what separates cells; whether the first line holds names; the decimal mark; the encoding. The first two
-        are found out from the file where None. Missing cells are empty, NA, N/A, NaN, nan, null, None, ``?`` or ``.``.
+        For text: what separates cells; whether the first line holds names; the decimal mark; the encoding. The first
+        two are found out from the file where None. Missing cells are empty, NA, N/A, NaN, nan, null, None, ``?`` or
+        ``.``.
 
     Returns
     -------
@@ -199,7 +200,9 @@ def _arrow_stream(path: Path) -> Any:
         return reader.read_all()
 
 
-def _read_by_library(path: Path, module: str, function: str, polars_function: str) -> tuple[list[str], list[NDArray[Any]]]:
+def _read_by_library(
+    path: Path, module: str, function: str, polars_function: str
+) -> tuple[list[str], list[NDArray[Any]]]:
     """Read by pyarrow, or by polars where only that is installed."""
     if importlib.util.find_spec("pyarrow"):
         errors: Any = importlib.import_module("pyarrow").ArrowException

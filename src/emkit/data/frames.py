@@ -1,7 +1,7 @@
 """Data frames of any library to named NumPy columns; no library is imported that the user has not loaded.
 
-Every converter gives one array for each column: numbers and truth values as such, with NaN for null; dates as datetime64;
-everything else as objects, with None for null.
+Every converter gives one array for each column: numbers and truth values as such, with NaN for null; dates as
+datetime64; everything else as objects, with None for null.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emkit.errors import DataError, DataTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Columns", "frame_columns", "series_column"]
 
@@ -22,7 +25,7 @@ _Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def frame_columns(X: Any) -> Columns | None:
-    """Return names and columns of a data frame, a mapping of columns, or an Arrow stream; None if `X` is none of these."""
+    """Return names and columns of a data frame, mapping or Arrow stream; None if `X` is none of these."""
     for module, kinds, convert in _FRAMES:
         if _is_instance(X, module, kinds):
             return convert(X)
@@ -97,7 +100,8 @@ def _arrow_values(column: Any) -> _Array:
     kind = column.type
     if types.is_floating(kind) or types.is_integer(kind) or types.is_boolean(kind) or types.is_null(kind):
         name = "float32" if types.is_float32(kind) or types.is_float16(kind) else "float64"
-        return np.asarray(column.cast("int8" if types.is_boolean(kind) else kind).cast(name).to_numpy(zero_copy_only=False))
+        column = column.cast("int8") if types.is_boolean(kind) else column
+        return np.asarray(column.cast(name, safe=False).to_numpy(zero_copy_only=False))
     if types.is_decimal(kind):
         return np.asarray(column.cast("float64").to_numpy(zero_copy_only=False))
     if types.is_dictionary(kind):
@@ -177,13 +181,13 @@ def _equally_long(names: list[Any], columns: list[_Array]) -> Columns:
     return names, columns
 
 
-_FRAMES: list[tuple[str, tuple[str, ...], Any]] = [
+_FRAMES: list[tuple[str, tuple[str, ...], Callable[[Any], Columns]]] = [
     ("pandas", ("DataFrame",), _pandas_columns),
     ("polars", ("DataFrame", "LazyFrame"), _polars_columns),
     ("pyarrow", ("Table", "RecordBatch"), _arrow_columns),
     ("narwhals", ("DataFrame", "LazyFrame"), _narwhals_frame),
 ]
-_SERIES: list[tuple[str, tuple[str, ...], Any]] = [
+_SERIES: list[tuple[str, tuple[str, ...], Callable[[Any], _Array]]] = [
     ("pandas", ("Series", "Index"), _pandas_values),
     ("polars", ("Series",), _polars_values),
     ("pyarrow", ("ChunkedArray", "Array"), _arrow_values),

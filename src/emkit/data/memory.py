@@ -40,7 +40,6 @@ class MemorySource(Source):
     __slots__ = (
         "X",
         "_blocks",
-        "_moments",
         "_weights",
         "dtype",
         "feature_names",
@@ -131,9 +130,7 @@ class MemorySource(Source):
 
     def _like(self, weights: NDArray[np.float64] | None, n_threads: int) -> MemorySource:
         missing = tuple(block.has_missing for block in self._blocks)
-        return MemorySource(
-            self.X, weights, feature_names=self.feature_names, n_threads=n_threads, missing=missing
-        )
+        return MemorySource(self.X, weights, feature_names=self.feature_names, n_threads=n_threads, missing=missing)
 
     def _one_block(self, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Block:
         has_missing = self.has_missing and any(find_missing(X, self.feature_names))

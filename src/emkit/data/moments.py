@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnMoments", "column_moments"]
 
-_Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
+_Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,7 @@ def _first_observed(source: Source) -> _Vector:
             pivot = np.where(np.isnan(pivot), rows[row, np.arange(source.n_features)], pivot)
         if not np.isnan(pivot).any():
             break
-    return np.nan_to_num(pivot, nan=0.0)
+    return np.where(np.isnan(pivot), 0.0, pivot)
 
 
 def _sums(block: Block, pivot: _Vector) -> _Sums:

@@ -32,7 +32,8 @@ _DATA_SETS = (
     DataSet(
         "carcinoma", 118, 7,
         "Seven pathologists (A to G) judge slides of the uterine cervix: 1 no carcinoma, 2 carcinoma",
-        "Landis & Koch (1977), Biometrics 33:363-374; Agresti (2002), Categorical Data Analysis, table 13.1; values as in R's package poLCA",
+        "Landis & Koch (1977), Biometrics 33:363-374; Agresti (2002), Categorical Data Analysis, table 13.1; "
+        "values as in R's package poLCA",
     ),
     DataSet(
         "diabetes", 145, 3,
@@ -42,7 +43,8 @@ _DATA_SETS = (
     DataSet(
         "enzyme", 245, 1,
         "Activity of an enzyme in the blood that metabolises carcinogens, in unrelated people",
-        "Bechtel, Bonaiti-Pellie, Poisson, Magnette & Bechtel (1993), Clin. Pharmacol. Ther. 54:134-141; values as in R's package multimode",
+        "Bechtel, Bonaiti-Pellie, Poisson, Magnette & Bechtel (1993), Clin. Pharmacol. Ther. 54:134-141; "
+        "values as in R's package multimode",
     ),
     DataSet(
         "faithful", 272, 2,
@@ -63,7 +65,8 @@ _DATA_SETS = (
     DataSet(
         "iris", 150, 4,
         "Sepals and petals of three species of iris, in cm",
-        "Anderson (1935), Bull. Am. Iris Soc. 59:2-5; Fisher (1936), Ann. Eugenics 7:179-188; values as in R's datasets",
+        "Anderson (1935), Bull. Am. Iris Soc. 59:2-5; Fisher (1936), Ann. Eugenics 7:179-188; "
+        "values as in R's datasets",
     ),
 )  # fmt: skip
 

@@ -57,7 +57,7 @@ class Source(ABC):
     n_threads: int
     _moments: ColumnMoments | None
 
-    __slots__ = ()
+    __slots__ = ("_moments",)
 
     @abstractmethod
     def reduce(self, f: Callable[[Block], S]) -> S:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Table"]
 
+_LISTED = 20
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
@@ -142,4 +144,4 @@ def _for_polars(column: NDArray[Any]) -> Any:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(repr(name) for name in names[:20]) + (", ..." if len(names) > 20 else "")
+    return ", ".join(repr(name) for name in names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")

@@ -1,8 +1,8 @@
 """How many threads, and the one way work is spread over them: in block order, with bit-equal results.
 
-The caller works too, beside ``n_threads - 1`` threads of a pool that lives as long as the process. Blocks are handed out in
-order and results are consumed in order, so a fold gives the same bits for any number of threads, and the exception that
-surfaces is that of the first failing block, as in a plain loop.
+The caller works too, beside ``n_threads - 1`` threads of a pool that lives as long as the process. Blocks are handed
+out in order and results are consumed in order, so a fold gives the same bits for any number of threads, and the
+exception that surfaces is that of the first failing block, as in a plain loop.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Pass:
         while (index := self._take()) is not None:
             try:
                 self._deliver(index, self._work(self._items[index]))
-            except Exception as error:  # noqa: BLE001, PERF203 - raised again by `run`, in the order of the items
+            except Exception as error:  # noqa: BLE001 - raised again by `run`, in the order of the items
                 self._errors[index] = error
                 self._stop()
             except BaseException:
