@@ -53,7 +53,7 @@ def find_missing(X: NDArray[Any], names: Sequence[str] | None = None) -> tuple[b
     DataError
         If an entry is infinite; it names row and column.
     """
-    entries: Any = X.data if is_sparse(X) else X
+    entries = np.asarray(X.data) if is_sparse(X) else X
     with np.errstate(all="ignore"):
         found: list[bool] = [
             _has_missing(entries[start : start + BLOCK_ROWS], X, names)
@@ -64,7 +64,8 @@ def find_missing(X: NDArray[Any], names: Sequence[str] | None = None) -> tuple[b
     if any(found):
         msg = "X is sparse and contains NaN. Sparse data cannot hold missing entries: pass a dense array, or drop them."
         raise DataError(msg)
-    return (False,) * max(1, math.ceil(X.shape[0] / BLOCK_ROWS))
+    n_blocks: int = -(-X.shape[0] // BLOCK_ROWS)
+    return (False,) * max(1, n_blocks)
 
 
 def _has_missing(part: NDArray[Any], X: NDArray[Any], names: Sequence[str] | None) -> bool:

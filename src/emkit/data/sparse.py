@@ -30,5 +30,9 @@ def to_csr(X: Any, dtype: np.dtype[Any]) -> Any:
 def row_slice(X: Any, start: int, stop: int) -> Any:
     """Return rows ``start .. stop - 1`` of a csr_array, its entries as views."""
     low, high = X.indptr[start], X.indptr[stop]
-    part = (X.data[low:high], X.indices[low:high], X.indptr[start : stop + 1] - low)
-    return type(X)(part, shape=(stop - start, X.shape[1]), copy=False)
+    part = type(X)((stop - start, X.shape[1]), dtype=X.dtype)
+    # The constructor would copy what is a small part of a larger array, and so hold the data twice.
+    part.data, part.indices = X.data[low:high], X.indices[low:high]
+    part.indptr = X.indptr[start : stop + 1] - low
+    part.has_canonical_format = True
+    return part
