@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import importlib
+import statistics
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,9 +110,9 @@ def _guess_delimiter(head: Sequence[str]) -> str:
         widths = [len(row) for row in csv.reader(head, delimiter=delimiter) if row]
         if widths[0] > 1 and len(set(widths[1:])) <= 1:
             return delimiter
-    widths = [len(line.split()) for line in head]
-    if widths[-1] > 1 and len(set(widths[1:])) <= 1 and not any(d in head[0] for d in _DELIMITERS):
-        return _BLANKS
+    if not any(delimiter in head[0] for delimiter in _DELIMITERS):
+        # By the most frequent width: one ragged line shall be reported as such.
+        return _BLANKS if statistics.mode(len(line.split()) for line in head[1:] or head) > 1 else ","
     return max(_DELIMITERS, key=lambda d: (head[0].count(d), d == ","))
 
 
@@ -179,9 +180,14 @@ def _chunks(layout: _Layout) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
 
 def _rows(file: IO[str], delimiter: str) -> Iterator[list[str]]:
     """Return the rows that are not blank."""
+    return filter(None, _reader(file, delimiter))
+
+
+def _reader(file: IO[str], delimiter: str) -> Any:
     if delimiter == _BLANKS:
-        return filter(None, (line.split() for line in file))
-    return filter(None, csv.reader(file, delimiter=delimiter, strict=True))
+        lines = (line.replace("\t", " ").strip() for line in file)
+        return csv.reader(lines, delimiter=" ", skipinitialspace=True, strict=True)
+    return csv.reader(file, delimiter=delimiter, strict=True)
 
 
 def _raise_ragged(layout: _Layout) -> None:
@@ -189,24 +195,17 @@ def _raise_ragged(layout: _Layout) -> None:
     width = len(layout.names)
     with _open(layout.path, layout.encoding) as file:
         skip = layout.has_header
-        for line, row in _numbered_rows(file, layout.delimiter):
+        reader = _reader(file, layout.delimiter)
+        for row in reader:
             if row and not skip and len(row) != width:
                 msg = (
-                    f"{layout.path}, line {line}: expected {width} cells as in the first line, but found {len(row)} "
-                    f"({layout.delimiter.join(row[:6])!r}). Cells are separated by {layout.delimiter!r}."
+                    f"{layout.path}, line {reader.line_num}: expected {width} cells as in the first line, "
+                    f"but found {len(row)} ({layout.delimiter.join(row[:6])!r}). Cells are separated by {layout.delimiter!r}."
                 )
                 raise DataError(msg)
             skip = skip and not row
     msg = f"{layout.path} changed while it was read: read it again."
     raise DataError(msg)
-
-
-def _numbered_rows(file: IO[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    if delimiter == _BLANKS:
-        yield from enumerate((line.split() for line in file), 1)
-    else:
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        yield from ((reader.line_num, row) for row in reader)
 
 
 def _floats(cells: Sequence[str], decimal: str) -> NDArray[np.float64] | None:

@@ -61,14 +61,14 @@ class TestTakes:
 
     def test_anything_that_knows_itself_as_an_array(self):
         class ArrayLike:
-            def __array__(self, dtype=None, copy=None):  # noqa: ARG002
+            def __array__(self, dtype=None, copy=None):
                 return np.ones((3, 2), dtype=dtype)
 
         assert as_source(ArrayLike()).n_rows == 3
 
     def test_structured_array_and_mapping_by_name(self):
-        X = np.array([(1, 2.5), (3, 4.5)], dtype=[("a", int), ("b", float)])
-        for X in (X, {"a": [1, 3], "b": (2.5, 4.5)}):  # noqa: B020, PLR1704, PLW2901
+        records = np.array([(1, 2.5), (3, 4.5)], dtype=[("a", int), ("b", float)])
+        for X in (records, {"a": [1, 3], "b": (2.5, 4.5)}):
             assert as_source(X).feature_names == ("a", "b")
             np.testing.assert_array_equal(matrix_of(X), [[1, 2.5], [3, 4.5]])
 
@@ -123,7 +123,9 @@ class TestTakes:
 class TestRefuses:
     @pytest.mark.parametrize("X", [[1, 2, 3], np.ones(3), 5.0, []])
     def test_too_few_dimensions(self, X):
-        with pytest.raises(DataError, match=r"Expected 2D array, got (1D|scalar) array.*Reshape your data.*reshape\(-1, 1\)"):
+        with pytest.raises(
+            DataError, match=r"Expected 2D array, got (1D|scalar) array.*Reshape your data.*reshape\(-1, 1\)"
+        ):
             as_source(X)
 
     def test_too_many_dimensions(self):
@@ -194,7 +196,9 @@ class TestRefuses:
     def test_objects_that_are_no_numbers(self):
         X = np.ones((3, 2), dtype=object)
         X[2, 1] = {"foo": "bar"}
-        with pytest.raises(DataTypeError, match=r"row 2, column 1 holds .*argument must be a string or a real number.*dict"):
+        with pytest.raises(
+            DataTypeError, match=r"row 2, column 1 holds .*argument must be a string or a real number.*dict"
+        ):
             as_source(X)
 
     @pytest.mark.parametrize("X", [None, {1, 2}, object(), (x for x in [1])])
@@ -255,7 +259,9 @@ class TestWeights:
         with pytest.raises(DataError, match=message):
             as_source(np.ones((3, 1)), weights)
 
-    @pytest.mark.parametrize("weights", [np.array([1, 0, 3]), [1.0, 0.0, 3.0], np.array([1, 0, 3], dtype=">f4"), (1, 0, 3)])
+    @pytest.mark.parametrize(
+        "weights", [np.array([1, 0, 3]), [1.0, 0.0, 3.0], np.array([1, 0, 3], dtype=">f4"), (1, 0, 3)]
+    )
     def test_taken(self, weights):
         source = as_source(np.ones((3, 1)), weights)
         assert source.weights.tolist() == [1.0, 0.0, 3.0]

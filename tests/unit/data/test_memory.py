@@ -285,7 +285,9 @@ class TestSparse:
         assert (source.take([3, 1]).X != matrix[[3, 1]]).nnz == 0
 
     def test_unsorted_input_is_put_in_order_in_a_copy(self):
-        given_ = scipy.sparse.csr_array((np.array([1.0, 2.0, 4.0]), np.array([1, 0, 1]), np.array([0, 3])), shape=(1, 2))
+        given_ = scipy.sparse.csr_array(
+            (np.array([1.0, 2.0, 4.0]), np.array([1, 0, 1]), np.array([0, 3])), shape=(1, 2)
+        )
         before = given_.indices.copy()
         source = as_source(given_, allow_sparse=True)
         assert source.X.toarray().tolist() == [[2.0, 5.0]]
