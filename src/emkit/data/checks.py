@@ -95,13 +95,11 @@ def _raise_infinite(X: Any, names: Sequence[str] | None) -> NoReturn:
     raise DataError(msg)
 
 
-def refuse_missing(X: NDArray[Any], names: Sequence[str] | None) -> NoReturn:
+def refuse_missing(X: NDArray[Any], names: Sequence[str] | None, first_row: int = 0) -> NoReturn:
     """Raise because `X` has missing entries; name the first and count them."""
-    where = np.argwhere(np.isnan(X))
-    row, column = where[0]
-    entries = "the only missing entry" if len(where) == 1 else f"the first of {len(where)} missing entries"
+    row, column = np.argwhere(np.isnan(X))[0]
     msg = (
-        f"X contains NaN, a missing value, in row {row}, {column_label(column, names)} ({entries}), "
+        f"X contains NaN, a missing value, first in row {first_row + row}, {column_label(column, names)}, "
         "but this model needs complete data: drop these rows or fill them in."
     )
     raise DataError(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from emkit.data.frames import frame_columns, series_column
 from emkit.data.memory import MemorySource
 from emkit.data.source import Source
 from emkit.data.sparse import is_sparse, to_csr
+from emkit.data.table import Table
 from emkit.data.threads import resolve_threads
 from emkit.errors import DataError, DataTypeError
 
@@ -41,7 +42,7 @@ def as_source(
 
     Parameters
     ----------
-    X : array (n, d), or list of rows, data frame, Arrow table or stream, mapping of columns, scipy.sparse, or Source
+    X : array (n, d), or list of rows, data frame, Arrow table, `Table`, mapping of columns, scipy.sparse, or `Source`
         Numbers of any kind; float32 stays float32, all else becomes float64. NaN, None, null and masked are missing. A
         C-contiguous float array is not copied, and nothing is ever written to it. A `Source` passes as it is.
     sample_weight : array (n,), or number, or None
@@ -81,6 +82,7 @@ def as_source(
     (2, 2, True)
     """
     if isinstance(X, Source):
+        _check_source(X, allow_missing=allow_missing, allow_sparse=allow_sparse, min_rows=min_rows)
         return _again(X, sample_weight, n_threads)
     matrix, names = _matrix(X, allow_sparse=allow_sparse, one_feature=one_feature)
     checks.check_matrix_shape(matrix.shape, min_rows)
@@ -93,6 +95,16 @@ def as_source(
         checks.check_columns_observed(matrix, weights, names)
     threads = resolve_threads(n_threads)
     return MemorySource(matrix, weights, feature_names=names, n_threads=threads, missing=missing)
+
+
+def _check_source(source: Source, *, allow_missing: bool, allow_sparse: bool, min_rows: int) -> None:
+    """Check what this model needs beyond what the source was made for."""
+    checks.check_matrix_shape((source.n_rows, source.n_features), min_rows)
+    if not allow_sparse and isinstance(source, MemorySource) and is_sparse(source.X):
+        _refuse_sparse(source.X)
+    if source.has_missing and not allow_missing:
+        block = next(block for block in source.blocks() if block.has_missing)
+        checks.refuse_missing(block.X, source.feature_names, block.start)
 
 
 def _again(source: Source, sample_weight: ArrayLike | None, n_threads: int | None) -> Source:
@@ -111,7 +123,7 @@ def _matrix(X: Any, *, allow_sparse: bool, one_feature: bool) -> tuple[NDArray[A
     if series is not None:
         name, values = series
         return _from_array(values, None, one_feature=one_feature), None if name is None else [name]
-    frame = frame_columns(X)
+    frame = frame_columns(X.columns if isinstance(X, Table) else X)
     if frame is not None:
         names, columns = frame
         return stack_columns([str(name) for name in names], columns), names
@@ -182,11 +194,7 @@ def _raise_ndim(array: NDArray[Any], origin: Any) -> None:
 
 def _from_sparse(X: Any, *, allow_sparse: bool) -> NDArray[Any]:
     if not allow_sparse:
-        msg = (
-            f"X is a sparse matrix ({type(X).__name__}, shape {X.shape}), and this model needs dense data: pass "
-            "X.toarray() if it fits in memory. Sparse data are taken by the models for counts and categories."
-        )
-        raise DataTypeError(msg)
+        _refuse_sparse(X)
     if X.ndim != _MATRIX_NDIM:
         msg = f"Expected a 2-D sparse array, but X has shape {X.shape}. Reshape your data."
         raise DataError(msg)
@@ -194,6 +202,14 @@ def _from_sparse(X: Any, *, allow_sparse: bool) -> NDArray[Any]:
         to_float(np.zeros(0, dtype=X.dtype))
     csr: NDArray[Any] = to_csr(X, float_dtype(X.dtype))
     return csr
+
+
+def _refuse_sparse(X: Any) -> NoReturn:
+    msg = (
+        f"X is a sparse matrix ({type(X).__name__}, shape {X.shape}), and this model needs dense data: pass "
+        "X.toarray() if it fits in memory. Sparse data are taken by the models for counts and categories."
+    )
+    raise DataTypeError(msg)
 
 
 def _names(names: Sequence[Any] | None, n_features: int) -> tuple[str, ...] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnMoments", "column_moments"]
 
+_TILE_ENTRIES = 1 << 15  # a copy of so many entries stays in cache, whatever the number of columns
 _Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -103,8 +106,15 @@ def _sums(block: Block, pivot: _Vector) -> _Sums:
     X, weights = block.X, block.weights
     if block.is_weighted and not weights.all():
         X, weights = X[weights > 0], weights[weights > 0]
-    columns = np.array(X.T, dtype=np.float64, order="C")  # (d, b): every sum then runs along memory
-    seen = np.isnan(columns) if block.has_missing else None
+    tile = max(1, _TILE_ENTRIES // X.shape[1])
+    starts = range(0, max(1, len(X)), tile)
+    tiles = (_tile_sums(X[i : i + tile], weights[i : i + tile], pivot, block.has_missing) for i in starts)
+    return functools.reduce(operator.add, tiles)
+
+
+def _tile_sums(X: NDArray[Any], weights: _Vector, pivot: _Vector, has_missing: bool) -> _Sums:
+    columns = np.array(X.T, dtype=np.float64, order="C")  # (d, rows): every sum then runs along memory
+    seen = np.isnan(columns) if has_missing else None
     if seen is not None:
         np.logical_not(seen, out=seen)
     n_observed = np.full(len(columns), weights.sum()) if seen is None else seen @ weights

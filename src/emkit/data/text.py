@@ -200,7 +200,8 @@ def _raise_ragged(layout: _Layout) -> None:
             if row and not skip and len(row) != width:
                 msg = (
                     f"{layout.path}, line {reader.line_num}: expected {width} cells as in the first line, "
-                    f"but found {len(row)} ({layout.delimiter.join(row[:6])!r}). Cells are separated by {layout.delimiter!r}."
+                    f"but found {len(row)} ({layout.delimiter.join(row[:6])!r}). "
+                    f"Cells are separated by {layout.delimiter!r}."
                 )
                 raise DataError(msg)
             skip = skip and not row

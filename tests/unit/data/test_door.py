@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from emkit.data import BLOCK_ROWS, as_source
+from emkit.data import BLOCK_ROWS, as_source, load
 from emkit.errors import DataError, DataTypeError
 
 
@@ -81,6 +81,11 @@ class TestTakes:
         assert as_source(source) is source
         assert as_source(source, [1, 2, 3]).total_weight == 6
         assert as_source(source, n_threads=5).n_threads == 5
+
+    def test_a_table(self):
+        assert as_source(load("faithful")).feature_names == ("eruptions", "waiting")
+        with pytest.raises(DataError, match="Column 'Species' holds text, such as 'setosa' in row 0"):
+            as_source(load("iris"))
 
     def test_the_largest_numbers(self):
         X = np.array([[1e308, -1e308], [1e-320, 0.0]])
@@ -167,8 +172,18 @@ class TestRefuses:
             as_source(np.array([[10**400]], dtype=object))
 
     def test_missing_where_not_allowed(self):
-        with pytest.raises(DataError, match=r"contains NaN.*row 1, column 0.*the first of 2"):
+        with pytest.raises(DataError, match=r"contains NaN.*first in row 1, column 0"):
             as_source([[1.0, 2.0], [np.nan, np.nan]], allow_missing=False)
+
+    def test_a_source_made_for_another_model(self):
+        X = np.ones((BLOCK_ROWS + 10, 1))
+        X[BLOCK_ROWS + 7] = np.nan
+        with pytest.raises(DataError, match=f"NaN.*row {BLOCK_ROWS + 7}, column 0"):
+            as_source(as_source(X), allow_missing=False)
+        with pytest.raises(DataError, match="a minimum of 2 is required"):
+            as_source(as_source(np.ones((1, 1))), min_rows=2)
+        with pytest.raises(DataTypeError, match="sparse"):
+            as_source(as_source(scipy.sparse.csr_array(np.eye(2)), allow_sparse=True))
 
     def test_columns_of_nothing(self):
         X = np.array([[1.0, np.nan, np.nan], [2.0, np.nan, 5.0]])

@@ -1,6 +1,7 @@
 """Threads: how many, in which order, and what surfaces when something goes wrong."""
 
 import os
+import signal
 import threading
 import time
 
@@ -115,6 +116,27 @@ def test_interrupt_surfaces_at_once(n_threads):
     with pytest.raises(KeyboardInterrupt):
         consume_in_order(work, range(10_000), lambda _: None, n_threads)
     waited = time.monotonic() - began
+    release.set()
+    assert waited < 5  # the helper's wait is 10 s
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs signals to threads")
+def test_ctrl_c_while_waiting_surfaces_at_once():
+    caller = threading.get_ident()
+    release, began = threading.Event(), threading.Event()
+
+    def work(i):
+        if threading.get_ident() == caller:
+            began.wait(10)  # so that the helper has an item, which the caller comes to wait for
+            return
+        began.set()
+        signal.pthread_kill(caller, signal.SIGINT)
+        release.wait(10)
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        consume_in_order(work, range(10_000), lambda _: None, 2)
+    waited = time.monotonic() - started
     release.set()
     assert waited < 5  # the helper's wait is 10 s
 
