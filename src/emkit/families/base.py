@@ -1,0 +1,81 @@
+"""What a family of distributions is: k members at once, each with weighted maximum likelihood by statistics."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray
+
+__all__ = ["Family", "MixtureStep"]
+
+
+class MixtureStep(NamedTuple):
+    """The E-step of a mixture on one block: log-likelihood, expected counts (k,), statistics of the family."""
+
+    loglik: float
+    count: FloatArray
+    statistics: Any
+
+
+@dataclass(frozen=True)
+class Family(ABC):
+    """A family of distributions with k members (components, states) held in one record of parameters.
+
+    Mixtures and hidden Markov models are made of families: they bring the responsibilities, the family the rest.
+    """
+
+    @abstractmethod
+    def prepared(self, source: Any, n_components: int) -> Family:
+        """Return the family with the constants it reads off the data once: scales, defaults of a prior."""
+
+    @abstractmethod
+    def start(self, X: Array, resp: FloatArray) -> Any:
+        """Return parameters from rows (n, d) and their responsibilities (n, k): a first guess, never degenerate."""
+
+    @abstractmethod
+    def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
+        """Return log mix_k + log density of each row under each member, (n, k)."""
+
+    @abstractmethod
+    def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
+        """Return the E-step of a mixture with these proportions on a block, in one pass."""
+
+    @abstractmethod
+    def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> Any:
+        """Return the expected statistics of rows (n, d) with responsibilities (n, k), case weights included."""
+
+    @abstractmethod
+    def m_step(self, statistics: Any, parameters: Any) -> Any:
+        """Return the members that maximise expected log-likelihood plus log prior."""
+
+    @abstractmethod
+    def expected_loglik(self, parameters: Any, statistics: Any) -> float:
+        """Return the family's part of the Q function."""
+
+    @abstractmethod
+    def score(self, parameters: Any, statistics: Any) -> Any:
+        """Return the gradient of `expected_loglik + log_prior` by entry, as a record like the parameters."""
+
+    @abstractmethod
+    def log_prior(self, parameters: Any) -> float:
+        """Return the log prior density of all members, up to a constant."""
+
+    @abstractmethod
+    def reordered(self, parameters: Any, order: Array) -> Any:
+        """Return the members in another order."""
+
+    @abstractmethod
+    def sort_key(self, parameters: Any) -> FloatArray:
+        """Return the number (k,) by which members of equal weight are ordered."""
+
+    @abstractmethod
+    def sample(self, parameters: Any, labels: Array, rng: np.random.Generator) -> FloatArray:
+        """Return one row (d,) per label (n,), drawn from that member."""
+
+    @abstractmethod
+    def collapsed(self, parameters: Any, statistics: Any, count: FloatArray) -> str:
+        """Return a sentence naming the members that have collapsed, or an empty string."""

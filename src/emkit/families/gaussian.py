@@ -1,0 +1,265 @@
+"""The Gaussian family: k normal distributions, maximum likelihood or maximum a posteriori, missing entries allowed.
+
+x | member k ~ N(mean_k, Sigma_k). The E-step keeps moments about the current means, so that nothing is lost to
+cancellation whatever the offset and scale of the data:
+
+    count_k = sum_i r_ik,  first_k = sum_i r_ik (x_i - m_k),  second_k = sum_i r_ik (x_i - m_k)(x_i - m_k)'
+
+References
+----------
+Dempster, Laird & Rubin 1977, JRSS B 39:1, section 4.3. Fraley & Raftery 2007, J. Classification 24:155 (the prior).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray
+from emkit.core.statistics import Additive, shared
+from emkit.families.base import Family, MixtureStep
+from emkit.families.covariance import Dense, Structure
+from emkit.families.gaussian_collapse import collapse_of
+from emkit.families.gaussian_missing import missing_log_joint, missing_step
+from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
+from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_log_joint, full_moments
+
+__all__ = ["Gaussian", "GaussianStatistics"]
+
+_CONSTANT = 8 * float(np.finfo(np.float64).eps)  # a column whose sd is below this part of its size is constant
+_START_WEIGHT = 1.0  # rows' worth of pooled scatter, per feature, blended into each component of a start
+
+
+@dataclass(frozen=True)
+class GaussianStatistics(Additive):
+    """Moments of k members about a pivot each.
+
+    Parameters
+    ----------
+    count : array (k,)
+    first : array (k, d)
+    second : array (k, d, d), or (k, d) for the diagonal structures
+    pivot : array (k, d)
+        The means at which the E-step was made.
+    """
+
+    count: FloatArray
+    first: FloatArray
+    second: FloatArray
+    pivot: FloatArray = shared()
+
+    def about(self, origin: FloatArray) -> GaussianStatistics:
+        """Return the same moments about other points (k, d)."""
+        move = self.pivot - origin
+        outer = _outer if self.second.ndim == 3 else np.multiply
+        cross = outer(self.first, move)
+        both = cross + np.swapaxes(cross, 1, 2) if cross.ndim == 3 else 2 * cross
+        count = self.count.reshape(-1, *[1] * (self.second.ndim - 1))
+        first = self.first + self.count[:, None] * move
+        return GaussianStatistics(self.count, first, self.second + both + count * outer(move, move), origin)
+
+    def _aligned(self, other: GaussianStatistics) -> GaussianStatistics:
+        return other if other.pivot is self.pivot else other.about(self.pivot)
+
+
+def _outer(left: FloatArray, right: FloatArray) -> FloatArray:
+    return left[:, :, None] * right[:, None, :]
+
+
+@dataclass(frozen=True)
+class Gaussian(Family):
+    """Normal distributions with a covariance structure.
+
+    Parameters
+    ----------
+    structure : Structure
+        `Dense()` is full covariance, one per member.
+    prior : NormalInverseWishart, optional
+        None is maximum likelihood, but for the penalty `floor`.
+    floor : float, default 1e-12
+        See `gaussian_prior.FLOOR`; 0 switches it off.
+    """
+
+    structure: Structure = Dense()
+    prior: NormalInverseWishart | None = None
+    floor: float = FLOOR
+    unit: Any = field(default=None, compare=False)  # (d,) standard deviations of the columns
+    is_pinned: Any = field(default=None, compare=False)  # (d,) constant columns: no information, variance held
+    rows_per_weight: float = 1.0
+
+    def prepared(self, source: Any, n_components: int) -> Gaussian:
+        moments = source.column_moments()
+        sd, size = np.sqrt(moments.var), np.maximum(np.abs(moments.low), np.abs(moments.high))
+        is_pinned = ~(sd > _CONSTANT * size)
+        unit = np.where(is_pinned, np.where(size > 0, size, 1.0), sd)
+        prior = self.prior
+        if prior is not None:
+            cov = _covariance(source, moments.mean, unit) if not source.has_missing else np.diag(moments.var)
+            prior = prior.completed(moments.mean, np.where(np.eye(len(sd), dtype=bool), unit**2, cov), n_components)
+        rows = max(1.0, source.n_rows / source.total_weight)
+        return replace(self, prior=prior, unit=unit, is_pinned=is_pinned, rows_per_weight=rows)
+
+    # --- E-step ---
+
+    def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
+        if np.isnan(X).any():
+            return missing_log_joint(log_mix, parameters, X)
+        run = full_log_joint if self._is_dense else diagonal_log_joint
+        return run(X, log_mix, parameters.mean, parameters.whiten)
+
+    def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
+        if block.has_missing:
+            loglik, count, first, second = missing_step(log_mix, parameters, block.X, block.weights)
+        else:
+            run = full_moments if self._is_dense else diagonal_moments
+            mean, weights = parameters.mean, block.kernel_weights
+            loglik, count, first, second = run(block.X, weights, log_mix, mean, parameters.whiten)
+        return MixtureStep(loglik, count, GaussianStatistics(count, first, second, parameters.mean))
+
+    def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> GaussianStatistics:
+        mean = parameters.mean
+        first, second = np.empty_like(mean), []
+        for k in range(len(mean)):
+            centred = X - mean[k]
+            weighted = centred * resp[:, k : k + 1]
+            first[k] = weighted.sum(axis=0)
+            second.append(weighted.T @ centred if self._is_dense else (weighted * centred).sum(axis=0))
+        return GaussianStatistics(resp.sum(axis=0), first, np.array(second), mean)
+
+    # --- M-step ---
+
+    def m_step(self, statistics: GaussianStatistics, parameters: Any) -> Any:
+        count, prior = statistics.count, self.prior
+        is_alive = count > 1e-12 * count.sum()
+        safe = np.where(is_alive, count, 1.0)
+        mean = statistics.pivot + statistics.first / safe[:, None]
+        if prior is not None:
+            mean = (safe[:, None] * mean + prior.shrinkage * prior.mean) / (safe + prior.shrinkage)[:, None]
+        numbers, scatter = self._posterior_scatter(statistics, mean)
+        if self.structure.is_shared or is_alive.all():
+            cov = scatter / numbers
+        else:
+            alive = is_alive.reshape(-1, *[1] * (scatter.ndim - 1))
+            cov = np.where(alive, scatter / np.where(alive, numbers, 1.0), self.structure.cov(parameters))
+        if not is_alive.all():
+            mean = np.where(is_alive[:, None], mean, parameters.mean)
+        if self.is_pinned is not None and self.is_pinned.any():
+            cov = self.structure.pin(cov, self.is_pinned, self._pinned_var)
+        return self.structure.parameters(mean, cov)
+
+    def expected_loglik(self, parameters: Any, statistics: GaussianStatistics) -> float:
+        moments = statistics.about(parameters.mean)
+        return self.structure.loglik(parameters, *self.structure.pooled(moments.count, moments.second))
+
+    def score(self, parameters: Any, statistics: GaussianStatistics) -> Any:
+        moments = statistics.about(parameters.mean) if statistics.pivot is not parameters.mean else statistics
+        towards = moments.first
+        if self.prior is not None:
+            towards = towards + self.prior.shrinkage * (self.prior.mean - parameters.mean)
+        numbers, scatter = self._posterior_scatter(statistics, parameters.mean)
+        slope = self.structure.gradient(parameters, numbers, scatter)
+        if self.is_pinned is not None and self.is_pinned.any():
+            slope = self.structure.pin(slope, self.is_pinned, np.zeros(len(self.is_pinned)))
+        return self.structure.parameters(self.structure.precision_times(parameters, towards), slope)
+
+    def log_prior(self, parameters: Any) -> float:
+        if self.prior is None and self.floor == 0:
+            return 0.0
+        k = len(parameters.mean)
+        nothing = np.zeros(k)
+        numbers, scatter = self._with_prior(nothing, self._no_scatter(parameters), parameters.mean)
+        return self.structure.loglik(parameters, numbers, scatter)
+
+    def _posterior_scatter(self, statistics: GaussianStatistics, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the counts and scatter about `mean` of data and prior together, of the distinct covariances."""
+        move = mean - statistics.pivot
+        cross = self.structure.outer(statistics.first, move)
+        both = cross + np.swapaxes(cross, 1, 2) if cross.ndim == 3 else 2 * cross
+        count = statistics.count.reshape(-1, *[1] * (cross.ndim - 1))
+        scatter = statistics.second - both + count * self.structure.outer(move, move)
+        return self._with_prior(statistics.count, scatter, mean)
+
+    def _with_prior(
+        self, count: FloatArray, scatter: FloatArray, mean: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Add to counts (k,) and scatter what the prior on the means and on the covariances and the floor hold."""
+        prior, d = self.prior, mean.shape[1]
+        if prior is not None:
+            move = mean - prior.mean
+            count, scatter = count + 1.0, scatter + prior.shrinkage * self.structure.outer(move, move)
+        numbers, pooled = self.structure.pooled(count, scatter)
+        if prior is not None:
+            numbers = numbers + self.structure.prior_count(prior.dof, d)
+            pooled = pooled + self.structure.prior_scatter(prior.scale)
+        if self.floor > 0 and self.unit is not None:
+            pooled = pooled + self.structure.prior_scatter(np.diag(self.floor * self._floor_unit))
+        return numbers, pooled
+
+    @property
+    def _floor_unit(self) -> FloatArray:
+        return np.where(self.is_pinned, 0.0, self.unit**2)
+
+    @property
+    def _pinned_var(self) -> FloatArray:
+        return np.asarray(self.unit**2 * 1e-12)
+
+    @property
+    def _is_dense(self) -> bool:
+        return isinstance(self.structure, Dense)
+
+    def _no_scatter(self, parameters: Any) -> FloatArray:
+        k, d = parameters.mean.shape
+        return np.zeros((k, d, d) if self._is_dense else (k, d))
+
+    # --- starts, order, sampling, collapse ---
+
+    def start(self, X: Array, resp: FloatArray) -> Any:
+        """Return means of the rows by responsibility and covariances blended with the pooled one."""
+        X = np.asarray(X, dtype=np.float64)
+        filled = np.where(np.isnan(X), _column_means(X), X) if np.isnan(X).any() else X
+        k, d = resp.shape[1], filled.shape[1]
+        total = resp.sum(axis=0)
+        safe = np.where(total > 0, total, 1.0)
+        centre = resp.sum(axis=1) @ filled / resp.sum()
+        mean = centre + resp.T @ (filled - centre) / safe[:, None]
+        blank = self.structure.parameters(mean, np.ones((k, d, d) if self._is_dense else (k, d)))
+        raw = self.statistics(blank, filled, resp)
+        pooled = raw.second.sum(axis=0) / resp.sum()
+        blend = _START_WEIGHT * (d + 1)
+        spread = np.diag(self.unit**2) if self._is_dense else self.unit**2
+        second = raw.second + blend * (pooled + 1e-4 * spread)
+        grown = GaussianStatistics(safe + blend, np.zeros_like(mean), second, mean)
+        return self.m_step(grown, blank)
+
+    def reordered(self, parameters: Any, order: Array) -> Any:
+        cov = self.structure.cov(parameters)
+        return self.structure.parameters(parameters.mean[order], cov if self.structure.is_shared else cov[order])
+
+    def sort_key(self, parameters: Any) -> FloatArray:
+        return np.asarray(parameters.mean[:, 0])
+
+    def sample(self, parameters: Any, labels: Array, rng: np.random.Generator) -> FloatArray:
+        factor = np.linalg.cholesky(self.structure.full(parameters))
+        noise = rng.standard_normal((len(labels), parameters.mean.shape[1]))
+        return np.asarray(parameters.mean[labels] + np.einsum("nij,nj->ni", factor[labels], noise))
+
+    def collapsed(self, parameters: Any, statistics: GaussianStatistics, count: FloatArray) -> str:
+        return collapse_of(self, parameters, count * self.rows_per_weight)
+
+
+def _column_means(X: FloatArray) -> FloatArray:
+    seen = ~np.isnan(X)
+    total = np.where(seen, X, 0.0).sum(axis=0)
+    return np.asarray(total / np.maximum(seen.sum(axis=0), 1))
+
+
+def _covariance(source: Any, mean: FloatArray, unit: FloatArray) -> FloatArray:
+    """Return the weighted covariance (d, d) of complete data, in one pass."""
+    d = mean.size
+    whiten = np.diag(1 / unit)[None]
+    second = source.reduce(
+        lambda block: full_moments(block.X, block.kernel_weights, np.zeros(1), mean[None], whiten)[3][0]
+    )
+    return np.asarray(second / source.total_weight).reshape(d, d)

@@ -1,0 +1,127 @@
+"""The E-step of Gaussians on rows with missing entries, one pattern of missingness at a time.
+
+With o the observed and m the missing columns, x_m given x_o is normal with mean mu_m + B (x_o - mu_o) and covariance
+C = Sigma_mm - B Sigma_om, B = Sigma_mo Sigma_oo^-1. The filled-in row is linear in x_o, so the moments of the filled-in
+rows follow from those of the observed columns: no row is ever filled in (Little & Rubin 2019, section 11.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.kernels.gaussian import (
+    diagonal_log_joint,
+    diagonal_moments,
+    full_log_joint,
+    full_moments,
+    whiten_factors,
+)
+
+__all__ = ["missing_log_joint", "missing_step", "pattern_order", "patterns"]
+
+
+def patterns(X: Array) -> Iterator[tuple[IntArray, Array]]:
+    """Yield (rows, is_observed (d,)) for each distinct pattern of missing entries, in order of first appearance."""
+    codes = np.packbits(np.isnan(X), axis=1)
+    _, first, inverse = np.unique(codes, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(inverse.reshape(-1), kind="stable")
+    ends = np.cumsum(np.bincount(inverse.reshape(-1), minlength=len(first)))
+    groups = np.split(order, ends[:-1])
+    for g in np.argsort(first, kind="stable"):
+        yield groups[g], ~np.isnan(X[groups[g][0]])
+
+
+def pattern_order(X: Array) -> IntArray:
+    """Return the order of rows that puts equal patterns side by side: fewer patterns in each block."""
+    return np.concatenate([rows for rows, _ in patterns(X)])
+
+
+def missing_log_joint(log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
+    """Return log mix_k + log density of the observed entries of each row, (n, k)."""
+    joint = np.empty((len(X), len(log_mix)))
+    for rows, seen in patterns(X):
+        if not seen.any():
+            joint[rows] = log_mix
+            continue
+        part = np.ascontiguousarray(X[np.ix_(rows, np.flatnonzero(seen))])
+        mean = np.ascontiguousarray(parameters.mean[:, seen])
+        run, whiten = _observed(parameters, seen, full_log_joint, diagonal_log_joint)
+        joint[rows] = run(part, log_mix, mean, whiten)
+    return joint
+
+
+def missing_step(
+    log_mix: FloatArray, parameters: Any, X: Array, weights: FloatArray
+) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    """Return log-likelihood and expected count (k,), first (k, d) and second moments about the means."""
+    k, d = parameters.mean.shape
+    is_dense = parameters.whiten.ndim == 3
+    loglik, count, first = 0.0, np.zeros(k), np.zeros((k, d))
+    second = np.zeros((k, d, d) if is_dense else (k, d))
+    for rows, seen in patterns(X):
+        own_loglik, *own = _pattern_step(log_mix, parameters, X[rows], weights[rows], seen)
+        loglik += own_loglik
+        for total, part in zip((count, first, second), own, strict=True):
+            total += part
+    return loglik, count, first, second
+
+
+def _pattern_step(
+    log_mix: FloatArray, parameters: Any, X: Array, weights: FloatArray, seen: Array
+) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    k, d = parameters.mean.shape
+    if seen.any():
+        part = np.ascontiguousarray(X[:, seen])
+        run, whiten = _observed(parameters, seen, full_moments, diagonal_moments)
+        mean = np.ascontiguousarray(parameters.mean[:, seen])
+        loglik, count, seen_first, seen_second = run(part, np.ascontiguousarray(weights), log_mix, mean, whiten)
+    else:  # nothing is known of these rows: they follow the mixing proportions
+        loglik, count = 0.0, weights.sum() * np.exp(log_mix)
+        seen_first, seen_second = np.zeros((k, 0)), np.zeros((k, 0, 0) if parameters.whiten.ndim == 3 else (k, 0))
+    if seen.all():
+        return loglik, count, seen_first, seen_second
+    if parameters.whiten.ndim == 3:
+        return loglik, count, *_complete_dense(parameters, seen, count, seen_first, seen_second)
+    first, second = np.zeros((k, d)), np.empty((k, d))
+    first[:, seen], second[:, seen] = seen_first, seen_second
+    second[:, ~seen] = count[:, None] * np.broadcast_to(parameters.var, (k, d))[:, ~seen]
+    return loglik, count, first, second
+
+
+def _complete_dense(
+    parameters: Any, seen: Array, count: FloatArray, seen_first: FloatArray, seen_second: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the moments of the filled-in rows from those of their observed columns."""
+    k, d = parameters.mean.shape
+    o, m = np.flatnonzero(seen), np.flatnonzero(~seen)
+    cov = np.broadcast_to(parameters.cov, (k, d, d))
+    between = cov[:, m[:, None], o]
+    _, whiten = _observed(parameters, seen, full_moments, diagonal_moments)
+    half = between @ np.swapaxes(whiten, 1, 2)  # Sigma_mo W', so that B = half W and B Sigma_om = half half'
+    slope = half @ whiten
+    left = cov[:, m[:, None], m] - half @ np.swapaxes(half, 1, 2)
+    first, second = np.zeros((k, d)), np.zeros((k, d, d))
+    first[:, o], first[:, m] = seen_first, (slope @ seen_first[:, :, None])[:, :, 0]
+    crossed = slope @ seen_second
+    second[:, o[:, None], o] = seen_second
+    second[:, m[:, None], o] = crossed
+    second[:, o[:, None], m] = np.swapaxes(crossed, 1, 2)
+    second[:, m[:, None], m] = crossed @ np.swapaxes(slope, 1, 2) + count[:, None, None] * left
+    return first, second
+
+
+def _observed(parameters: Any, seen: Array, dense: Any, diagonal: Any) -> tuple[Any, FloatArray]:
+    """Return the kernel for this form and the whitening factors of the observed columns."""
+    if parameters.whiten.ndim == 2:
+        return diagonal, np.ascontiguousarray(parameters.whiten[:, seen])
+    if seen.all():
+        return dense, parameters.whiten
+    k, d = parameters.mean.shape
+    where = np.flatnonzero(seen)
+    cov = np.broadcast_to(parameters.cov, (k, d, d))[:, where[:, None], where]
+    factors, _, _ = whiten_factors(np.ascontiguousarray(cov))
+    return dense, factors

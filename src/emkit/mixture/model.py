@@ -1,0 +1,158 @@
+"""Finite mixtures of any family.
+
+Story: a label z_i is drawn with probabilities mix; the row x_i is drawn from member z_i of the family; the label is not
+seen. The E-step finds the probabilities of the labels, r_ik = mix_k f_k(x_i) / sum_j mix_j f_j(x_i), and the expected
+statistics under them; the M-step is the family's weighted maximum likelihood.
+
+References
+----------
+McLachlan & Peel 2000, *Finite Mixture Models*, section 2.8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray
+from emkit.core.model import Model
+from emkit.core.parameters import Parameters, space
+from emkit.core.spaces import Simplex
+from emkit.core.statistics import Statistics
+from emkit.families.base import Family
+from emkit.families.gaussian import Gaussian
+from emkit.families.gaussian_missing import pattern_order
+from emkit.families.gaussian_starts import start_responsibilities
+from emkit.kernels.gaussian import softmax_rows
+
+__all__ = ["FiniteMixture", "MixtureParameters", "MixtureStatistics"]
+
+
+@dataclass(frozen=True)
+class MixtureParameters(Parameters):
+    """Mixing proportions and the members of the family.
+
+    Parameters
+    ----------
+    mix : array (k,)
+    members : Parameters
+        Of the family, k members.
+    """
+
+    mix: Array = space(Simplex())
+    members: Any = None
+
+
+@dataclass(frozen=True)
+class MixtureStatistics(Statistics):
+    """Expected counts (k,) of the components and the family's statistics."""
+
+    count: FloatArray
+    members: Any
+
+
+@dataclass(frozen=True)
+class FiniteMixture(Model):
+    """A mixture of `n_components` members of a family.
+
+    Parameters
+    ----------
+    family : Family
+    n_components : int
+    concentration : float, default 1.0
+        Of a symmetric Dirichlet prior on the mixing proportions; 1 is no prior, above 1 keeps components from emptying.
+    """
+
+    family: Family = field(default_factory=Gaussian)
+    n_components: int = 1
+    concentration: float = 1.0
+
+    # --- the protocol ---
+
+    def start(self, source: Any, rng: np.random.Generator) -> MixtureParameters:
+        return self.portfolio(source, rng, 0)
+
+    def e_step(self, parameters: MixtureParameters, block: Any) -> MixtureStatistics:
+        step = self.family.mixture_step(_log(parameters.mix), parameters.members, block)
+        return MixtureStatistics(step.loglik, _weight(block), step.count, step.statistics)
+
+    def m_step(self, statistics: MixtureStatistics, parameters: MixtureParameters) -> MixtureParameters:
+        count = statistics.count + (self.concentration - 1)
+        if self.concentration < 1:
+            count = np.maximum(count, 0.0)
+        return MixtureParameters(count / count.sum(), self.family.m_step(statistics.members, parameters.members))
+
+    def log_prior(self, parameters: MixtureParameters) -> float:
+        own = self.family.log_prior(parameters.members)
+        return own if self.concentration == 1 else own + (self.concentration - 1) * float(_log(parameters.mix).sum())
+
+    def expected_loglik(self, parameters: MixtureParameters, statistics: MixtureStatistics) -> float:
+        seen = statistics.count > 0
+        own = float(statistics.count[seen] @ np.log(parameters.mix[seen]))
+        return own + self.family.expected_loglik(parameters.members, statistics.members)
+
+    def score(self, parameters: MixtureParameters, statistics: MixtureStatistics) -> MixtureParameters:
+        count = statistics.count + (self.concentration - 1)
+        slope = np.divide(count, parameters.mix, out=np.zeros_like(count), where=parameters.mix > 0)
+        return MixtureParameters(slope, self.family.score(parameters.members, statistics.members))
+
+    # --- what else it offers ---
+
+    def prepare(self, source: Any) -> tuple[FiniteMixture, Any]:
+        ready = replace(self, family=self.family.prepared(source, self.n_components))
+        return ready, _by_pattern(source) if source.has_missing else source
+
+    def portfolio(self, source: Any, rng: np.random.Generator, index: int) -> MixtureParameters:
+        block = source.sample(_START_ROWS, rng)
+        resp = start_responsibilities(block.X, block.weights, self.n_components, rng, index)
+        mix = resp.sum(axis=0) + 1.0
+        return MixtureParameters(mix / mix.sum(), self.family.start(block.X, resp))
+
+    def log_density(self, parameters: MixtureParameters, block: Any) -> FloatArray:
+        return softmax_rows(self.log_joint(parameters, block))[0]
+
+    def posterior(self, parameters: MixtureParameters, block: Any) -> FloatArray:
+        return softmax_rows(self.log_joint(parameters, block))[1]
+
+    def log_joint(self, parameters: MixtureParameters, block: Any) -> FloatArray:
+        """Return log mix_k + log f_k(x) for each row, (n, k)."""
+        return self.family.log_joint(_log(parameters.mix), parameters.members, block.X)
+
+    def sample(
+        self, parameters: MixtureParameters, n: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, Array]:
+        """Return n rows and their labels, in random order."""
+        labels = rng.choice(self.n_components, size=n, p=parameters.mix / parameters.mix.sum())
+        return self.family.sample(parameters.members, labels, rng), labels
+
+    def canonical(self, parameters: MixtureParameters) -> MixtureParameters:
+        """Return the components by falling weight, equal ones by the family's key."""
+        order = np.lexsort((self.family.sort_key(parameters.members), -np.round(parameters.mix, 9)))
+        if (order == np.arange(self.n_components)).all():
+            return parameters
+        return MixtureParameters(parameters.mix[order], self.family.reordered(parameters.members, order))
+
+    def degeneracy(self, parameters: MixtureParameters, statistics: MixtureStatistics) -> str:
+        return self.family.collapsed(parameters.members, statistics.members, statistics.count)
+
+
+_START_ROWS = 16384
+
+
+def _log(mix: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore"):
+        return np.log(mix)
+
+
+def _weight(block: Any) -> float:
+    return float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
+
+
+def _by_pattern(source: Any) -> Any:
+    """Return the same rows with equal patterns of missing entries side by side."""
+    X = np.concatenate([block.X for block in source.blocks()]) if source.n_rows else np.empty((0, 1))
+    return source.permuted(pattern_order(X))
+
+
