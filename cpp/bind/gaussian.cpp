@@ -1,0 +1,129 @@
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "bind/common.hpp"
+#include "kernels/factors.hpp"
+#include "kernels/gaussian_api.hpp"
+
+namespace emkit {
+
+static const GaussianTable& table() {
+#if defined(EMKIT_X86)
+    if (active_isa() == Isa::avx512) return avx512::gaussian_table;
+    if (active_isa() == Isa::avx2) return avx2::gaussian_table;
+#endif
+    return baseline::gaussian_table;
+}
+
+template <typename T>
+static void check(const In<T, 2>& X, const In<double, 1>& log_mix, const In<double, 2>& mean, size_t whiten_k,
+                  size_t whiten_d) {
+    if (mean.shape(1) != X.shape(1) || mean.shape(0) != log_mix.shape(0) || whiten_k != mean.shape(0) ||
+        whiten_d != mean.shape(1))
+        throw nb::value_error("shapes of X (n, d), log_mix (k,), mean (k, d) and whiten do not belong together");
+}
+
+template <typename T, int N>
+static nb::tuple moments(In<T, 2> X, Weights weights, In<double, 1> log_mix, In<double, 2> mean, In<double, N> whiten) {
+    check(X, log_mix, mean, whiten.shape(0), whiten.shape(1));
+    if (weights && weights->shape(0) != X.shape(0)) throw nb::value_error("weights must have one entry per row of X");
+    const size_t k = mean.shape(0), d = mean.shape(1);
+    auto count = fresh({k});
+    auto first = fresh({k, d});
+    auto second = N == 3 ? fresh({k, d, d}) : fresh({k, d});
+    double loglik = 0.0;
+    {
+        nb::gil_scoped_release free;
+        const Shape shape{static_cast<int>(d), static_cast<int>(k), N == 2};
+        const Given given{log_mix.data(), mean.data(), whiten.data()};
+        const double* w = weights ? weights->data() : nullptr;
+        const long n = static_cast<long>(X.shape(0));
+        if constexpr (std::is_same_v<T, float>)
+            table().moments_f32(X.data(), w, n, shape, given, &loglik, count.data(), first.data(), second.data());
+        else
+            table().moments_f64(X.data(), w, n, shape, given, &loglik, count.data(), first.data(), second.data());
+    }
+    return nb::make_tuple(loglik, count, first, second);
+}
+
+template <typename T>
+static void rows(const In<T, 2>& X, const Shape& shape, const Given& given, double* log_density, double* out) {
+    nb::gil_scoped_release free;
+    const long n = static_cast<long>(X.shape(0));
+    if constexpr (std::is_same_v<T, float>)
+        table().rows_f32(X.data(), n, shape, given, log_density, out);
+    else
+        table().rows_f64(X.data(), n, shape, given, log_density, out);
+}
+
+template <typename T, int N>
+static nb::ndarray<nb::numpy, double> joint(In<T, 2> X, In<double, 1> log_mix, In<double, 2> mean, In<double, N> whiten) {
+    check(X, log_mix, mean, whiten.shape(0), whiten.shape(1));
+    auto out = fresh({X.shape(0), mean.shape(0)});
+    const Shape shape{static_cast<int>(mean.shape(1)), static_cast<int>(mean.shape(0)), N == 2};
+    rows(X, shape, Given{log_mix.data(), mean.data(), whiten.data()}, nullptr, out.data());
+    return out;
+}
+
+template <typename T, int N>
+static nb::tuple posterior(In<T, 2> X, In<double, 1> log_mix, In<double, 2> mean, In<double, N> whiten) {
+    check(X, log_mix, mean, whiten.shape(0), whiten.shape(1));
+    auto density = fresh({X.shape(0)});
+    auto resp = fresh({X.shape(0), mean.shape(0)});
+    const Shape shape{static_cast<int>(mean.shape(1)), static_cast<int>(mean.shape(0)), N == 2};
+    rows(X, shape, Given{log_mix.data(), mean.data(), whiten.data()}, density.data(), resp.data());
+    return nb::make_tuple(density, resp);
+}
+
+static nb::tuple softmax(In<double, 2> joint) {
+    auto density = fresh({joint.shape(0)});
+    auto resp = fresh({joint.shape(0), joint.shape(1)});
+    {
+        nb::gil_scoped_release free;
+        table().softmax(joint.data(), static_cast<long>(joint.shape(0)), static_cast<int>(joint.shape(1)),
+                        density.data(), resp.data());
+    }
+    return nb::make_tuple(density, resp);
+}
+
+static nb::tuple whiten_factors(In<double, 3> cov) {
+    const size_t k = cov.shape(0), d = cov.shape(1);
+    if (cov.shape(2) != d) throw nb::value_error("cov must have shape (k, d, d)");
+    auto whiten = fresh({k, d, d});
+    auto half_log_det = fresh({k});
+    auto status = fresh<int64_t>({k});
+    {
+        nb::gil_scoped_release free;
+        std::vector<double> factor(d * d);
+        for (size_t c = 0; c < k; c++)
+            status.data()[c] = cholesky_inverse(cov.data() + c * d * d, static_cast<int>(d), factor.data(),
+                                                whiten.data() + c * d * d, half_log_det.data() + c);
+    }
+    return nb::make_tuple(whiten, half_log_det, status);
+}
+
+template <typename T>
+static void bind_dtype(nb::module_& m) {
+    using namespace nb::literals;
+    const auto x = "X"_a.noconvert();
+    m.def("full_moments", moments<T, 3>, x, "weights"_a.noconvert().none(), "log_mix"_a.noconvert(),
+          "mean"_a.noconvert(), "whiten"_a.noconvert());
+    m.def("diagonal_moments", moments<T, 2>, x, "weights"_a.noconvert().none(), "log_mix"_a.noconvert(),
+          "mean"_a.noconvert(), "whiten"_a.noconvert());
+    m.def("full_log_joint", joint<T, 3>, x, "log_mix"_a.noconvert(), "mean"_a.noconvert(), "whiten"_a.noconvert());
+    m.def("diagonal_log_joint", joint<T, 2>, x, "log_mix"_a.noconvert(), "mean"_a.noconvert(), "whiten"_a.noconvert());
+    m.def("full_posterior", posterior<T, 3>, x, "log_mix"_a.noconvert(), "mean"_a.noconvert(), "whiten"_a.noconvert());
+    m.def("diagonal_posterior", posterior<T, 2>, x, "log_mix"_a.noconvert(), "mean"_a.noconvert(),
+          "whiten"_a.noconvert());
+}
+
+void bind_gaussian(nb::module_& m) {
+    using namespace nb::literals;
+    bind_dtype<double>(m);
+    bind_dtype<float>(m);
+    m.def("softmax_rows", softmax, "log_joint"_a.noconvert());
+    m.def("whiten_factors", whiten_factors, "cov"_a.noconvert());
+}
+
+}  // namespace emkit

@@ -1,0 +1,44 @@
+// The module: chooses the instruction set and registers the kernels.
+#include <cstdlib>
+#include <cstring>
+
+#include "bind/common.hpp"
+
+namespace emkit {
+
+static Isa best_isa() {
+#if defined(EMKIT_X86)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512bw"))
+        return Isa::avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return Isa::avx2;
+#endif
+    return Isa::baseline;
+}
+
+Isa active_isa() {
+    static const Isa chosen = [] {
+        const Isa best = best_isa();
+        const char* wish = std::getenv("EMKIT_SIMD");
+        if (wish == nullptr) return best;
+        const Isa wanted = std::strcmp(wish, "avx512") == 0 ? Isa::avx512
+                           : std::strcmp(wish, "avx2") == 0 ? Isa::avx2
+                                                            : Isa::baseline;
+        return wanted < best ? wanted : best;
+    }();
+    return chosen;
+}
+
+void bind_gaussian(nb::module_& m);
+
+}  // namespace emkit
+
+NB_MODULE(_native, m) {
+    m.doc() = "Compiled kernels of emkit.";
+    m.def("isa", [] {
+        const char* names[] = {"baseline", "avx2", "avx512"};
+        return names[static_cast<int>(emkit::active_isa())];
+    }, "Return the instruction set in use.");
+    emkit::bind_gaussian(m);
+}

@@ -1,0 +1,117 @@
+// Vectors of doubles as wide as the instruction set this file is compiled for, with exp and log on them.
+// Plain GCC vector extensions: the same source serves SSE2, AVX2 and AVX-512.
+#pragma once
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#ifndef EMKIT_ISA
+#define EMKIT_ISA baseline
+#endif
+
+namespace emkit {
+namespace EMKIT_ISA {
+
+#if defined(__AVX512F__)
+constexpr int W = 8;
+#elif defined(__AVX2__)
+constexpr int W = 4;
+#else
+constexpr int W = 2;
+#endif
+
+typedef double vd __attribute__((vector_size(W * sizeof(double))));
+typedef long long vi __attribute__((vector_size(W * sizeof(double))));
+
+constexpr double INF = std::numeric_limits<double>::infinity();
+
+static inline vd set1(double a) { return vd{} + a; }
+
+static inline vd load(const double* p) {
+    vd v;
+    std::memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline void store(double* p, vd v) { std::memcpy(p, &v, sizeof(v)); }
+
+static inline vd vmax(vd a, vd b) { return a > b ? a : b; }
+
+// Sum of the lanes, always in the same order.
+static inline double hsum(vd v) {
+    double s = v[0];
+    for (int i = 1; i < W; i++) s += v[i];
+    return s;
+}
+
+static inline vi bits(vd v) {
+    vi b;
+    std::memcpy(&b, &v, sizeof(b));
+    return b;
+}
+
+static inline vd from_bits(vi b) {
+    vd v;
+    std::memcpy(&v, &b, sizeof(v));
+    return v;
+}
+
+// A responsibility below this part of the largest one of its row is taken as zero: e^-69 is about 1e-30, far below
+// what the log-likelihood or any sum of responsibilities can hold.
+constexpr double NEGLIGIBLE = -69.0;
+
+// exp(x) for x <= 0, to about one unit in the last place; exactly 0 below NEGLIGIBLE and at -infinity.
+static inline vd exp_nonpositive(vd x) {
+    const vd clamped = vmax(x, set1(NEGLIGIBLE));
+    // Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits; never compile with associative maths.
+    const vd shifter = set1(6755399441055744.0);
+    const vd t = clamped * set1(1.4426950408889634074) + shifter;
+    const vd n = t - shifter;
+    vd r = clamped - n * set1(6.93147180369123816490e-01);
+    r = r - n * set1(1.90821492927058770002e-10);
+    vd p = set1(1.6059043836821614599e-10);  // 1 / 13!, then Horner down to 1
+    p = p * r + set1(2.0876756987868098979e-9);
+    p = p * r + set1(2.5052108385441718775e-8);
+    p = p * r + set1(2.7557319223985890653e-7);
+    p = p * r + set1(2.7557319223985890653e-6);
+    p = p * r + set1(2.4801587301587301587e-5);
+    p = p * r + set1(1.9841269841269841270e-4);
+    p = p * r + set1(1.3888888888888888889e-3);
+    p = p * r + set1(8.3333333333333333333e-3);
+    p = p * r + set1(4.1666666666666666667e-2);
+    p = p * r + set1(1.6666666666666666667e-1);
+    p = p * r + set1(0.5);
+    p = p * r + set1(1.0);
+    p = p * r + set1(1.0);
+    const vd scaled = from_bits(bits(p) + (bits(t) << 52));
+    return x >= set1(NEGLIGIBLE) ? scaled : vd{};
+}
+
+// log(x) for normal x >= 1, to about one unit in the last place of the result or 1e-16.
+static inline vd log_from_one(vd x) {
+    const vi b = bits(x);
+    const vi half = vi{} + 0x3FE6A09E667F3BCDLL;  // sqrt(1/2)
+    const vi k = (b - half) >> 52;
+    const vd m = from_bits(b - (k << 52));  // in [sqrt(1/2), sqrt(2))
+    // k is small: the same trick backwards turns it into a double
+    const vd e = from_bits(k + (vi{} + 0x4338000000000000LL)) - set1(6755399441055744.0);
+    const vd f = (m - set1(1.0)) / (m + set1(1.0));
+    const vd s = f * f;
+    vd p = set1(2.0 / 23);
+    p = p * s + set1(2.0 / 21);
+    p = p * s + set1(2.0 / 19);
+    p = p * s + set1(2.0 / 17);
+    p = p * s + set1(2.0 / 15);
+    p = p * s + set1(2.0 / 13);
+    p = p * s + set1(2.0 / 11);
+    p = p * s + set1(2.0 / 9);
+    p = p * s + set1(2.0 / 7);
+    p = p * s + set1(2.0 / 5);
+    p = p * s + set1(2.0 / 3);
+    p = p * s + set1(2.0);
+    return e * set1(1.90821492927058770002e-10) + (e * set1(6.93147180369123816490e-01) + f * p);
+}
+
+}  // namespace EMKIT_ISA
+}  // namespace emkit
