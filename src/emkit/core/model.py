@@ -53,6 +53,7 @@ class Model(ABC):
     - `prepare(source) -> (Model, source)`: constants read off the data once before a fit (scales of a floor or a
       prior) and a faster arrangement of the same rows (equal rows to counts, rows sorted by pattern).
     - `degeneracy(parameters, statistics) -> str`: a sentence that names what has collapsed, empty if nothing has.
+    - `describe(parameters, feature_names) -> tuple[Description, ...]`: its parameters as tables for a report.
     - `remarks(parameters) -> tuple[str, ...]`: notes for the reader of a fit.
     - `posterior(parameters, block)`, `log_density(parameters, block)`, `sample(parameters, n, rng)`.
     - `canonical(parameters) -> Parameters`: one labelling out of the equivalent ones.
@@ -83,6 +84,7 @@ class Offer:
     PORTFOLIO = "portfolio"
     PREPARE = "prepare"
     DEGENERACY = "degeneracy"
+    DESCRIBE = "describe"
     REMARKS = "remarks"
     POSTERIOR = "posterior"
     LOG_DENSITY = "log_density"

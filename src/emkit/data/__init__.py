@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from emkit.data.block import BLOCK_ROWS, Block
 from emkit.data.door import as_source
+from emkit.data.estimator import Estimator
 from emkit.data.files import load, read_table
 from emkit.data.memory import MemorySource
 from emkit.data.moments import ColumnMoments
@@ -17,6 +18,7 @@ __all__ = [
     "Block",
     "ColumnMoments",
     "DataSet",
+    "Estimator",
     "MemorySource",
     "Source",
     "Table",

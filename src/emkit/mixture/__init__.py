@@ -1,0 +1,6 @@
+"""Finite mixtures, k-means, and the density of one variable."""
+
+from emkit.mixture.gaussian import GaussianMixture
+from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
+
+__all__ = ["FiniteMixture", "GaussianMixture", "MixtureParameters", "MixtureStatistics"]
