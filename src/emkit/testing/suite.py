@@ -1,0 +1,33 @@
+"""All laws that need nothing but a model and data, one after another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emkit.core import Model
+from emkit.testing import laws
+
+__all__ = ["check_model"]
+
+
+def check_model(model: Model, X: Any, *, seed: int = 0) -> None:
+    """Check every law that needs no more than a model and its data; raise `LawBroken` at the first broken one.
+
+    Parameters
+    ----------
+    model : Model
+    X : array (n, d)
+        Data that the model fits; a few hundred rows will do.
+    """
+    laws.check_statistics_add(model, X, seed=seed)
+    laws.check_monotone(model, X, seed=seed)
+    laws.check_score(model, X, seed=seed)
+    laws.check_weights(model, X, seed=seed)
+    laws.check_zero_weight(model, X, seed=seed)
+    laws.check_row_order(model, X, seed=seed)
+    laws.check_blocks_and_threads(model, X, seed=seed)
+    laws.check_canonical(model, X, seed=seed)
+    laws.check_float32(model, X, seed=seed)
+    laws.check_reported(model, X, seed=seed)
+    laws.check_fixed_point(model, X, seed=seed)
+    laws.check_solvers_agree(model, X, seed=seed)

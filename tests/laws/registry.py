@@ -1,0 +1,65 @@
+"""The models that the laws are run over. Adding a model is adding a line."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import emkit
+from emkit.families.covariance import STRUCTURES
+from emkit.families.gaussian import Gaussian
+from emkit.families.gaussian_prior import NormalInverseWishart
+from emkit.mixture import FiniteMixture
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+from abo import Abo  # noqa: E402
+
+sys.path.pop(0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with data that it fits; `is_continuous` if a change of unit is the Jacobian."""
+
+    name: str
+    model: Any
+    X: Any
+    is_continuous: bool = True
+    takes_constant: bool = True
+
+    def __str__(self):
+        return self.name
+
+
+def _iris(share_missing=0.0):
+    rows = emkit.load_data("iris").numeric()[0]
+    if share_missing:
+        rows = np.where(np.random.default_rng(5).random(rows.shape) < share_missing, np.nan, rows)
+    return rows
+
+
+def _mixture(word, k=3, prior=None, concentration=1.0):
+    return FiniteMixture(Gaussian(STRUCTURES[word], prior), k, concentration)
+
+
+_FAITHFUL = emkit.load_data("faithful").numeric()[0]
+
+CASES = [
+    Case("abo", Abo(), np.array([[186.0, 38, 13, 284], [100, 30, 9, 150]]), is_continuous=False),
+    Case("gaussian-full", _mixture("full"), _iris()),
+    Case("gaussian-tied", _mixture("tied"), _iris()),
+    Case("gaussian-diag", _mixture("diag"), _iris()),
+    Case("gaussian-spherical", _mixture("spherical"), _iris(), takes_constant=False),
+    Case("gaussian-EEI", _mixture("EEI"), _iris()),
+    Case("gaussian-EII", _mixture("EII"), _iris(), takes_constant=False),
+    Case("gaussian-full-missing", _mixture("full", 2), _iris(0.1)[:75]),
+    Case("gaussian-diag-missing", _mixture("diag", 2), _iris(0.1)),
+    Case("gaussian-tied-missing", _mixture("tied", 2), _iris(0.1)[:75]),
+    Case("gaussian-full-map", _mixture("full", 2, NormalInverseWishart(), 2.0), _FAITHFUL, takes_constant=False),
+    Case("gaussian-tied-map", _mixture("tied", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
+    Case("gaussian-diag-map", _mixture("diag", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
+    Case("gaussian-spherical-map", _mixture("spherical", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
+    Case("gaussian-one", _mixture("full", 1), _FAITHFUL),
+]
