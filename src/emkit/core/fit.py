@@ -26,7 +26,7 @@ __all__ = ["Fit", "auto_solver", "maximise"]
 S = TypeVar("S")
 
 SCREEN_ROWS = 16384  # starts are compared on at most this many rows; the winner then climbs on all of them
-MAX_STARTS = 64
+MAX_STARTS = 256
 MIN_STARTS = 4
 _STARTS_WORK = 4e8  # rows times parameters that the short climbs may touch, all starts together
 _DIFFERENCED_LIMIT = 200  # above this many parameters a differenced score costs more than it saves
@@ -121,8 +121,8 @@ def maximise(
     solver : Solver or "auto"
         "auto" is `QuasiNewton` where the model has a score to be had at a fair price, and `Squarem` otherwise.
     n_starts : int or "auto"
-        "auto" looks at up to 64 starts (fewer where an E-step is expensive), and stops after eight that agree. Where
-        there are more than 16384 rows, starts compete on a random sample of that many and the winner climbs on all.
+        "auto" stops after sixteen starts that agree, or after 64 if five of them reached the best optimum, or after 256
+        (fewer where an E-step is expensive). Where there are more than 16384 rows, starts compete on a random sample of that many and the winner climbs on all.
     tol : float, default 1e-6
         Objective still to be gained, as predicted, at which to stop. See `Convergence`.
     max_iter, max_e_steps, max_seconds : numbers, optional

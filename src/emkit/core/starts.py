@@ -17,7 +17,10 @@ from emkit.core.stopping import Budget, gain_left
 __all__ = ["Optimum", "Search", "StartReport", "search"]
 
 SHORT_ITERATIONS = 12  # all of them plain EM: solvers warm up for longer
-ROUND = 8  # starts looked at together; if the first round is unanimous, there is no second
+ROUND = 8  # starts looked at together
+UNANIMOUS = 16  # if so many agree, no more are tried (eight that agree can be wrong: measured on faithful, k = 3)
+ENOUGH_STARTS = 64  # after this many the best optimum is believed ...
+ENOUGH_HITS = 5  # ... if this many starts have reached it
 SAME_OPTIMUM = 1e-3  # objectives closer than this are one optimum
 PARALLEL_ROWS = 4096  # below this many rows a start is too quick for threads to pay
 
@@ -108,16 +111,17 @@ def search(
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
     Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
-    `is_adaptive` a unanimous first round is believed; otherwise all `n_starts` are looked at.
+    `is_adaptive` sixteen starts that agree are believed, and after 64 an optimum reached by five of them;
+    otherwise all `n_starts` are looked at.
     """
     ended: list[_Run] = []
     merged: dict[int, int] = {}  # start -> the start whose climb stands for it
     for first in range(0, n_starts, ROUND):
         indices = range(first, min(first + ROUND, n_starts))
         runs = _each(lambda i: _short(make_problem(), draw(i), i, solver, tol, budget, watch), indices, n_threads)
-        leaders = _leaders(runs, merged)
+        leaders = _leaders(runs, ended, merged)
         ended += _each(lambda run: _to_the_end(run, solver, tol, budget, watch), leaders, n_threads)
-        if any(run.climb.status in _STOPS for run in ended) or (is_adaptive and _is_unanimous(ended)):
+        if any(run.climb.status in _STOPS for run in ended) or (is_adaptive and _is_settled(ended, merged)):
             break
     spent = sum(run.problem.n_e_steps for run in ended)
     report = _report(ended, merged)
@@ -164,11 +168,11 @@ def _to_the_end(run: _Run, solver: Solver, tol: float, budget: Budget, watch: Wa
     return replace(run, climb=joined)
 
 
-def _leaders(runs: Sequence[_Run], merged: dict[int, int]) -> list[_Run]:
+def _leaders(runs: Sequence[_Run], ended: Sequence[_Run], merged: dict[int, int]) -> list[_Run]:
     """Return the runs worth following: of those about to end at the same objective only the first."""
     leaders: list[_Run] = []
     for run in runs:
-        twin = next((other for other in leaders if _is_same_end(run, other)), None)
+        twin = next((other for other in (*leaders, *ended) if _is_same_end(run, other)), None)
         if twin is None:
             leaders.append(run)
         else:
@@ -182,6 +186,14 @@ def _is_same_end(run: _Run, other: _Run) -> bool:
     gaps = (run.promise - run.climb.point.objective, other.promise - other.climb.point.objective)
     is_near = all(gap < SAME_OPTIMUM for gap in gaps)
     return is_near and abs(run.promise - other.promise) < SAME_OPTIMUM
+
+
+def _is_settled(ended: Sequence[_Run], merged: dict[int, int]) -> bool:
+    """Tell whether more starts are unlikely to find better: all agree, or many have been tried and some agree."""
+    n_tried = len(ended) + len(merged)
+    if UNANIMOUS <= n_tried < ENOUGH_STARTS:
+        return _is_unanimous(ended)
+    return n_tried >= ENOUGH_STARTS and _report(ended, merged).n_best >= ENOUGH_HITS
 
 
 def _is_unanimous(ended: Sequence[_Run]) -> bool:

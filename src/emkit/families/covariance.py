@@ -114,6 +114,10 @@ class Structure(ABC):
         """Return -1/2 sum (count log|Sigma| + tr(Sigma^-1 scatter)) over the distinct covariances."""
 
     @abstractmethod
+    def penalty(self, parameters: Any, scatter: FloatArray) -> float:
+        """Return -1/2 sum tr(Sigma^-1 scatter) over the distinct covariances for one diagonal scatter."""
+
+    @abstractmethod
     def gradient(self, parameters: Any, count: FloatArray, scatter: FloatArray) -> FloatArray:
         """Return the gradient of `loglik` with respect to the covariances, entry by entry."""
 
@@ -158,6 +162,10 @@ class Dense(Structure):
         whiten = parameters.whiten[: len(parameters.cov)]
         log_det = -2 * np.log(whiten.diagonal(axis1=1, axis2=2)).sum(axis=1)
         return -0.5 * float(count.reshape(-1) @ log_det + np.vdot(parameters.precision, scatter))
+
+    def penalty(self, parameters: DenseParameters, scatter: FloatArray) -> float:
+        whiten = parameters.whiten[: len(parameters.cov)]
+        return -0.5 * float(((whiten * whiten) @ scatter.diagonal()).sum())
 
     def gradient(self, parameters: DenseParameters, count: FloatArray, scatter: FloatArray) -> FloatArray:
         precision = parameters.precision
@@ -217,6 +225,9 @@ class Diagonal(Structure):
 
     def loglik(self, parameters: DiagonalParameters, count: FloatArray, scatter: FloatArray) -> float:
         return -0.5 * float((count * np.log(parameters.var) + scatter / parameters.var).sum())
+
+    def penalty(self, parameters: DiagonalParameters, scatter: FloatArray) -> float:
+        return -0.5 * float((scatter / parameters.var).sum())
 
     def gradient(self, parameters: DiagonalParameters, count: FloatArray, scatter: FloatArray) -> FloatArray:
         return -0.5 * (count - scatter / parameters.var) / parameters.var

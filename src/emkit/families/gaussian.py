@@ -12,16 +12,20 @@ Dempster, Laird & Rubin 1977, JRSS B 39:1, section 4.3. Fraley & Raftery 2007, J
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
+from emkit.core.describe import Description
 from emkit.core.statistics import Additive, shared
 from emkit.families.base import Family, MixtureStep
 from emkit.families.covariance import Dense, Structure
 from emkit.families.gaussian_collapse import collapse_of
+from emkit.families.gaussian_describe import gaussian_tables
 from emkit.families.gaussian_missing import missing_log_joint, missing_step
 from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
 from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_log_joint, full_moments
@@ -29,7 +33,7 @@ from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_lo
 __all__ = ["Gaussian", "GaussianStatistics"]
 
 _CONSTANT = 8 * float(np.finfo(np.float64).eps)  # a column whose sd is below this part of its size is constant
-_START_WEIGHT = 1.0  # rows' worth of pooled scatter, per feature, blended into each component of a start
+_START_WEIGHT = 0.1  # rows' worth of pooled scatter, per feature, blended into each component of a start
 
 
 @dataclass(frozen=True)
@@ -106,14 +110,14 @@ class Gaussian(Family):
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
         if np.isnan(X).any():
             return missing_log_joint(log_mix, parameters, X)
-        run = full_log_joint if self._is_dense else diagonal_log_joint
+        run = full_log_joint if self.is_dense else diagonal_log_joint
         return run(X, log_mix, parameters.mean, parameters.whiten)
 
     def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
         if block.has_missing:
             loglik, count, first, second = missing_step(log_mix, parameters, block.X, block.weights)
         else:
-            run = full_moments if self._is_dense else diagonal_moments
+            run = full_moments if self.is_dense else diagonal_moments
             mean, weights = parameters.mean, block.kernel_weights
             loglik, count, first, second = run(block.X, weights, log_mix, mean, parameters.whiten)
         return MixtureStep(loglik, count, GaussianStatistics(count, first, second, parameters.mean))
@@ -125,7 +129,7 @@ class Gaussian(Family):
             centred = X - mean[k]
             weighted = centred * resp[:, k : k + 1]
             first[k] = weighted.sum(axis=0)
-            second.append(weighted.T @ centred if self._is_dense else (weighted * centred).sum(axis=0))
+            second.append(weighted.T @ centred if self.is_dense else (weighted * centred).sum(axis=0))
         return GaussianStatistics(resp.sum(axis=0), first, np.array(second), mean)
 
     # --- M-step ---
@@ -145,7 +149,7 @@ class Gaussian(Family):
             cov = np.where(alive, scatter / np.where(alive, numbers, 1.0), self.structure.cov(parameters))
         if not is_alive.all():
             mean = np.where(is_alive[:, None], mean, parameters.mean)
-        if self.is_pinned is not None and self.is_pinned.any():
+        if self._has_pinned:
             cov = self.structure.pin(cov, self.is_pinned, self._pinned_var)
         return self.structure.parameters(mean, cov)
 
@@ -160,15 +164,14 @@ class Gaussian(Family):
             towards = towards + self.prior.shrinkage * (self.prior.mean - parameters.mean)
         numbers, scatter = self._posterior_scatter(statistics, parameters.mean)
         slope = self.structure.gradient(parameters, numbers, scatter)
-        if self.is_pinned is not None and self.is_pinned.any():
+        if self._has_pinned:
             slope = self.structure.pin(slope, self.is_pinned, np.zeros(len(self.is_pinned)))
         return self.structure.parameters(self.structure.precision_times(parameters, towards), slope)
 
     def log_prior(self, parameters: Any) -> float:
-        if self.prior is None and self.floor == 0:
-            return 0.0
-        k = len(parameters.mean)
-        nothing = np.zeros(k)
+        if self.prior is None:
+            return self.structure.penalty(parameters, self._floor_scatter) if self.has_floor else 0.0
+        nothing = np.zeros(len(parameters.mean))
         numbers, scatter = self._with_prior(nothing, self._no_scatter(parameters), parameters.mean)
         return self.structure.loglik(parameters, numbers, scatter)
 
@@ -193,25 +196,35 @@ class Gaussian(Family):
         if prior is not None:
             numbers = numbers + self.structure.prior_count(prior.dof, d)
             pooled = pooled + self.structure.prior_scatter(prior.scale)
-        if self.floor > 0 and self.unit is not None:
-            pooled = pooled + self.structure.prior_scatter(np.diag(self.floor * self._floor_unit))
-        return numbers, pooled
+        return numbers, pooled + self._floor_scatter if self.has_floor else pooled
+
+    @cached_property
+    def _floor_scatter(self) -> FloatArray:
+        scale = np.where(self.is_pinned, 0.0, self.floor * self.unit**2)
+        own = np.diag(scale) if self.is_dense else scale
+        return self.structure.pooled(np.zeros(1), own[None])[1][0]
 
     @property
-    def _floor_unit(self) -> FloatArray:
-        return np.where(self.is_pinned, 0.0, self.unit**2)
+    def has_floor(self) -> bool:
+        """Return whether the penalty that stops a collapse is on: it needs the units of the data."""
+        return self.floor > 0 and self.unit is not None
+
+    @cached_property
+    def _has_pinned(self) -> bool:
+        return self.is_pinned is not None and bool(self.is_pinned.any())
 
     @property
     def _pinned_var(self) -> FloatArray:
         return np.asarray(self.unit**2 * 1e-12)
 
     @property
-    def _is_dense(self) -> bool:
+    def is_dense(self) -> bool:
+        """Return whether covariances are full matrices, their own or shared."""
         return isinstance(self.structure, Dense)
 
     def _no_scatter(self, parameters: Any) -> FloatArray:
         k, d = parameters.mean.shape
-        return np.zeros((k, d, d) if self._is_dense else (k, d))
+        return np.zeros((k, d, d) if self.is_dense else (k, d))
 
     # --- starts, order, sampling, collapse ---
 
@@ -224,11 +237,11 @@ class Gaussian(Family):
         safe = np.where(total > 0, total, 1.0)
         centre = resp.sum(axis=1) @ filled / resp.sum()
         mean = centre + resp.T @ (filled - centre) / safe[:, None]
-        blank = self.structure.parameters(mean, np.ones((k, d, d) if self._is_dense else (k, d)))
+        blank = self.structure.parameters(mean, np.ones((k, d, d) if self.is_dense else (k, d)))
         raw = self.statistics(blank, filled, resp)
         pooled = raw.second.sum(axis=0) / resp.sum()
         blend = _START_WEIGHT * (d + 1)
-        spread = np.diag(self.unit**2) if self._is_dense else self.unit**2
+        spread = np.diag(self.unit**2) if self.is_dense else self.unit**2
         second = raw.second + blend * (pooled + 1e-4 * spread)
         grown = GaussianStatistics(safe + blend, np.zeros_like(mean), second, mean)
         return self.m_step(grown, blank)
@@ -247,6 +260,10 @@ class Gaussian(Family):
 
     def collapsed(self, parameters: Any, statistics: GaussianStatistics, count: FloatArray) -> str:
         return collapse_of(self, parameters, count * self.rows_per_weight)
+
+    def describe(self, parameters: Any, names: Sequence[str], member: str) -> tuple[Description, ...]:
+        """Return tables of means, standard deviations and, for few features, correlations."""
+        return gaussian_tables(parameters.mean, self.structure.cov(parameters), names, member)
 
 
 def _column_means(X: FloatArray) -> FloatArray:

@@ -12,8 +12,8 @@ __all__ = ["collapse_of"]
 
 _FLOOR_MARGIN = 1e3  # scatter within this factor of the floor is held up by the floor, not by data
 _EXTRA_POINTS = 1.5  # d + 1 points lie exactly on some ellipsoid; a little more is asked for
-_FEW = 2.0  # components of up to this many times d + 1 points ...
-_TINY = 1e-3  # ... whose smallest variance is below this part of the pooled one sit on a chance alignment
+_FEW = 5.0  # components of up to this many times d + 1 points ...
+_TINY = (1e-4, 5e-4)  # ... whose smallest variance is below this part of the data's (one feature, more) sit on a chance
 
 
 def collapse_of(family: Any, parameters: Any, count: FloatArray) -> str:
@@ -39,9 +39,8 @@ def collapse_of(family: Any, parameters: Any, count: FloatArray) -> str:
         return "All components are flat: some columns are linear functions of others. Leave those out, or set a prior."
     is_few = np.zeros(len(count), dtype=bool)
     if not family.structure.is_shared:
-        needed = int(free.sum()) if family.structure.full(parameters).ndim == 3 and family._is_dense else 1
-        pooled = np.linalg.eigvalsh(np.tensordot(count, full, axes=1) / count.sum())[0]
-        is_thin = (count < _FEW * (needed + 1)) & (smallest < _TINY * pooled)
+        needed = int(free.sum()) if family.is_dense else 1
+        is_thin = (count < _FEW * (needed + 1)) & (smallest < _TINY[full.shape[1] > 1])
         is_few = (count < needed + _EXTRA_POINTS) | is_thin
     return _sentence(np.flatnonzero(is_floored | is_few), count)
 

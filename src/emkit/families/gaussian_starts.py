@@ -18,7 +18,6 @@ from emkit.families.starts import kmeans_labels
 __all__ = ["start_responsibilities"]
 
 _WARD_ROWS = 1000  # agglomeration costs n^2; more rows than this are thinned first
-_SUBSET_KINDS = 2
 
 
 def start_responsibilities(
@@ -27,7 +26,7 @@ def start_responsibilities(
     """Return responsibilities (n, k), case weights included, of start number `index`.
 
     Kinds alternate: k-means on scaled, whitened and raw data, k-means on a random projection, nearest of a few random
-    points, and once Ward's agglomeration. Missing entries are filled with column means for this purpose only.
+    points, neighbourhoods of random rows, and once Ward's agglomeration. Missing entries are filled with column means for this purpose only.
     """
     points = _standardised(X, weights)
     if k == 1:
@@ -94,6 +93,26 @@ def _nearest(X: Array, points: FloatArray, weights: FloatArray, k: int, rng: np.
     return np.asarray(distance.argmin(axis=1), dtype=np.intp)
 
 
+def _tight(X: Array, points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
+    """Cluster into fewer, then give neighbourhoods of random rows, of random sizes, clusters of their own.
+
+    Small and dense components beside large ones are what k-means never proposes.
+    """
+    white = _whitened(points, weights)
+    n, d = white.shape
+    n_tight = int(rng.integers(1, k))
+    labels = kmeans_labels(white, weights, k - n_tight, rng).copy()
+    for j in range(k - n_tight, k):
+        centre = white[_any_row(weights, rng)]
+        size = int(np.exp(rng.uniform(np.log(d + 2), np.log(max(d + 3, n / k)))))
+        labels[np.argsort(((white - centre) ** 2).sum(axis=1), kind="stable")[:size]] = j
+    return labels
+
+
+def _any_row(weights: FloatArray, rng: np.random.Generator) -> int:
+    return int(rng.choice(len(weights), p=weights / weights.sum()))
+
+
 def _ward(points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
     """Cut Ward's tree of (a sample of) the rows at k clusters; the others join the nearest centre."""
     n = len(points)
@@ -111,5 +130,5 @@ def _ward(points: FloatArray, weights: FloatArray, k: int, rng: np.random.Genera
 
 
 _Kind = Callable[[Array, FloatArray, FloatArray, int, np.random.Generator], IntArray]
-_KINDS: tuple[_Kind, ...] = (_scaled, _white, _raw, _projected, _white, _nearest)
+_KINDS: tuple[_Kind, ...] = (_scaled, _white, _raw, _projected, _white, _nearest, _tight, _tight)
 _WARD_INDEX = 2

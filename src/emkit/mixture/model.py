@@ -11,13 +11,15 @@ McLachlan & Peel 2000, *Finite Mixture Models*, section 2.8.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
-from emkit.core.model import Model
+from emkit.core.describe import Description
+from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Simplex
 from emkit.core.statistics import Statistics
@@ -136,6 +138,14 @@ class FiniteMixture(Model):
 
     def degeneracy(self, parameters: MixtureParameters, statistics: MixtureStatistics) -> str:
         return self.family.collapsed(parameters.members, statistics.members, statistics.count)
+
+    def describe(self, parameters: MixtureParameters, feature_names: Sequence[str]) -> tuple[Description, ...]:
+        """Return the weights, and the tables of the family where it makes any."""
+        rows = tuple((str(i + 1), weight) for i, weight in enumerate(parameters.mix.tolist()))
+        weights = Description("Weights", ("component", "weight"), rows)
+        family: Any = self.family
+        describe = offered(family, Offer.DESCRIBE)
+        return (weights, *(describe(parameters.members, feature_names, "component") if describe else ()))
 
 
 _START_ROWS = 16384

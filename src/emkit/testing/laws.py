@@ -71,7 +71,8 @@ def check_score(model: Model, X: Any, sample_weight: Any = None, *, seed: int = 
     vector = chart.to_vector(point.parameters)
     score = problem.score(point, chart, vector)
     differenced = chart.difference(lambda at: problem.evaluate(at).objective, vector)
-    gap = np.abs(score - differenced) / (1e-3 * np.abs(differenced).max() + np.abs(differenced))
+    blur = point.noise / 1e-6  # what rounding of the objective leaves of a difference quotient
+    gap = np.abs(score - differenced) / (1e-3 * np.abs(differenced).max() + np.abs(differenced) + blur / tol)
     i = int(gap.argmax())
     demand(
         "the score is the gradient of the objective",
