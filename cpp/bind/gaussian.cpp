@@ -1,5 +1,6 @@
-#include <cmath>
 #include <cstdint>
+#include <new>
+#include <type_traits>
 #include <vector>
 
 #include "bind/common.hpp"
@@ -16,75 +17,110 @@ static const GaussianTable& table() {
     return baseline::gaussian_table;
 }
 
-template <typename T>
-static void check(const In<T, 2>& X, const In<double, 1>& log_mix, const In<double, 2>& mean, size_t whiten_k,
-                  size_t whiten_d) {
-    if (mean.shape(1) != X.shape(1) || mean.shape(0) != log_mix.shape(0) || whiten_k != mean.shape(0) ||
-        whiten_d != mean.shape(1))
-        throw nb::value_error("shapes of X (n, d), log_mix (k,), mean (k, d) and whiten do not belong together");
+// A kernel's status: it fails only where memory is short.
+static void require(int status) {
+    if (status != 0) throw std::bad_alloc();
+}
+
+template <typename T, int N>
+static Shape checked(const In<T, 2>& X, const In<double, 1>& log_mix, const In<double, 2>& mean,
+                     const In<double, N>& whiten) {
+    const size_t k = mean.shape(0), d = mean.shape(1);
+    const bool is_square = N == 2 || whiten.shape(N - 1) == d;
+    if (X.shape(1) != d || log_mix.shape(0) != k || whiten.shape(0) != k || whiten.shape(1) != d || !is_square || k == 0)
+        throw nb::value_error("shapes of X (n, d), log_mix (k,), mean (k, d) and whiten (k, d, d) or (k, d) disagree");
+    return Shape{static_cast<int>(d), static_cast<int>(k), N == 2};
+}
+
+static const double* checked(const Weights& weights, size_t n) {
+    if (!weights) return nullptr;
+    if (weights->shape(0) != n) throw nb::value_error("weights must have one entry per row");
+    return weights->data();
 }
 
 template <typename T, int N>
 static nb::tuple moments(In<T, 2> X, Weights weights, In<double, 1> log_mix, In<double, 2> mean, In<double, N> whiten) {
-    check(X, log_mix, mean, whiten.shape(0), whiten.shape(1));
-    if (weights && weights->shape(0) != X.shape(0)) throw nb::value_error("weights must have one entry per row of X");
+    const Shape shape = checked<T, N>(X, log_mix, mean, whiten);
+    const double* w = checked(weights, X.shape(0));
     const size_t k = mean.shape(0), d = mean.shape(1);
     auto count = fresh({k});
     auto first = fresh({k, d});
     auto second = N == 3 ? fresh({k, d, d}) : fresh({k, d});
     double loglik = 0.0;
+    int status;
     {
         nb::gil_scoped_release free;
-        const Shape shape{static_cast<int>(d), static_cast<int>(k), N == 2};
         const Given given{log_mix.data(), mean.data(), whiten.data()};
-        const double* w = weights ? weights->data() : nullptr;
         const long n = static_cast<long>(X.shape(0));
         if constexpr (std::is_same_v<T, float>)
-            table().moments_f32(X.data(), w, n, shape, given, &loglik, count.data(), first.data(), second.data());
+            status = table().moments_f32(X.data(), w, n, shape, given, &loglik, count.data(), first.data(), second.data());
         else
-            table().moments_f64(X.data(), w, n, shape, given, &loglik, count.data(), first.data(), second.data());
+            status = table().moments_f64(X.data(), w, n, shape, given, &loglik, count.data(), first.data(), second.data());
     }
+    require(status);
     return nb::make_tuple(loglik, count, first, second);
 }
 
 template <typename T>
 static void rows(const In<T, 2>& X, const Shape& shape, const Given& given, double* log_density, double* out) {
-    nb::gil_scoped_release free;
-    const long n = static_cast<long>(X.shape(0));
-    if constexpr (std::is_same_v<T, float>)
-        table().rows_f32(X.data(), n, shape, given, log_density, out);
-    else
-        table().rows_f64(X.data(), n, shape, given, log_density, out);
+    int status;
+    {
+        nb::gil_scoped_release free;
+        const long n = static_cast<long>(X.shape(0));
+        if constexpr (std::is_same_v<T, float>)
+            status = table().rows_f32(X.data(), n, shape, given, log_density, out);
+        else
+            status = table().rows_f64(X.data(), n, shape, given, log_density, out);
+    }
+    require(status);
 }
 
 template <typename T, int N>
 static nb::ndarray<nb::numpy, double> joint(In<T, 2> X, In<double, 1> log_mix, In<double, 2> mean, In<double, N> whiten) {
-    check(X, log_mix, mean, whiten.shape(0), whiten.shape(1));
+    const Shape shape = checked<T, N>(X, log_mix, mean, whiten);
     auto out = fresh({X.shape(0), mean.shape(0)});
-    const Shape shape{static_cast<int>(mean.shape(1)), static_cast<int>(mean.shape(0)), N == 2};
     rows(X, shape, Given{log_mix.data(), mean.data(), whiten.data()}, nullptr, out.data());
     return out;
 }
 
 template <typename T, int N>
 static nb::tuple posterior(In<T, 2> X, In<double, 1> log_mix, In<double, 2> mean, In<double, N> whiten) {
-    check(X, log_mix, mean, whiten.shape(0), whiten.shape(1));
+    const Shape shape = checked<T, N>(X, log_mix, mean, whiten);
     auto density = fresh({X.shape(0)});
     auto resp = fresh({X.shape(0), mean.shape(0)});
-    const Shape shape{static_cast<int>(mean.shape(1)), static_cast<int>(mean.shape(0)), N == 2};
     rows(X, shape, Given{log_mix.data(), mean.data(), whiten.data()}, density.data(), resp.data());
     return nb::make_tuple(density, resp);
 }
 
+static int components(const In<double, 2>& joint) {
+    if (joint.shape(1) == 0) throw nb::value_error("log_joint (n, k) must have at least one column");
+    return static_cast<int>(joint.shape(1));
+}
+
 static nb::tuple softmax(In<double, 2> joint) {
+    const int k = components(joint);
     auto density = fresh({joint.shape(0)});
     auto resp = fresh({joint.shape(0), joint.shape(1)});
+    int status;
     {
         nb::gil_scoped_release free;
-        table().softmax(joint.data(), static_cast<long>(joint.shape(0)), static_cast<int>(joint.shape(1)),
-                        density.data(), resp.data());
+        status = table().softmax(joint.data(), static_cast<long>(joint.shape(0)), k, density.data(), resp.data());
     }
+    require(status);
     return nb::make_tuple(density, resp);
+}
+
+static double logsumexp(In<double, 2> joint, Weights weights) {
+    const int k = components(joint);
+    const double* w = checked(weights, joint.shape(0));
+    double loglik = 0.0;
+    int status;
+    {
+        nb::gil_scoped_release free;
+        status = table().logsumexp(joint.data(), w, static_cast<long>(joint.shape(0)), k, &loglik);
+    }
+    require(status);
+    return loglik;
 }
 
 static nb::tuple whiten_factors(In<double, 3> cov) {
@@ -123,6 +159,7 @@ void bind_gaussian(nb::module_& m) {
     bind_dtype<double>(m);
     bind_dtype<float>(m);
     m.def("softmax_rows", softmax, "log_joint"_a.noconvert());
+    m.def("weighted_logsumexp", logsumexp, "log_joint"_a.noconvert(), "weights"_a.noconvert().none());
     m.def("whiten_factors", whiten_factors, "cov"_a.noconvert());
 }
 

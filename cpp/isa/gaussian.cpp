@@ -6,7 +6,8 @@ namespace emkit {
 namespace EMKIT_ISA {
 
 extern const GaussianTable gaussian_table = {
-    mixture_moments<double>, mixture_moments<float>, mixture_rows<double>, mixture_rows<float>, softmax_rows,
+    mixture_moments<double>, mixture_moments<float>, mixture_rows<double>, mixture_rows<float>,
+    softmax_rows,            weighted_logsumexp,
 };
 
 }  // namespace EMKIT_ISA

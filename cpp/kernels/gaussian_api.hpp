@@ -15,17 +15,18 @@ struct Given {
 };
 
 template <typename T>
-using MomentsFunction = void (*)(const T*, const double*, long, const Shape&, const Given&, double*, double*, double*,
+using MomentsFunction = int (*)(const T*, const double*, long, const Shape&, const Given&, double*, double*, double*,
                                  double*);
 template <typename T>
-using RowsFunction = void (*)(const T*, long, const Shape&, const Given&, double*, double*);
+using RowsFunction = int (*)(const T*, long, const Shape&, const Given&, double*, double*);
 
 struct GaussianTable {
     MomentsFunction<double> moments_f64;
     MomentsFunction<float> moments_f32;
     RowsFunction<double> rows_f64;
     RowsFunction<float> rows_f32;
-    void (*softmax)(const double* joint, long n, int k, double* log_density, double* resp);
+    int (*softmax)(const double*, long, int, double*, double*);
+    int (*logsumexp)(const double*, const double*, long, int, double*);
 };
 
 namespace baseline { extern const GaussianTable gaussian_table; }

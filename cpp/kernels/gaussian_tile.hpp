@@ -1,8 +1,8 @@
-// What the Gaussian kernels share: the mixture in the shape they read it, a tile of rows, and the sums.
+// What the Gaussian kernels share: the mixture in the shape they read it, a tile of rows, and responsibilities.
+//
+// A tile is cut into packets of G rows. Within a packet arrays are feature-major, (d, G) or (k, G): every inner loop
+// reads memory in order, whatever d and k, and never at a power-of-two stride.
 #pragma once
-
-#include <algorithm>
-#include <vector>
 
 #include "kernels/gaussian_api.hpp"
 #include "kernels/simd.hpp"
@@ -10,184 +10,246 @@
 namespace emkit {
 namespace EMKIT_ISA {
 
-constexpr int SMALL_D = 5;  // up to here all moments of a component fit the registers
+constexpr int V = 4, G = V * W;     // vectors and rows of a packet
 constexpr int PAD = W > 4 ? W : 4;  // features are padded so that whole blocks can be read
+constexpr int SMALL_D = 8;          // up to here the loops over features are unrolled
 constexpr double HALF_LOG_2PI = 0.91893853320467274178;
 
-// The mixture, with what does not change from row to row worked out once.
+// In sums over rows a responsibility below this part of the largest one of its row is taken as zero: e^-69 is about
+// 1e-30, far below what the log-likelihood or any sum of responsibilities can hold. Per-row results keep all.
+constexpr double NEGLIGIBLE = -69.0;
+
+static inline int round_up(int a, int to) { return (a + to - 1) / to * to; }
+
+// The mixture and the memory of one call.
 struct Mixture {
-    int d, k, width, panels_per_component;
+    int d, k, width;                 // width: d rounded up to whole blocks
     bool is_diagonal, is_large;
-    const double *mean, *whiten;        // (k, d) and (k, d, d) or (k, d)
-    std::vector<double> level;          // (k,) log mix - d/2 log 2 pi + log |W|
-    std::vector<double> panels;         // (k, d/4, d, 4) W in groups of four rows
-    std::vector<double> padded_mean;    // (k, width)
+    const double *mean, *whiten;     // (k, d) and (k, d, d) or (k, d)
+    double* level;                   // (k,) log mix - d/2 log 2 pi + log |W|
+    double* panels;                  // (k, panel_size) W in groups of four rows, each (columns, 4)
+    double* wide_mean;               // (k, width)
+
+    // Panel p holds rows 4p .. 4p + 3 of W over the 4p + 4 columns where they are not zero.
+    static size_t panel_start(int p) { return static_cast<size_t>(8) * p * (p + 1); }
+    size_t panel_size() const { return panel_start((d + 3) / 4); }
 
     Mixture(const Shape& shape, const Given& given)
-        : d(shape.d), k(shape.k), width((shape.d + PAD - 1) / PAD * PAD), panels_per_component((shape.d + 3) / 4),
-          is_diagonal(shape.is_diagonal), is_large(!shape.is_diagonal && shape.d > SMALL_D), mean(given.mean),
-          whiten(given.whiten), level(shape.k) {
+        : d(shape.d), k(shape.k), width(round_up(shape.d, PAD)), is_diagonal(shape.is_diagonal),
+          is_large(!shape.is_diagonal && shape.d > SMALL_D), mean(given.mean), whiten(given.whiten) {}
+
+    size_t memory() const {
+        return Arena::padded(k) + (is_large ? Arena::padded(k * panel_size()) + Arena::padded(size_t(k) * width) : 0);
+    }
+
+    void prepare(Arena& arena, const double* log_mix) {
+        level = arena.take(k);
+        const int step = is_diagonal ? 1 : d + 1;
         for (int c = 0; c < k; c++) {
-            double sum = given.log_mix[c] - d * HALF_LOG_2PI;
-            for (int i = 0; i < d; i++) sum += std::log(is_diagonal ? whiten[c * d + i] : whiten[(c * d + i) * d + i]);
+            const double* diagonal = whiten + static_cast<size_t>(c) * d * (is_diagonal ? 1 : d);
+            double sum = log_mix[c] - d * HALF_LOG_2PI;
+            for (int i = 0; i < d; i++) sum += __builtin_log(diagonal[static_cast<size_t>(i) * step]);
             level[c] = sum;
         }
-        if (is_large) pack();
+        if (is_large) pack(arena);
     }
 
-    void pack() {
-        panels.assign(static_cast<size_t>(k) * panels_per_component * 4 * d, 0.0);
-        padded_mean.assign(static_cast<size_t>(k) * width, 0.0);
+    void pack(Arena& arena) {
+        panels = arena.take(k * panel_size());
+        wide_mean = arena.take(static_cast<size_t>(k) * width);
         for (int c = 0; c < k; c++) {
-            for (int i = 0; i < d; i++) {
-                padded_mean[c * width + i] = mean[c * d + i];
-                double* panel = panels.data() + (static_cast<size_t>(c) * panels_per_component + i / 4) * 4 * d;
-                for (int j = 0; j <= i; j++) panel[4 * j + i % 4] = whiten[(c * d + i) * d + j];
+            for (int j = 0; j < width; j++) wide_mean[static_cast<size_t>(c) * width + j] = j < d ? mean[c * d + j] : 0.0;
+            const double* w = whiten + static_cast<size_t>(c) * d * d;
+            for (int p = 0; 4 * p < d; p++) {
+                double* panel = panels + c * panel_size() + panel_start(p);
+                for (int j = 0; j < 4 * p + 4; j++)
+                    for (int a = 0; a < 4; a++) {
+                        const int i = 4 * p + a;
+                        panel[4 * j + a] = i < d && j <= i ? w[static_cast<size_t>(i) * d + j] : 0.0;
+                    }
             }
         }
     }
 };
 
-// A tile of rows, feature-major and, for many features, row-major as well; scratch for one component.
+// A tile of rows, and scratch for one component.
 struct Tile {
-    int capacity, stride, used = 0, padded = 0;
-    std::vector<double> x;          // (d, stride)
-    std::vector<double> weight;     // (stride,)
-    std::vector<double> joint;      // (k, stride) log joint densities, then responsibilities
-    std::vector<double> wide;       // (capacity, width) rows
-    std::vector<double> centred;    // (d, stride)
-    std::vector<double> rows;       // 2 (capacity, width)
+    int capacity, used = 0, packets = 0;
+    bool is_even = true;  // whether every row of the tile has weight one
+    double *x;            // (packets, d, G)
+    double *weight;       // (capacity,)
+    double *joint;        // (packets, k, G) log joint densities, then responsibilities
+    double *wide;         // (capacity, width) rows
+    double *centred;      // (width / W, capacity, W) rows less a mean; or one packet of them, (d, G)
+    double *weighted;     // the same times the responsibility
+    int *kept;            // (capacity,) rows with a responsibility above zero
+    const Mixture& m;
 
-    explicit Tile(const Mixture& m) {
-        capacity = m.is_large ? (m.d > 32 ? 64 : 128) : 256;
-        stride = capacity;
-        x.assign(static_cast<size_t>(m.d) * stride, 0.0);
-        weight.assign(stride, 0.0);
-        joint.assign(static_cast<size_t>(m.k) * stride, 0.0);
-        if (m.is_large) {
-            wide.assign(static_cast<size_t>(capacity) * m.width, 0.0);
-            centred.assign(static_cast<size_t>(m.d) * stride, 0.0);
-            rows.assign(2 * static_cast<size_t>(capacity) * m.width, 0.0);
-        }
-    }
-};
-
-// Sums over all rows; wide ones are padded so that vectors never run over the end.
-struct Sums {
-    int width, height;
-    double *count, *first, *second;
-    std::vector<double> wide_first, wide_second;  // (k, width), (k, height, width)
-
-    Sums(const Mixture& m, double* count_, double* first_, double* second_)
-        : width(m.width), height((m.d + 7) / 8 * 8), count(count_), first(first_), second(second_) {
-        std::fill(count, count + m.k, 0.0);
-        std::fill(first, first + static_cast<size_t>(m.k) * m.d, 0.0);
-        std::fill(second, second + static_cast<size_t>(m.k) * m.d * (m.is_diagonal ? 1 : m.d), 0.0);
-        if (m.is_large) {
-            wide_first.assign(static_cast<size_t>(m.k) * width, 0.0);
-            wide_second.assign(static_cast<size_t>(m.k) * height * width + 4 * W, 0.0);
-        }
+    explicit Tile(const Mixture& mixture, long n) : m(mixture) {
+        capacity = !m.is_large && m.d <= 32 ? 256 : m.d <= 64 ? 128 : 64;
+        if (n < capacity) capacity = round_up(n > 0 ? static_cast<int>(n) : 1, G);
     }
 
-    // Copy out of the padding and mirror the lower triangle.
-    void finish(const Mixture& m) {
-        if (m.is_diagonal) return;
+    size_t memory() const {
+        const size_t rows = capacity, wide_size = rows * m.width;
+        const size_t small = Arena::padded(rows * m.d) + Arena::padded(rows) + Arena::padded(rows * m.k);
+        return small + (m.is_large ? 3 * Arena::padded(wide_size) + Arena::padded(G * m.d) + Arena::padded(rows) : 0);
+    }
+
+    void prepare(Arena& arena) {
+        const size_t rows = capacity, wide_size = rows * m.width;
+        x = arena.take(rows * m.d);
+        weight = arena.take(rows);
+        joint = arena.take(rows * m.k);
+        if (!m.is_large) return;
+        wide = arena.take(wide_size);
+        centred = arena.take(wide_size > static_cast<size_t>(G) * m.d ? wide_size : static_cast<size_t>(G) * m.d);
+        weighted = arena.take(wide_size);
+        kept = reinterpret_cast<int*>(arena.take(rows));
+        std::memset(wide, 0, wide_size * sizeof(double));
+    }
+
+    double* packet_x(int p) const { return x + static_cast<size_t>(p) * m.d * G; }
+    double* packet_joint(int p) const { return joint + static_cast<size_t>(p) * m.k * G; }
+    double resp(int row, int c) const { return packet_joint(row / G)[c * G + row % G]; }
+
+    // Copy rows in. Padding and rows of weight zero take the place of the first mean: finite, and without effect.
+    template <typename T>
+    void fill(const T* rows, const double* weights, int count) {
+        used = count;
+        packets = (count + G - 1) / G;
+        is_even = weights == nullptr && count == packets * G;
+        for (int r = 0; r < packets * G; r++) weight[r] = r >= count ? 0.0 : weights != nullptr ? weights[r] : 1.0;
+        for (int p = 0; p < packets; p++) fill_packet(rows, p);
+        if (!m.is_large) return;
+        for (int r = 0; r < count; r++) {
+            const T* row = rows + static_cast<size_t>(r) * m.d;
+            for (int i = 0; i < m.d; i++) wide[static_cast<size_t>(r) * m.width + i] = static_cast<double>(row[i]);
+        }
+    }
+
+    template <typename T>
+    void fill_packet(const T* rows, int p) {
         const int d = m.d;
-        for (int k = 0; k < m.k; k++) {
-            double* out = second + static_cast<size_t>(k) * d * d;
-            if (m.is_large) {
-                const double* in = wide_second.data() + static_cast<size_t>(k) * height * width;
-                for (int i = 0; i < d; i++) {
-                    first[k * d + i] = wide_first[k * width + i];
-                    for (int j = 0; j <= i; j++) out[i * d + j] = in[i * width + j];
-                }
-            }
+        double* out = packet_x(p);
+        if (is_even) {
+            const T* row = rows + static_cast<size_t>(p) * G * d;
             for (int i = 0; i < d; i++)
-                for (int j = 0; j < i; j++) out[j * d + i] = out[i * d + j];
+                for (int r = 0; r < G; r++) out[i * G + r] = static_cast<double>(row[static_cast<size_t>(r) * d + i]);
+            return;
+        }
+        for (int r = 0; r < G; r++) {
+            const size_t row = static_cast<size_t>(p) * G + r;
+            const bool is_there = weight[row] > 0.0;
+            for (int i = 0; i < d; i++) out[i * G + r] = is_there ? static_cast<double>(rows[row * d + i]) : m.mean[i];
         }
     }
 };
-
-// Copy rows into the tile. Padding and rows of weight zero take the place of the first mean: finite, and without effect.
-template <typename T>
-static void fill(Tile& tile, const Mixture& m, const T* X, const double* weights, long start, long used) {
-    tile.used = static_cast<int>(used);
-    tile.padded = static_cast<int>((used + 4 * W - 1) / (4 * W) * (4 * W));
-    const int d = m.d;
-    for (int r = 0; r < tile.padded; r++)
-        tile.weight[r] = r < used ? (weights != nullptr ? weights[start + r] : 1.0) : 0.0;
-    for (int r = 0; r < tile.padded; r++) {
-        const bool is_used = tile.weight[r] > 0.0;
-        const T* row = X + (start + r) * d;
-        for (int i = 0; i < d; i++)
-            tile.x[i * tile.stride + r] = is_used ? static_cast<double>(row[i]) : m.mean[i];
-        if (m.is_large && r < used)
-            for (int i = 0; i < d; i++) tile.wide[r * m.width + i] = tile.x[i * tile.stride + r];
-    }
-}
 
 // Give a row whose every density underflows to the component whose scaled distance is smallest.
-static int nearest(const Tile& tile, const Mixture& m, int r) {
+static int nearest(const double* x, const Mixture& m, int lane) {
     int best = 0;
     double smallest = INF;
-    for (int k = 0; k < m.k; k++) {
-        if (!(m.level[k] > -INF)) continue;
+    for (int c = 0; c < m.k; c++) {
+        if (!(m.level[c] > -INF)) continue;
+        const double *mean = m.mean + static_cast<size_t>(c) * m.d;
         double largest = 0.0;
         for (int i = 0; i < m.d; i++) {
             double z = 0.0;  // distances are scaled down so that their products stay finite
-            const double* w = m.is_diagonal ? m.whiten + k * m.d : m.whiten + (k * m.d + i) * m.d;
+            const double* w = m.whiten + (static_cast<size_t>(c) * m.d + (m.is_diagonal ? 0 : i)) * (m.is_diagonal ? 1 : m.d);
             for (int j = m.is_diagonal ? i : 0; j <= i; j++)
-                z += w[j] * 1e-150 * ((tile.x[j * tile.stride + r] * 1e-8 - m.mean[k * m.d + j] * 1e-8) * 1e-142);
-            largest = std::max(largest, std::fabs(z));
+                z += w[j] * 1e-150 * ((x[j * G + lane] * 1e-8 - mean[j] * 1e-8) * 1e-142);
+            const double size = z < 0 ? -z : z;
+            largest = size > largest ? size : largest;
         }
-        if (largest < smallest) smallest = largest, best = k;
+        if (largest < smallest) smallest = largest, best = c;
     }
     return best;
 }
 
-// Turn the tile's log joint densities into responsibilities (times case weights if asked); return the log-likelihood,
-// and write the log-density per row where wanted.
-static double normalise(Tile& tile, const Mixture& m, bool is_weighted, double* log_density) {
-    vd total{};
-    double lost = 0.0;
-    for (int r = 0; r < tile.padded; r += W) {
-        double* joint = tile.joint.data() + r;
-        vd top = load(joint);
-        for (int k = 1; k < m.k; k++) top = vmax(top, load(joint + k * tile.stride));
-        bool is_lost[W] = {}, any = false;
-        for (int b = 0; b < W; b++)
-            if (!(top[b] > -INF)) any = is_lost[b] = true;
-        if (any) {
-            for (int b = 0; b < W; b++) {
-                if (!is_lost[b]) continue;
-                const int winner = nearest(tile, m, r + b);
-                for (int k = 0; k < m.k; k++) joint[k * tile.stride + b] = k == winner ? 0.0 : -INF;
-                top[b] = 0.0;
-            }
-        }
-        vd sum{};
-        for (int k = 0; k < m.k; k++) {
-            const vd e = exp_nonpositive(load(joint + k * tile.stride) - top);
-            store(joint + k * tile.stride, e);
-            sum += e;
-        }
-        vd density = top + log_from_one(sum);
-        const vd w = load(tile.weight.data() + r);
-        if (any) {
-            for (int b = 0; b < W; b++) {
-                if (is_lost[b] && w[b] > 0.0) lost = -INF;
-                if (is_lost[b] && log_density != nullptr && r + b < tile.used) log_density[r + b] = -INF;
-                if (is_lost[b]) density[b] = 0.0;
-            }
-        }
-        total += w * density;
-        const vd scale = (is_weighted ? w : set1(1.0)) / sum;
-        for (int k = 0; k < m.k; k++) store(joint + k * tile.stride, load(joint + k * tile.stride) * scale);
-        if (log_density != nullptr)
-            for (int b = 0; b < W && r + b < tile.used; b++)
-                if (!is_lost[b]) log_density[r + b] = density[b];
+// Give the lost rows of one vector to their nearest components; return ones at those rows.
+static vd rescue(const double* x, const Mixture& m, double* joint, int at, vd top) {
+    vd lost{};
+    for (int b = 0; b < W; b++) {
+        if (top[b] > -INF) continue;
+        const int winner = nearest(x, m, at + b);
+        for (int c = 0; c < m.k; c++) joint[c * G + at + b] = c == winner ? 0.0 : -INF;
+        lost[b] = 1.0;
     }
-    return hsum(total) + lost;
+    return lost;
+}
+
+static inline bool any_below(vd top) {
+    const vi is_lost = !(top > set1(-INF));
+    long long any = 0;
+    for (int b = 0; b < W; b++) any |= is_lost[b];
+    return any != 0;
+}
+
+// Turn log joint densities (k, G) of one vector of rows into unnormalised responsibilities; return their sum and maximum.
+static inline void exponentials(double* joint, int k, vd top, vd floor, vd& sum) {
+    sum = vd{};
+    for (int c = 0; c < k; c++) {
+        const vd e = exp_nonpositive(load(joint + c * G) - top, floor);
+        store(joint + c * G, e);
+        sum += e;
+    }
+}
+
+static inline vd row_max(const double* joint, int k) {
+    vd top = load(joint);
+    for (int c = 1; c < k; c++) top = vmax(load(joint + c * G), top);
+    return top;
+}
+
+// Responsibilities of a packet, times case weights; returns the log-likelihood of its rows.
+static double normalise(const Tile& tile, int p) {
+    const Mixture& m = tile.m;
+    const vd floor = set1(NEGLIGIBLE);
+    vd total{}, product = set1(1.0);
+    double lost_rows = 0.0;
+    for (int v = 0; v < V; v++) {
+        double* joint = tile.packet_joint(p) + v * W;
+        vd top = row_max(joint, m.k), sum;
+        const vd weight = load(tile.weight + p * G + v * W);
+        if (__builtin_expect(any_below(top), 0)) {
+            const vd lost = rescue(tile.packet_x(p), m, tile.packet_joint(p), v * W, top);
+            for (int b = 0; b < W; b++) {
+                if (lost[b] == 0.0) continue;
+                top[b] = 0.0;
+                if (weight[b] > 0.0) lost_rows = -INF;
+            }
+        }
+        exponentials(joint, m.k, top, floor, sum);
+        if (tile.is_even) {  // one log for the rows of a packet: the product of V sums stays far from overflow
+            total += top;
+            product *= sum;
+        } else {
+            total += weight * (top + log_from_one(sum));
+        }
+        const vd scale = weight / sum;
+        for (int c = 0; c < m.k; c++) store(joint + c * G, load(joint + c * G) * scale);
+    }
+    if (tile.is_even) total += log_from_one(product);
+    return hsum(total) + lost_rows;
+}
+
+// Log-density and responsibilities of a packet's rows.
+static void posterior(const Tile& tile, int p, double* log_density) {
+    const Mixture& m = tile.m;
+    const vd floor = set1(UNDERFLOW);
+    for (int v = 0; v < V; v++) {
+        double* joint = tile.packet_joint(p) + v * W;
+        vd top = row_max(joint, m.k), sum, lost{};
+        if (__builtin_expect(any_below(top), 0)) {
+            lost = rescue(tile.packet_x(p), m, tile.packet_joint(p), v * W, top);
+            top = lost > vd{} ? vd{} : top;
+        }
+        exponentials(joint, m.k, top, floor, sum);
+        const vd scale = set1(1.0) / sum;
+        for (int c = 0; c < m.k; c++) store(joint + c * G, load(joint + c * G) * scale);
+        store(log_density + v * W, lost > vd{} ? set1(-INF) : top + log_from_one(sum));
+    }
 }
 
 }  // namespace EMKIT_ISA

@@ -1,10 +1,12 @@
 // Vectors of doubles as wide as the instruction set this file is compiled for, with exp and log on them.
-// Plain GCC vector extensions: the same source serves SSE2, AVX2 and AVX-512.
+// GCC and Clang vector extensions: the same source serves SSE2, AVX2 and AVX-512.
+//
+// Nothing here, nor in any file compiled once per instruction set, may use templates of the standard library: their
+// code is shared by name across object files, and the linker could hand AVX-512 code to a processor without it.
 #pragma once
 
-#include <cmath>
+#include <cstdlib>
 #include <cstring>
-#include <limits>
 
 #ifndef EMKIT_ISA
 #define EMKIT_ISA baseline
@@ -14,19 +16,20 @@ namespace emkit {
 namespace EMKIT_ISA {
 
 #if defined(__AVX512F__)
-constexpr int W = 8;
+constexpr int W = 8, REGISTERS = 32;
 #elif defined(__AVX2__)
-constexpr int W = 4;
+constexpr int W = 4, REGISTERS = 16;
 #else
-constexpr int W = 2;
+constexpr int W = 2, REGISTERS = 16;
 #endif
 
 typedef double vd __attribute__((vector_size(W * sizeof(double))));
 typedef long long vi __attribute__((vector_size(W * sizeof(double))));
 
-constexpr double INF = std::numeric_limits<double>::infinity();
+constexpr double INF = __builtin_inf();
 
-static inline vd set1(double a) { return vd{} + a; }
+// All lanes equal; a - 0 is a bare broadcast, whereas 0 + a would be an addition (it turns -0 into 0).
+static inline vd set1(double a) { return a - vd{}; }
 
 static inline vd load(const double* p) {
     vd v;
@@ -36,13 +39,18 @@ static inline vd load(const double* p) {
 
 static inline void store(double* p, vd v) { std::memcpy(p, &v, sizeof(v)); }
 
+// The larger of the two, and b where a is NaN.
 static inline vd vmax(vd a, vd b) { return a > b ? a : b; }
 
 // Sum of the lanes, always in the same order.
 static inline double hsum(vd v) {
-    double s = v[0];
-    for (int i = 1; i < W; i++) s += v[i];
-    return s;
+#if defined(__AVX512F__)
+    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3);
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5);
+#elif defined(__AVX2__)
+    v += __builtin_shufflevector(v, v, 2, 3, 0, 1);
+#endif
+    return v[0] + v[1];
 }
 
 static inline vi bits(vd v) {
@@ -57,13 +65,12 @@ static inline vd from_bits(vi b) {
     return v;
 }
 
-// A responsibility below this part of the largest one of its row is taken as zero: e^-69 is about 1e-30, far below
-// what the log-likelihood or any sum of responsibilities can hold.
-constexpr double NEGLIGIBLE = -69.0;
+// Below this, exp would leave the normal numbers: taken as zero.
+constexpr double UNDERFLOW = -708.0;
 
-// exp(x) for x <= 0, to about one unit in the last place; exactly 0 below NEGLIGIBLE and at -infinity.
-static inline vd exp_nonpositive(vd x) {
-    const vd clamped = vmax(x, set1(NEGLIGIBLE));
+// exp(x) for x <= 0, to about one unit in the last place; exactly 0 below `floor` (>= UNDERFLOW), at -infinity and at NaN.
+static inline vd exp_nonpositive(vd x, vd floor) {
+    const vd clamped = vmax(x, floor);
     // Adding 1.5 * 2^52 rounds to an integer and leaves it in the low bits; never compile with associative maths.
     const vd shifter = set1(6755399441055744.0);
     const vd t = clamped * set1(1.4426950408889634074) + shifter;
@@ -85,7 +92,7 @@ static inline vd exp_nonpositive(vd x) {
     p = p * r + set1(1.0);
     p = p * r + set1(1.0);
     const vd scaled = from_bits(bits(p) + (bits(t) << 52));
-    return x >= set1(NEGLIGIBLE) ? scaled : vd{};
+    return x >= floor ? scaled : vd{};
 }
 
 // log(x) for normal x >= 1, to about one unit in the last place of the result or 1e-16.
@@ -112,6 +119,32 @@ static inline vd log_from_one(vd x) {
     p = p * s + set1(2.0);
     return e * set1(1.90821492927058770002e-10) + (e * set1(6.93147180369123816490e-01) + f * p);
 }
+
+// Memory for one call: one allocation, cut into aligned pieces. Not initialised.
+class Arena {
+public:
+    explicit Arena(size_t doubles) : memory_(static_cast<double*>(std::aligned_alloc(ALIGN, bytes(doubles)))) {}
+    ~Arena() { std::free(memory_); }
+    Arena(const Arena&) = delete;
+    Arena& operator=(const Arena&) = delete;
+
+    bool is_empty() const { return memory_ == nullptr; }
+
+    // The next piece, starting on a cache line.
+    double* take(size_t doubles) {
+        double* piece = memory_ + used_;
+        used_ += padded(doubles);
+        return piece;
+    }
+
+    static size_t padded(size_t doubles) { return (doubles + 7) / 8 * 8; }
+
+private:
+    static constexpr size_t ALIGN = 64;
+    static size_t bytes(size_t doubles) { return (padded(doubles) + 8) * sizeof(double); }
+    double* memory_;
+    size_t used_ = 0;
+};
 
 }  // namespace EMKIT_ISA
 }  // namespace emkit

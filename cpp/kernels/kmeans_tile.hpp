@@ -1,0 +1,242 @@
+// Distances of a tile of rows to all centres: a quick screen in single precision with a known error, and the exact way.
+//
+// The screen works on rows and centres moved to the middle of the centres and scaled to the reach of the centres, so the
+// expanded square |c|^2 - 2 x.c loses nothing to an offset or a unit. Where its two best values are closer than its error,
+// the row is done again by differences in double precision: labels are those of exact distances, at twice the speed.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "kernels/simd.hpp"
+
+namespace emkit {
+namespace EMKIT_ISA {
+
+constexpr int WF = 2 * W;  // floats in a vector
+typedef float vf __attribute__((vector_size(WF * sizeof(float))));
+typedef int vn __attribute__((vector_size(WF * sizeof(int))));
+
+constexpr int TILE = 64;       // rows of a tile
+constexpr int MAX_SMALL_D = 8;  // up to here the features of a row stay in registers
+constexpr int PANEL = 4;       // centres handled together for more features
+constexpr float FAR = 1e30f;   // distance of the centres that only pad a panel
+
+static inline vf setf(float a) { return vf{} + a; }
+
+static inline vf loadf(const float* p) {
+    vf v;
+    std::memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+template <typename V, typename S>
+static inline void put(S* p, V v) {
+    std::memcpy(p, &v, sizeof(v));
+}
+
+// Centres in the shape that the screen reads.
+struct Screen {
+    int k, d, padded;            // centres, features, centres rounded up to whole panels
+    const double* centers;       // (k, d)
+    std::vector<double> origin;  // (d,) middle of the centres
+    std::vector<float> panels;   // (padded / PANEL, d, PANEL) -2 c
+    std::vector<float> square;   // (padded,) |c|^2
+    double scale = 1.0, reach = 0.0;
+
+    Screen(const double* c, int n_centers, int n_features)
+        : k(n_centers), d(n_features), padded((k + PANEL - 1) / PANEL * PANEL), centers(c), origin(d, 0.0),
+          panels(static_cast<size_t>(padded) * d, 0.0f), square(padded, FAR) {
+        for (int j = 0; j < k; j++)
+            for (int i = 0; i < d; i++) origin[i] += c[static_cast<size_t>(j) * d + i] / k;
+        double largest = 0.0;
+        for (int j = 0; j < k; j++)
+            for (int i = 0; i < d; i++)
+                largest = std::max(largest, std::fabs(c[static_cast<size_t>(j) * d + i] - origin[i]));
+        if (largest > 0 && std::isfinite(1.0 / largest)) scale = 1.0 / largest;
+        for (int j = 0; j < k; j++) {
+            double sum = 0.0;
+            for (int i = 0; i < d; i++) {
+                const double v = (c[static_cast<size_t>(j) * d + i] - origin[i]) * scale;
+                sum += v * v;
+                panels[(static_cast<size_t>(j / PANEL) * d + i) * PANEL + j % PANEL] = static_cast<float>(-2.0 * v);
+            }
+            square[j] = static_cast<float>(sum);
+            reach = std::max(reach, std::sqrt(sum));
+        }
+    }
+
+    // Largest error of the difference of two screened distances of a row of this norm (rounding of d + 4 operations).
+    float error(float norm2) const {
+        const double unit = (d + 4) * 1.2e-7;
+        return static_cast<float>(unit * reach * (reach + 2.0 * std::sqrt(static_cast<double>(norm2))) + 1e-30);
+    }
+};
+
+// A tile of rows and what is found out about them.
+struct Rows {
+    std::vector<float> x;     // (d, TILE) moved and scaled
+    std::vector<double> raw;  // (d, TILE) as given, for the exact way
+    float norm2[TILE], best[TILE], second[TILE];
+    double exact_best[TILE], exact_second[TILE];
+    int label[TILE];
+    int used = 0;
+
+    explicit Rows(int d) : x(static_cast<size_t>(d) * TILE, 0.0f), raw(static_cast<size_t>(d) * TILE, 0.0) {}
+};
+
+template <typename T>
+static void fill_rows(Rows& rows, const Screen& screen, const T* X, const int* index, int used) {
+    const int d = screen.d;
+    rows.used = used;
+    for (int r = 0; r < used; r++) {
+        const T* x = X + static_cast<size_t>(index[r]) * d;
+        float sum = 0.0f;
+        for (int i = 0; i < d; i++) {
+            const float v = static_cast<float>((static_cast<double>(x[i]) - screen.origin[i]) * screen.scale);
+            rows.x[i * TILE + r] = v;
+            sum += v * v;
+        }
+        rows.norm2[r] = sum;
+    }
+}
+
+template <typename T>
+static void fill_raw(Rows& rows, int d, const T* X, const int* index, int used) {
+    for (int r = 0; r < used; r++)
+        for (int i = 0; i < d; i++) rows.raw[i * TILE + r] = static_cast<double>(X[static_cast<size_t>(index[r]) * d + i]);
+}
+
+static inline void challenge(vf value, int j, vf& best, vf& second, vn& label) {
+    const vn wins = value < best;
+    const vf loser = wins ? best : value;
+    second = loser < second ? loser : second;
+    best = wins ? value : best;
+    label = wins ? vn{} + j : label;
+}
+
+template <int D>
+static void screen_small(Rows& rows, const Screen& screen) {
+    for (int r = 0; r < rows.used; r += 2 * WF) {
+        vf x0[D], x1[D];
+        for (int i = 0; i < D; i++) {
+            x0[i] = loadf(rows.x.data() + i * TILE + r);
+            x1[i] = loadf(rows.x.data() + i * TILE + r + WF);
+        }
+        vf best0 = setf(FAR), best1 = best0, second0 = best0, second1 = best0;
+        vn label0{}, label1{};
+        for (int j = 0; j < screen.k; j++) {
+            const float* c = screen.panels.data() + static_cast<size_t>(j / PANEL) * D * PANEL + j % PANEL;
+            vf a = setf(screen.square[j]), b = a;
+            for (int i = 0; i < D; i++) {
+                const vf ci = setf(c[i * PANEL]);
+                a += ci * x0[i];
+                b += ci * x1[i];
+            }
+            challenge(a, j, best0, second0, label0);
+            challenge(b, j, best1, second1, label1);
+        }
+        put(rows.best + r, best0), put(rows.best + r + WF, best1);
+        put(rows.second + r, second0), put(rows.second + r + WF, second1);
+        put(rows.label + r, label0), put(rows.label + r + WF, label1);
+    }
+}
+
+static void screen_large(Rows& rows, const Screen& screen) {
+    const int d = screen.d;
+    for (int r = 0; r < rows.used; r += 4 * WF) {
+        vf best[4], second[4];
+        vn label[4];
+        for (int b = 0; b < 4; b++) best[b] = second[b] = setf(FAR), label[b] = vn{};
+        for (int p = 0; p < screen.padded; p += PANEL) {
+            const float* panel = screen.panels.data() + static_cast<size_t>(p) * d;
+            vf sum[PANEL][4];
+            for (int a = 0; a < PANEL; a++)
+                for (int b = 0; b < 4; b++) sum[a][b] = setf(screen.square[p + a]);
+            for (int i = 0; i < d; i++) {
+                const float* x = rows.x.data() + i * TILE + r;
+                const vf x0 = loadf(x), x1 = loadf(x + WF), x2 = loadf(x + 2 * WF), x3 = loadf(x + 3 * WF);
+                for (int a = 0; a < PANEL; a++) {
+                    const vf c = setf(panel[i * PANEL + a]);
+                    sum[a][0] += c * x0;
+                    sum[a][1] += c * x1;
+                    sum[a][2] += c * x2;
+                    sum[a][3] += c * x3;
+                }
+            }
+            for (int b = 0; b < 4; b++)
+                for (int a = 0; a < PANEL; a++) challenge(sum[a][b], p + a, best[b], second[b], label[b]);
+        }
+        for (int b = 0; b < 4; b++) {
+            put(rows.best + r + b * WF, best[b]);
+            put(rows.second + r + b * WF, second[b]);
+            put(rows.label + r + b * WF, label[b]);
+        }
+    }
+}
+
+static void screen_rows(Rows& rows, const Screen& screen) {
+    switch (screen.d) {
+        case 1: return screen_small<1>(rows, screen);
+        case 2: return screen_small<2>(rows, screen);
+        case 3: return screen_small<3>(rows, screen);
+        case 4: return screen_small<4>(rows, screen);
+        case 5: return screen_small<5>(rows, screen);
+        case 6: return screen_small<6>(rows, screen);
+        case 7: return screen_small<7>(rows, screen);
+        case MAX_SMALL_D: return screen_small<MAX_SMALL_D>(rows, screen);
+        default: return screen_large(rows, screen);
+    }
+}
+
+// Labels and the two smallest squared distances of `used` rows of `raw`, by differences; ties go to the first centre.
+static void exact_rows(Rows& rows, const Screen& screen, int used, int* label) {
+    const int d = screen.d;
+    for (int r = 0; r < used; r += W) {
+        vd best = set1(INF), second = set1(INF);
+        vi winner{};
+        for (int j = 0; j < screen.k; j++) {
+            const double* c = screen.centers + static_cast<size_t>(j) * d;
+            vd sum{};
+            for (int i = 0; i < d; i++) {
+                const vd gap = load(rows.raw.data() + i * TILE + r) - set1(c[i]);
+                sum += gap * gap;
+            }
+            const vi wins = sum < best;
+            const vd loser = wins ? best : sum;
+            second = loser < second ? loser : second;
+            best = wins ? sum : best;
+            winner = wins ? vi{} + j : winner;
+        }
+        store(rows.exact_best + r, best);
+        store(rows.exact_second + r, second);
+        for (int a = 0; a < W && r + a < used; a++) label[r + a] = static_cast<int>(winner[a]);
+    }
+}
+
+// Squared distance of one row to one centre by differences.
+template <typename T>
+static inline double squared(const T* x, const double* c, int d) {
+    double sum = 0.0;
+    int i = 0;
+    if (d >= W) {
+        vd total{};
+        for (; i + W <= d; i += W) {
+            vd gap;
+            for (int a = 0; a < W; a++) gap[a] = static_cast<double>(x[i + a]);
+            gap -= load(c + i);
+            total += gap * gap;
+        }
+        sum = hsum(total);
+    }
+    for (; i < d; i++) {
+        const double gap = static_cast<double>(x[i]) - c[i];
+        sum += gap * gap;
+    }
+    return sum;
+}
+
+}  // namespace EMKIT_ISA
+}  // namespace emkit
