@@ -15,7 +15,7 @@ from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import check_parameters, n_free
 from emkit.core.problem import Problem
 from emkit.core.solvers import QuasiNewton, Solver, Squarem
-from emkit.core.starts import PARALLEL_ROWS, Optimum, Search, StartReport, search
+from emkit.core.starts import PARALLEL_ROWS, UNANIMOUS, Optimum, Search, StartReport, search
 from emkit.core.status import Status
 from emkit.core.stopping import Budget
 from emkit.core.trace import Trace
@@ -121,7 +121,7 @@ def maximise(
     solver : Solver or "auto"
         "auto" is `QuasiNewton` where the model has a score to be had at a fair price, and `Squarem` otherwise.
     n_starts : int or "auto"
-        "auto" stops after sixteen starts that agree, or after 64 if five of them reached the best optimum, or after 256
+        "auto" stops after sixteen starts that agree (or as many as the model says), or after 64 if five of them reached the best optimum, or after 256
         (fewer where an E-step is expensive). Where there are more than 16384 rows, starts compete on a random sample of that many and the winner climbs on all.
     tol : float, default 1e-6
         Objective still to be gained, as predicted, at which to stop. See `Convergence`.
@@ -189,7 +189,7 @@ class _Hill:
             lambda: Problem(self.model, screen),
             lambda index: first if index == 0 else draw(index),
             n_starts=limit,
-            is_adaptive=is_adaptive,
+            n_agreeing=getattr(self.model, Offer.AGREEMENT, UNANIMOUS) if is_adaptive else None,
             solver=self.chosen(first),
             tol=self.tol,
             budget=self.budget,

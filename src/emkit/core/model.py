@@ -50,6 +50,7 @@ class Model(ABC):
     - `score(parameters, statistics) -> Parameters`: the gradient of `expected_loglik + log_prior` with respect to every
       entry of every array (symmetric for symmetric matrices); differenced where it is absent.
     - `portfolio(source, rng, index) -> Parameters`: the start number `index` of many, where kinds of start alternate.
+    - `starts_to_agree: int`: how many starts must agree before they are believed (16 where the model does not say).
     - `prepare(source) -> (Model, source)`: constants read off the data once before a fit (scales of a floor or a
       prior) and a faster arrangement of the same rows (equal rows to counts, rows sorted by pattern).
     - `degeneracy(parameters, statistics) -> str`: a sentence that names what has collapsed, empty if nothing has.
@@ -82,6 +83,7 @@ class Offer:
     EXPECTED_LOGLIK = "expected_loglik"
     SCORE = "score"
     PORTFOLIO = "portfolio"
+    AGREEMENT = "starts_to_agree"
     PREPARE = "prepare"
     DEGENERACY = "degeneracy"
     DESCRIBE = "describe"

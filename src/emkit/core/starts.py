@@ -13,12 +13,13 @@ from emkit.core.problem import Problem
 from emkit.core.solvers.base import Solver
 from emkit.core.status import Status
 from emkit.core.stopping import Budget, gain_left
+from emkit.core.trace import Iteration, Trace
 
 __all__ = ["Optimum", "Search", "StartReport", "search"]
 
-SHORT_ITERATIONS = 12  # all of them plain EM: solvers warm up for longer
+SHORT = (6, 12)  # iterations after which runs that are about to meet are merged; solvers still warm up, by plain EM
 ROUND = 8  # starts looked at together
-UNANIMOUS = 16  # if so many agree, no more are tried (eight that agree can be wrong: measured on faithful, k = 3)
+UNANIMOUS = 16  # if so many agree, no more are tried; a model may name another number
 ENOUGH_STARTS = 64  # after this many the best optimum is believed ...
 ENOUGH_HITS = 5  # ... if this many starts have reached it
 SAME_OPTIMUM = 1e-3  # objectives closer than this are one optimum
@@ -101,7 +102,7 @@ def search(
     draw: Callable[[int], Any],
     *,
     n_starts: int,
-    is_adaptive: bool,
+    n_agreeing: int | None,
     solver: Solver,
     tol: float,
     budget: Budget,
@@ -111,17 +112,20 @@ def search(
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
     Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
-    `is_adaptive` sixteen starts that agree are believed, and after 64 an optimum reached by five of them;
+    `n_agreeing` that many starts are believed if they all agree, and after 64 an optimum reached by five of them;
     otherwise all `n_starts` are looked at.
     """
     ended: list[_Run] = []
     merged: dict[int, int] = {}  # start -> the start whose climb stands for it
     for first in range(0, n_starts, ROUND):
         indices = range(first, min(first + ROUND, n_starts))
-        runs = _each(lambda i: _short(make_problem(), draw(i), i, solver, tol, budget, watch), indices, n_threads)
-        leaders = _leaders(runs, ended, merged)
-        ended += _each(lambda run: _to_the_end(run, solver, tol, budget, watch), leaders, n_threads)
-        if any(run.climb.status in _STOPS for run in ended) or (is_adaptive and _is_settled(ended, merged)):
+        runs = _each(lambda i: _begun(make_problem(), draw(i), i, solver), indices, n_threads)
+        for limit in (*SHORT, budget.max_iter):
+            stage = replace(budget, max_iter=min(limit, budget.max_iter))
+            runs = _each(lambda run, stage=stage: _further(run, solver, tol, stage, watch), runs, n_threads)
+            runs = _leaders(runs, ended, merged)
+        ended += runs
+        if any(run.climb.status in _STOPS for run in ended) or _is_settled(ended, merged, n_agreeing):
             break
     spent = sum(run.problem.n_e_steps for run in ended)
     report = _report(ended, merged)
@@ -139,32 +143,29 @@ def _each(task: Callable[[Any], _Run], items: Sequence[Any], n_threads: int) -> 
         return list(pool.map(task, items))
 
 
-def _short(
-    problem: Problem, start: Any, index: int, solver: Solver, tol: float, budget: Budget, watch: Watcher | None
-) -> _Run:
-    limited = replace(budget, max_iter=min(SHORT_ITERATIONS, budget.max_iter))
+def _begun(problem: Problem, start: Any, index: int, solver: Solver) -> _Run:
     point = problem.evaluate(start)
-    done = climb(problem, point, solver, tol=tol, budget=limited, watch=watch, tag=(index, "short"))
-    return _Run(index, done, problem)
+    status = Status.MAX_ITER if point.is_finite else Status.NOT_FINITE
+    row = Iteration(0, 1, point.objective, 1.0, True, 0.0, index, "short")
+    return _Run(index, Climb(point, status, Trace.of([row]), 0, solver.begin(problem, point)), problem)
 
 
-def _to_the_end(run: _Run, solver: Solver, tol: float, budget: Budget, watch: Watcher | None) -> _Run:
-    short = run.climb
-    can_go_on = short.status in (Status.MAX_ITER, Status.DEGENERATE) and short.n_iter >= SHORT_ITERATIONS
-    if not can_go_on or short.n_iter >= budget.max_iter:
+def _further(run: _Run, solver: Solver, tol: float, budget: Budget, watch: Watcher | None) -> _Run:
+    """Go on climbing to `budget.max_iter` iterations in all, as if the climb had never been looked at."""
+    before = run.climb
+    if before.status not in (Status.MAX_ITER, Status.DEGENERATE) or before.n_iter >= budget.max_iter:
         return run
-    rest = replace(budget, max_iter=budget.max_iter - short.n_iter)
     later = climb(
         run.problem,
-        short.point,
+        before.point,
         solver,
         tol=tol,
-        budget=rest,
-        memory=short.memory,
+        budget=replace(budget, max_iter=budget.max_iter - before.n_iter),
+        memory=before.memory,
         watch=watch,
-        tag=(run.index, "end"),
+        tag=(run.index, "short" if budget.max_iter <= SHORT[-1] else "end"),
     )
-    joined = replace(later, trace=short.trace.joined(later.trace), n_iter=short.n_iter + later.n_iter)
+    joined = replace(later, trace=before.trace.joined(later.trace), n_iter=before.n_iter + later.n_iter)
     return replace(run, climb=joined)
 
 
@@ -188,10 +189,12 @@ def _is_same_end(run: _Run, other: _Run) -> bool:
     return is_near and abs(run.promise - other.promise) < SAME_OPTIMUM
 
 
-def _is_settled(ended: Sequence[_Run], merged: dict[int, int]) -> bool:
+def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None) -> bool:
     """Tell whether more starts are unlikely to find better: all agree, or many have been tried and some agree."""
     n_tried = len(ended) + len(merged)
-    if UNANIMOUS <= n_tried < ENOUGH_STARTS:
+    if n_agreeing is None:
+        return False
+    if n_agreeing <= n_tried < ENOUGH_STARTS:
         return _is_unanimous(ended)
     return n_tried >= ENOUGH_STARTS and _report(ended, merged).n_best >= ENOUGH_HITS
 

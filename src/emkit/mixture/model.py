@@ -102,6 +102,11 @@ class FiniteMixture(Model):
 
     # --- what else it offers ---
 
+    @property
+    def starts_to_agree(self) -> int:
+        """How many starts must agree: more components have more ways to go wrong (eight can be, with three)."""
+        return max(8, 8 * (self.n_components - 1))
+
     def prepare(self, source: Any) -> tuple[FiniteMixture, Any]:
         ready = replace(self, family=self.family.prepared(source, self.n_components))
         return ready, _by_pattern(source) if source.has_missing else source
@@ -139,7 +144,9 @@ class FiniteMixture(Model):
     def degeneracy(self, parameters: MixtureParameters, statistics: MixtureStatistics) -> str:
         return self.family.collapsed(parameters.members, statistics.members, statistics.count)
 
-    def describe(self, parameters: MixtureParameters, feature_names: Sequence[str]) -> tuple[Description, ...]:
+    def describe(
+        self, parameters: MixtureParameters, feature_names: Sequence[str] | None
+    ) -> tuple[Description, ...]:
         """Return the weights, and the tables of the family where it makes any."""
         rows = tuple((str(i + 1), weight) for i, weight in enumerate(parameters.mix.tolist()))
         weights = Description("Weights", ("component", "weight"), rows)
