@@ -15,7 +15,7 @@ _CORRELATED = 4  # features up to which correlations are listed; beyond, they fi
 
 
 def gaussian_tables(
-    mean: FloatArray, cov: FloatArray, names: Sequence[str], member: str
+    mean: FloatArray, cov: FloatArray, names: Sequence[str] | None, member: str
 ) -> tuple[Description, ...]:
     """Return the tables of k members; where all share one covariance its tables have the one row "all".
 
@@ -23,10 +23,11 @@ def gaussian_tables(
     ----------
     mean : array (k, d)
     cov : array (k, d, d) or (k, d), of the distinct covariances: the first axis is 1 where all share one
-    names : sequence of d str
+    names : sequence of d str, or None for x1, x2, ...
     member : str
         What a member is called: "component", "state".
     """
+    names = [f"x{j + 1}" for j in range(mean.shape[1])] if names is None else names
     is_dense = cov.ndim == 3
     var = np.diagonal(cov, axis1=1, axis2=2) if is_dense else np.broadcast_to(cov, (len(cov), len(names)))
     sd = np.sqrt(var)
@@ -37,7 +38,7 @@ def gaussian_tables(
         _table("Standard deviations", member, of_cov, names, sd),
     ]
     if is_dense and 1 < len(names) <= _CORRELATED:
-        i, j = np.triu_indices(len(names), 1)
+        i, j = (part.tolist() for part in np.triu_indices(len(names), 1))
         pairs = [f"{names[a]} ~ {names[b]}" for a, b in zip(i, j, strict=True)]
         tables.append(_table("Correlations", member, of_cov, pairs, cov[:, i, j] / (sd[:, i] * sd[:, j])))
     return tuple(tables)
