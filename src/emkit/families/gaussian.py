@@ -101,7 +101,8 @@ class Gaussian(Family):
         prior = self.prior
         if prior is not None:
             cov = _covariance(source, moments.mean, unit) if not source.has_missing else np.diag(moments.var)
-            prior = prior.completed(moments.mean, np.where(np.eye(len(sd), dtype=bool), unit**2, cov), n_components)
+            cov = np.where(np.eye(len(sd), dtype=bool), unit**2, cov) * _unbiased(source.total_weight)
+            prior = prior.completed(moments.mean, cov, n_components)
         rows = max(1.0, source.n_rows / source.total_weight)
         return replace(self, prior=prior, unit=unit, is_pinned=is_pinned, rows_per_weight=rows)
 
@@ -261,7 +262,7 @@ class Gaussian(Family):
     def collapsed(self, parameters: Any, statistics: GaussianStatistics, count: FloatArray) -> str:
         return collapse_of(self, parameters, count * self.rows_per_weight)
 
-    def describe(self, parameters: Any, names: Sequence[str], member: str) -> tuple[Description, ...]:
+    def describe(self, parameters: Any, names: Sequence[str] | None, member: str) -> tuple[Description, ...]:
         """Return tables of means, standard deviations and, for few features, correlations."""
         return gaussian_tables(parameters.mean, self.structure.cov(parameters), names, member)
 
@@ -280,3 +281,8 @@ def _covariance(source: Any, mean: FloatArray, unit: FloatArray) -> FloatArray:
         lambda block: full_moments(block.X, block.kernel_weights, np.zeros(1), mean[None], whiten)[3][0]
     )
     return np.asarray(second / source.total_weight).reshape(d, d)
+
+
+def _unbiased(total_weight: float) -> float:
+    """Return n / (n - 1), the factor to the usual estimate of a covariance."""
+    return total_weight / (total_weight - 1) if total_weight > 1 else 1.0
