@@ -41,7 +41,9 @@ def check_matrix_shape(shape: tuple[int, ...], min_rows: int) -> None:
         msg = f"0 feature(s) (shape={shape}) while a minimum of 1 is required. Give at least one numeric column."
         raise DataError(msg)
     if n_rows < min_rows:
-        msg = f"Found array with {n_rows} sample(s) (shape={shape}) while a minimum of {min_rows} is required."
+        msg = (
+            f"Found array with {n_rows} sample(s) (shape={shape}) while a minimum of {min_rows} is required."
+        )
         raise DataError(msg)
 
 
@@ -70,8 +72,9 @@ def find_missing(X: NDArray[Any], names: Sequence[str] | None = None) -> tuple[b
 
 def _has_missing(part: NDArray[Any], X: NDArray[Any], names: Sequence[str] | None) -> bool:
     flat = part.reshape(-1)
-    # A sum of squares is finite unless an entry is not, or squares overflow: only then look at the entries.
-    if math.isfinite(np.vdot(flat, flat)):
+    # A sum is finite unless an entry is not, or it overflows: only then look at the entries. Not a dot product: the
+    # threads of OpenBLAS spin for a while after one, and take the processors from the threads of the fit (measured).
+    if math.isfinite(flat.sum()):
         return False
     if np.isinf(flat).any():
         _raise_infinite(X, names)
@@ -105,7 +108,9 @@ def refuse_missing(X: NDArray[Any], names: Sequence[str] | None, first_row: int 
     raise DataError(msg)
 
 
-def check_columns_observed(X: NDArray[Any], weights: NDArray[np.float64] | None, names: Sequence[str] | None) -> None:
+def check_columns_observed(
+    X: NDArray[Any], weights: NDArray[np.float64] | None, names: Sequence[str] | None
+) -> None:
     """Raise if a column has no observed entry in any row of positive weight."""
     observed = np.zeros(X.shape[1], dtype=bool)
     for start in range(0, X.shape[0], BLOCK_ROWS):
@@ -116,7 +121,9 @@ def check_columns_observed(X: NDArray[Any], weights: NDArray[np.float64] | None,
         if observed.all():
             return
     empty = np.flatnonzero(~observed)
-    listed = ", ".join(column_label(j, names) for j in empty[:_LISTED]) + (", ..." if len(empty) > _LISTED else "")
+    listed = ", ".join(column_label(j, names) for j in empty[:_LISTED]) + (
+        ", ..." if len(empty) > _LISTED else ""
+    )
     msg = (
         f"X has {len(empty)} column(s) of nothing but NaN, missing values: {listed}. "
         "Nothing can be learnt about them: drop them."

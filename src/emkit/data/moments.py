@@ -117,14 +117,21 @@ def _tile_sums(X: NDArray[Any], weights: _Vector, pivot: _Vector, has_missing: b
     seen = np.isnan(columns) if has_missing else None
     if seen is not None:
         np.logical_not(seen, out=seen)
-    n_observed = np.full(len(columns), weights.sum()) if seen is None else seen @ weights
+    n_observed = (
+        np.full(len(columns), weights.sum()) if seen is None else np.where(seen, weights, 0.0).sum(axis=1)
+    )
     low, high = _range(columns, seen)
     columns -= pivot[:, None]
     if seen is not None:
         columns[~seen] = 0.0
-    first = columns @ weights
+    first = _weighted(columns, weights)
     np.square(columns, out=columns)
-    return _Sums(first, columns @ weights, n_observed, low, high)
+    return _Sums(first, _weighted(columns, weights), n_observed, low, high)
+
+
+def _weighted(columns: NDArray[np.float64], weights: _Vector) -> _Vector:
+    # Not a product by BLAS, whose own threads would spin on beside ours, and whose bits depend on their number.
+    return np.einsum("ij,j->i", columns, weights)
 
 
 def _range(columns: NDArray[np.float64], seen: NDArray[np.bool_] | None) -> tuple[_Vector, _Vector]:
