@@ -1,9 +1,14 @@
-"""The command `emkit`: fit, predict, score, sample, show, plot, and the data sets that come along.
+"""The command `emkit`: from a file on disk to a fit, a picture and predictions."""
 
-Exit codes: 0 done; 1 the fit did not converge or is degenerate (its result is printed all the same); 2 a
-mistake in the command or the data; 130 interrupted; 141 the reader of a pipe went away.
-"""
+from __future__ import annotations
 
-from emkit.cli.app import main
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (that of the process if None) and return the exit code."""
+    from emkit.cli.app import run
+
+    return run(argv)

@@ -1,4 +1,4 @@
-"""From the arguments of the command to its exit code; the only place where errors become messages."""
+"""The run of one command: parse, do, and turn what goes wrong into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -7,53 +7,66 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from emkit.cli.parser import make_parser
+from emkit.cli.parser import build_parser
 from emkit.errors import ConvergenceWarning, DegenerateWarning, EmkitError
 
-__all__ = ["main"]
+__all__ = ["run"]
 
-_MISTAKE = 2
-_INTERRUPTED = 130  # as the shell has it: 128 + the number of the signal
-_PIPE_CLOSED = 141
+WRONG = 2
+INTERRUPTED = 130  # what a shell reports of a program ended by Ctrl-C
+BROKEN_PIPE = 141  # and of one whose reader went away
+_EXTRAS = {"matplotlib": "plot", "rich": "progress", "pyarrow": "tables"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code; `argv` are the arguments after the command's name."""
+def run(argv: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    arguments = build_parser().parse_args(argv)
     try:
-        args = make_parser().parse_args(argv)
         with warnings.catch_warnings():
-            _speak_plainly()
-            code = int(args.run(args))
-        sys.stdout.flush()
-    except EmkitError as error:
-        return _mistake(str(error))
+            _quieten()
+            code = _command(arguments.command)(arguments)
+            sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes standard output once more at exit: let that go nowhere instead of failing again.
+        # whatever is still in the buffer has no reader: without this, closing it would fail once more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _PIPE_CLOSED
+        return BROKEN_PIPE
     except KeyboardInterrupt:
-        _tell("interrupted")
-        return _INTERRUPTED
-    except SystemExit as end:  # argparse: help, version, or a mistake it has told already
-        return end.code if isinstance(end.code, int) else _MISTAKE
+        return _failed("interrupted", INTERRUPTED)
+    except (EmkitError, OSError) as error:
+        return _failed(_message(error))
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        return _failed(f"this needs {error.name}: pip install 'emkit[{_EXTRAS[error.name]}]'")
+    except MemoryError:
+        return _failed("not enough memory for this table and model")
     return code
 
 
-def _mistake(message: str) -> int:
-    _tell(f"error: {' '.join(message.split())}")
-    return _MISTAKE
+def _command(name: str):  # type: ignore[no-untyped-def]
+    from emkit.cli import commands
+
+    return commands.COMMANDS[name]
 
 
-def _tell(message: str) -> None:
-    print(f"emkit: {message}", file=sys.stderr)
+def _message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
-def _speak_plainly() -> None:
-    """Show warnings as lines for people; how a fit ended is part of its summary and not said twice."""
+def _failed(message: str, code: int = WRONG) -> int:
+    line = " ".join(message.split())
+    sys.stderr.write(f"emkit: error: {line}\n")
+    return code
+
+
+def _quieten() -> None:
+    """Leave out warnings that the result itself repeats, and show others in one line."""
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.simplefilter("ignore", DegenerateWarning)
 
-    def show(message: Warning | str, *rest: object) -> None:
-        _tell(f"warning: {message}")
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        sys.stderr.write(f"emkit: warning: {message}\n")
 
-    warnings.showwarning = show  # type: ignore[assignment]
+    warnings.showwarning = show

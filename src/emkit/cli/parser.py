@@ -1,250 +1,206 @@
-"""The arguments of the command, and the help that a newcomer reads."""
+"""What may be written on the command line, and the help that says so."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import emkit
-from emkit.cli.models import MODELS, SOLVERS
+from emkit.cli.models import MODELS
 
-__all__ = ["make_parser"]
+__all__ = ["SOLVERS", "build_parser"]
 
-_DATA = (
-    "a file (CSV, TSV, Parquet, Arrow/Feather, .npy, .npz), one row for each unit, or the name of a data set that "
-    "comes with emkit (see `emkit datasets`)"
-)
+SOLVERS = ("auto", "em", "quasi-newton", "squarem", "anderson")
 
-_EXAMPLES = """\
-examples:
-  emkit datasets                                       what there is to try
-  emkit fit gaussian-mixture faithful --components 2 --plot faithful.png
-  emkit show faithful.emkit                            the fit again
-  emkit predict faithful.emkit new.csv > labels.csv    which component each row belongs to
-  emkit sample faithful.emkit -n 1000 > more.csv       new rows like the old ones
-
-Each command has its own help: emkit fit --help
+_MODEL_LIST = "\n".join(f"  {entry.name:18}{entry.help}" for entry in MODELS)
+_TOP = """\
+Fit models with hidden parts (which group a row belongs to, for one) to a table, by maximum likelihood.
 """
+_TOP_EXAMPLES = """\
+examples:
+  emkit datasets                                       which tables come with emkit
+  emkit fit gaussian-mixture faithful --components 2 --plot faithful.png
+  emkit predict faithful.emkit faithful                which component each row belongs to
+  emkit fit density heights.csv --columns height
 
-_FIT_EXAMPLES = """\
+`emkit COMMAND --help` tells more of each command.
+exit codes: 0 done; 1 the fit did not converge, or collapsed (it is shown all the same); 2 wrong usage or data.
+"""
+_FIT_EXAMPLES = f"""\
 models:
-{models}
+{_MODEL_LIST}
 
 examples:
-  emkit fit gaussian-mixture faithful --components 2 --plot faithful.png
-  emkit fit gaussian-mixture iris --components 3 --covariance tied --seed 1
-  emkit fit gaussian-mixture measures.csv --columns height,weight --weights count --out people.emkit
-  emkit fit k-means iris --components 3
+  emkit fit gaussian-mixture faithful --components 2
+  emkit fit gaussian-mixture iris --components 3 --covariance tied --columns Sepal.Length,Petal.Length
+  emkit fit k-means measurements.parquet --components 5 --starts 20 --out clusters.emkit
   emkit fit density galaxies --plot galaxies.png
-  emkit fit gaussian-mixture faithful --components 2 --json | python -m json.tool
 
-exit code: 0 if the fit converged, 1 if it did not or is degenerate (its result is printed all the same),
-2 for a mistake in the command or the data
+The fit is saved as NAME.emkit in the current folder, NAME being that of the data, unless --out or --no-save
+says otherwise. An empty cell, NA or NaN is a missing value; gaussian-mixture uses such rows for what they hold.
 """
 
 
-class _Parser(ArgumentParser):
-    """A parser whose mistakes are one line."""
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"emkit: error: {message} (see {self.prog} --help)\n")
 
 
-def make_parser() -> ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command."""
-    parser = _Parser(
-        prog="emkit",
-        description="Fit latent-variable models by expectation-maximization, and use what was fitted.",
-        epilog=_EXAMPLES,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    parser = _Parser(prog="emkit", description=_TOP, epilog=_TOP_EXAMPLES, formatter_class=_formatter)
     parser.add_argument("--version", action="version", version=f"emkit {emkit.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_add_fit, _add_show, _add_predict, _add_score, _add_sample, _add_plot, _add_datasets):
-        add(commands)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    _add_fit(_command(commands, "fit", "fit a model to a table", _FIT_EXAMPLES))
+    _add_predict(_command(commands, "predict", "say which component each row belongs to", _PREDICT))
+    _add_score(_command(commands, "score", "say how probable rows are under a fit", _SCORE))
+    _add_sample(_command(commands, "sample", "draw new rows from a fit", _SAMPLE))
+    _add_show(_command(commands, "show", "print a saved fit", "example:\n  emkit show faithful.emkit\n"))
+    _add_plot(_command(commands, "plot", "draw a saved fit over its data", _PLOT))
+    _add_datasets(_command(commands, "datasets", "list the tables that come with emkit", _DATASETS))
     return parser
 
 
-def _command(commands: Any, name: str, summary: str, epilog: str = "") -> ArgumentParser:
-    parser: ArgumentParser = commands.add_parser(
-        name,
-        help=summary,
-        description=summary[0].upper() + summary[1:] + ".",
-        epilog=epilog,
-        formatter_class=RawDescriptionHelpFormatter,
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=28, width=100)
+
+
+def _command(
+    commands: argparse._SubParsersAction[_Parser], name: str, text: str, epilog: str
+) -> argparse.ArgumentParser:
+    description = text[0].upper() + text[1:] + "."
+    return commands.add_parser(
+        name, help=text, description=description, epilog=epilog, formatter_class=_formatter
     )
 
-    def run(args: Namespace) -> int:  # commands are imported when run: help stays quick
-        return int(getattr(importlib.import_module("emkit.cli.commands"), name)(args))
 
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _add_fit(commands: Any) -> None:
-    lines = "\n".join(f"  {name:<18} {command.help}" for name, command in MODELS.items())
-    parser = _command(commands, "fit", "fit a model to a table", _FIT_EXAMPLES.format(models=lines))
-    parser.add_argument(
-        "model", metavar="MODEL", choices=MODELS, help="what to fit; the models are listed below"
-    )
-    parser.add_argument("data", metavar="DATA", help=_DATA)
-    _add_choices(parser)
-    _add_columns(parser, has_weights=True)
-    _add_effort(parser)
-    _add_results(parser)
-
-
-def _add_choices(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("the model")
-    group.add_argument("--components", type=_positive, metavar="K", help="number of components or clusters")
-    group.add_argument(
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="what to fit: see below")
+    _add_data(parser)
+    add = parser.add_argument_group("the model").add_argument
+    add("-k", "--components", type=_whole, metavar="K", help="components, or clusters; 1 unless given")
+    add(
         "--covariance",
         choices=("full", "tied", "diag", "spherical"),
-        help="how free the covariances are (default: full)",
+        help="shape of the components; full unless given",
     )
+    add("--weights", metavar="COL", help="column of case weights: a row of weight 2 counts as two rows")
+    add = parser.add_argument_group("the climb").add_argument
+    add("--starts", type=_starts, metavar="N", help='how many starts compete; "auto" unless given')
+    add(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="seed of the starts: equal seeds, equal fits (default 0)",
+    )
+    add("--solver", choices=SOLVERS, help="how to climb; auto unless given")
+    add("--tol", type=float, help="log-likelihood still to be gained at which to stop")
+    add("--max-iter", type=_whole, metavar="N", help="most iterations of a climb")
+    add(
+        "--threads",
+        type=_whole,
+        metavar="N",
+        help="threads; all unless given. Changes no digit of the result",
+    )
+    add("--progress", action="store_true", help="show a progress bar (needs rich)")
+    add = parser.add_argument_group("the result").add_argument
+    add("-o", "--out", metavar="FILE", help="where to save the fit")
+    add("--no-save", action="store_true", help="do not save the fit")
+    add("--plot", metavar="FILE", help="draw the fit: .png, .pdf or .svg (needs matplotlib)")
+    _add_json(parser)
 
 
-def _add_columns(parser: ArgumentParser, *, has_weights: bool = False) -> None:
-    group = parser.add_argument_group("the data")
-    group.add_argument(
-        "--columns",
-        type=_names,
-        metavar="A,B",
-        help="columns to use (default: all numeric ones, or those of the fit)",
-    )
-    if has_weights:
-        group.add_argument(
-            "--weights", metavar="COL", help="a column of case weights: a row of weight 2 counts as two rows"
-        )
+_PREDICT = """\
+One line for each row: its most probable component, numbered as `emkit show` does, and the probability of each.
+
+examples:
+  emkit predict faithful.emkit faithful
+  emkit predict faithful.emkit new-eruptions.csv --out components.csv
+"""
+_SCORE = """\
+examples:
+  emkit score faithful.emkit faithful             log-likelihood, all rows together and per row
+  emkit score faithful.emkit new.csv --each       log-density of each row: low ones are unusual
+"""
+_SAMPLE = "example:\n  emkit sample faithful.emkit --rows 1000 --seed 1 --out simulated.csv\n"
+_PLOT = "example:\n  emkit plot faithful.emkit faithful --out faithful.png\n"
+_DATASETS = (
+    "examples:\n  emkit datasets\n  emkit datasets faithful     where it comes from, and its columns\n"
+)
 
 
-def _add_effort(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("the search")
-    group.add_argument(
-        "--starts", type=_positive, metavar="N", help="starts that compete (default: as many as needed)"
-    )
-    group.add_argument("--seed", type=_whole, metavar="S", default=0, help="seed of the starts (default: 0)")
-    group.add_argument("--solver", choices=("auto", *SOLVERS), help="how to climb (default: auto)")
-    group.add_argument(
-        "--tol", type=_tolerance, metavar="GAIN", help="log-likelihood still to be gained at which to stop"
-    )
-    group.add_argument("--max-iter", type=_positive, metavar="N", help="most iterations of each climb")
-    group.add_argument(
-        "--threads", type=_positive, metavar="N", help="threads (default: all); changes no digit"
-    )
+def _add_predict(parser: argparse.ArgumentParser) -> None:
+    _add_saved(parser)
+    _add_data(parser)
+    _add_csv(parser)
+    _add_json(parser)
 
 
-def _add_results(parser: ArgumentParser) -> None:
-    group = parser.add_argument_group("the result")
-    saving = group.add_mutually_exclusive_group()
-    saving.add_argument(
-        "--out", metavar="FILE", help="where to save the fit (default: the data's name with .emkit, here)"
-    )
-    saving.add_argument("--no-save", action="store_true", help="do not save the fit")
-    group.add_argument("--plot", metavar="FILE", help="draw the fit into a picture: .png, .svg or .pdf")
-    group.add_argument(
-        "--json", action="store_true", help="print JSON for programs instead of tables for people"
-    )
-    group.add_argument(
-        "--progress", action="store_true", help="show the climb on standard error while it lasts"
-    )
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    _add_saved(parser)
+    _add_data(parser)
+    parser.add_argument("--weights", metavar="COL", help="column of case weights")
+    parser.add_argument("--each", action="store_true", help="the log-density of each row, as CSV")
+    _add_csv(parser)
+    _add_json(parser)
 
 
-def _add_show(commands: Any) -> None:
-    parser = _command(commands, "show", "print what is in a saved fit")
+def _add_sample(parser: argparse.ArgumentParser) -> None:
+    _add_saved(parser)
+    parser.add_argument(
+        "-n", "--rows", type=_whole, default=100, metavar="N", help="how many rows (default 100)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="equal seeds, equal rows (default 0)"
+    )
+    _add_csv(parser)
+    _add_json(parser)
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
     _add_saved(parser)
     _add_json(parser)
 
 
-def _add_predict(commands: Any) -> None:
-    parser = _command(
-        commands,
-        "predict",
-        "print the component of each row, and its probabilities, as CSV",
-        "Components are numbered from 1, as in the tables. Columns are found by the names they had in the fit.",
-    )
+def _add_plot(parser: argparse.ArgumentParser) -> None:
     _add_saved(parser)
-    parser.add_argument("data", metavar="DATA", help=_DATA)
-    _add_columns(parser)
-    _add_out(parser)
+    _add_data(parser)
+    parser.add_argument("-o", "--out", metavar="FILE", required=True, help="the picture: .png, .pdf or .svg")
 
 
-def _add_score(commands: Any) -> None:
-    parser = _command(
-        commands, "score", "print how well a saved fit describes a table: its log-likelihood per row"
-    )
-    _add_saved(parser)
-    parser.add_argument("data", metavar="DATA", help=_DATA)
-    _add_columns(parser, has_weights=True)
-    parser.add_argument("--rows", action="store_true", help="print the log-density of each row, as CSV")
-    _add_out(parser)
+def _add_datasets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="one of them, in detail")
     _add_json(parser)
 
 
-def _add_sample(commands: Any) -> None:
-    parser = _command(commands, "sample", "print new rows drawn from a saved fit, as CSV")
-    _add_saved(parser)
-    parser.add_argument("-n", type=_positive, metavar="N", default=100, help="number of rows (default: 100)")
-    parser.add_argument("--seed", type=_whole, metavar="S", default=0, help="seed (default: 0)")
-    parser.add_argument("--labels", action="store_true", help="add the component each row was drawn from")
-    _add_out(parser)
+def _add_saved(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("fit", metavar="FIT", help="a fit saved by `emkit fit`")
 
 
-def _add_plot(commands: Any) -> None:
-    parser = _command(commands, "plot", "draw a saved fit over the data")
-    _add_saved(parser)
-    parser.add_argument("data", metavar="DATA", help=_DATA)
-    _add_columns(parser)
-    parser.add_argument("--out", metavar="FILE", required=True, help="the picture: .png, .svg or .pdf")
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    text = "a file (CSV, TSV, Parquet, Feather, .npy) or the name of a table that comes with emkit"
+    parser.add_argument("data", metavar="DATA", help=text)
+    text = "which columns, separated by commas; all numeric ones, or those of the fit, unless given"
+    parser.add_argument("--columns", metavar="A,B", help=text)
 
 
-def _add_datasets(commands: Any) -> None:
-    parser = _command(commands, "datasets", "list the data sets that come with emkit, or print one as CSV")
-    parser.add_argument("name", metavar="NAME", nargs="?", help="print this data set")
-    _add_out(parser)
-    _add_json(parser)
+def _add_csv(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--out", metavar="FILE", help="write to this file instead of the screen")
 
 
-def _add_saved(parser: ArgumentParser) -> None:
-    parser.add_argument("fit", metavar="FIT", help="a file that `emkit fit` has saved")
-
-
-def _add_out(parser: ArgumentParser) -> None:
-    parser.add_argument("--out", metavar="FILE", help="write to this file instead of standard output")
-
-
-def _add_json(parser: ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print JSON for programs")
-
-
-def _positive(text: str) -> int:
-    return _checked(text, int, lambda value: value >= 1, "a whole number of at least 1")
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def _whole(text: str) -> int:
-    return _checked(text, int, lambda value: value >= 0, "a whole number of at least 0")
-
-
-def _tolerance(text: str) -> float:
-    return _checked(text, float, lambda value: value >= 0, "a number of at least 0")
-
-
-def _checked(text: str, kind: Any, is_right: Any, wanted: str) -> Any:
-    try:
-        value = kind(text)
-    except ValueError:
-        value = None
-    if value is None or not is_right(value):
-        message = f"expected {wanted}, got {text!r}"
+    if not text.isdecimal() or int(text) < 1:
+        message = f"expected a whole number of at least 1, got {text!r}"
         raise argparse.ArgumentTypeError(message)
-    return value
+    return int(text)
 
 
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        message = f"expected names separated by commas, got {text!r}"
-        raise argparse.ArgumentTypeError(message)
-    return names
+def _starts(text: str) -> int | str:
+    return text if text == "auto" else _whole(text)
