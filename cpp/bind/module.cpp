@@ -23,8 +23,9 @@ Isa active_isa() {
         const char* wish = std::getenv("EMKIT_SIMD");
         if (wish == nullptr) return best;
         const Isa wanted = std::strcmp(wish, "avx512") == 0 ? Isa::avx512
-                           : std::strcmp(wish, "avx2") == 0 ? Isa::avx2
-                                                            : Isa::baseline;
+                           : std::strcmp(wish, "avx2") == 0     ? Isa::avx2
+                           : std::strcmp(wish, "baseline") == 0 ? Isa::baseline
+                                                                : best;
         return wanted < best ? wanted : best;
     }();
     return chosen;

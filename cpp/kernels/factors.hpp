@@ -2,15 +2,18 @@
 #pragma once
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 
 namespace emkit {
 
 // cov (d, d) symmetric, lower half read; factor (d, d) scratch; whiten (d, d) out, lower triangular with
-// cov^-1 = whiten' whiten; half_log_det out. Returns 0, or the number (from 1) of the first pivot that is not positive.
+// cov^-1 = whiten' whiten; half_log_det out. Returns 0, or the number
+// (from 1) of the first pivot that is not positive; then half_log_det is NaN and whiten zero.
 inline int64_t cholesky_inverse(const double* cov, int d, double* factor, double* whiten, double* half_log_det) {
     double sum_log = 0.0;
-    for (int i = 0; i < d * d; i++) whiten[i] = 0.0;
+    for (size_t i = 0; i < static_cast<size_t>(d) * d; i++) whiten[i] = 0.0;
+    *half_log_det = NAN;
     for (int i = 0; i < d; i++) {
         for (int j = 0; j <= i; j++) {
             double s = cov[i * d + j];

@@ -216,6 +216,16 @@ static void exact_rows(Rows& rows, const Screen& screen, int used, int* label) {
     }
 }
 
+typedef float vh __attribute__((vector_size(W * sizeof(float))));  // as many floats as a vd has doubles
+
+static inline vd widened(const double* p) { return load(p); }
+
+static inline vd widened(const float* p) {
+    vh v;
+    std::memcpy(&v, p, sizeof(v));
+    return __builtin_convertvector(v, vd);
+}
+
 // Squared distance of one row to one centre by differences.
 template <typename T>
 static inline double squared(const T* x, const double* c, int d) {
@@ -224,9 +234,7 @@ static inline double squared(const T* x, const double* c, int d) {
     if (d >= W) {
         vd total{};
         for (; i + W <= d; i += W) {
-            vd gap;
-            for (int a = 0; a < W; a++) gap[a] = static_cast<double>(x[i + a]);
-            gap -= load(c + i);
+            const vd gap = widened(x + i) - load(c + i);
             total += gap * gap;
         }
         sum = hsum(total);

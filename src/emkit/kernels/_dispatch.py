@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import Any
 
@@ -13,13 +14,13 @@ def _load() -> Any:
     if wish == "python":
         return None
     try:
-        from emkit.kernels import _native
+        module = importlib.import_module("emkit.kernels._native")
     except ImportError as error:
         if wish == "native":
-            error.add_note("emkit was installed without its compiled kernels; reinstall it where a C++ compiler is.")
+            error.add_note("Without compiled kernels: reinstall emkit where a C++ compiler is.")
             raise
         return None
-    return _native
+    return module
 
 
 native: Any = _load()

@@ -1,8 +1,14 @@
 """Gaussian mixtures: one fused E-step, per-row results, and the factors they need.
 
-Shapes throughout: `X` (n, d) float32 or float64, C-contiguous; `weights` (n,) float64 or None; `log_mix` (k,), where
--inf is an empty component; `mean` (k, d); `whiten` (k, d, d) lower triangular with Sigma^-1 = W' W for the full form,
-(k, d) inverse standard deviations for the diagonal form. Arrays of another kind are a TypeError: nothing is copied.
+Shapes throughout: `X` (n, d) float32 or float64, C-contiguous; `weights` (n,) float64, not negative, or None;
+`log_mix` (k,), where -inf is an empty component; `mean` (k, d); `whiten` (k, d, d) lower triangular with
+Sigma^-1 = W' W for the full form, (k, d) inverse standard deviations for the diagonal form; all but `X`
+float64. The log joint density of row x and component k is
+
+    log_mix_k - d/2 log 2 pi + sum_i log W_k,ii - |W_k (x - mean_k)|^2 / 2.
+
+The compiled code takes arrays of another type or order for a TypeError, as it never copies; values are not
+checked, the door did that.
 """
 
 from __future__ import annotations
@@ -21,6 +27,7 @@ __all__ = [
     "full_moments",
     "full_posterior",
     "softmax_rows",
+    "weighted_logsumexp",
     "whiten_factors",
 ]
 
@@ -28,22 +35,25 @@ _code: Any = twin if native is None else native
 
 
 class Moments(NamedTuple):
-    """What the E-step of a mixture gives: all sums run over rows, weighted by case weight and responsibility.
+    """What the E-step of a mixture gives: sums over rows, weighted by case weight and responsibility.
 
-    `first` and `second` are about each component's current mean, so nothing cancels at any offset of the data.
+    `first` and `second` are about each component's current mean, so nothing cancels at any offset of the
+    data.
     """
 
     loglik: float
     count: Any  # (k,)
     first: Any  # (k, d)
-    second: Any  # (k, d, d), or (k, d) for the diagonal form
+    second: Any  # (k, d, d) symmetric, or (k, d) for the diagonal form
 
 
 def full_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> Moments:
     """Return log-likelihood and moments of a mixture with full covariances.
 
-    A row whose density underflows under every component goes to the one whose scaled distance is smallest, and the
-    log-likelihood is then -inf. A row of weight zero has no effect whatever its values. Cost n k d (d + 1).
+    A row whose density underflows under every component goes to the one whose largest scaled deviation is
+    smallest, and the log-likelihood is then -inf. A row of weight zero has no effect whatever its values.
+    Responsibilities below e^-69 of the largest in their row count as zero. Cost n k d (d + 1)
+    multiplications.
     """
     return Moments(*_code.full_moments(X, weights, log_mix, mean, whiten))
 
@@ -54,23 +64,23 @@ def diagonal_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any)
 
 
 def full_log_joint(X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
-    """Return log mix_k + log density of each row under each component, (n, k)."""
+    """Return log mix + log density of each row under each component with full covariance, (n, k)."""
     return _code.full_log_joint(X, log_mix, mean, whiten)
 
 
 def diagonal_log_joint(X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
-    """Return log mix_k + log density of each row under each component, (n, k)."""
+    """Return log mix + log density of each row under each component with diagonal covariance, (n, k)."""
     return _code.diagonal_log_joint(X, log_mix, mean, whiten)
 
 
 def full_posterior(X: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[Any, Any]:
-    """Return log-density (n,) and responsibilities (n, k)."""
+    """Return log-density (n,) and responsibilities (n, k) under full covariances."""
     density, resp = _code.full_posterior(X, log_mix, mean, whiten)
     return density, resp
 
 
 def diagonal_posterior(X: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[Any, Any]:
-    """Return log-density (n,) and responsibilities (n, k)."""
+    """Return log-density (n,) and responsibilities (n, k) under diagonal covariances."""
     density, resp = _code.diagonal_posterior(X, log_mix, mean, whiten)
     return density, resp
 
@@ -84,10 +94,16 @@ def softmax_rows(log_joint: Any) -> tuple[Any, Any]:
     return density, resp
 
 
-def whiten_factors(cov: Any) -> tuple[Any, Any, Any]:
-    """Return inverse Cholesky factors (k, d, d), half log-determinants (k,) and status (k,) of covariances (k, d, d).
+def weighted_logsumexp(log_joint: Any, weights: Any) -> float:
+    """Return the sum over rows of weight times log-density, from log joint densities (n, k)."""
+    return float(_code.weighted_logsumexp(log_joint, weights))
 
-    A status above zero is the number of the first pivot that is not positive; the factor is then meaningless.
+
+def whiten_factors(cov: Any) -> tuple[Any, Any, Any]:
+    """Return inverse Cholesky factors (k, d, d), half log-determinants and status (k,).
+
+    A status above zero is the number, from 1, of the first pivot that is not positive; the half log-
+    determinant is then NaN and the factor zero.
     """
     whiten, half_log_det, status = _code.whiten_factors(cov)
     return whiten, half_log_det, status

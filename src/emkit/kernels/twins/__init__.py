@@ -1,1 +1,1 @@
-"""The kernels again in array-API Python: the test oracle, the fallback without a compiler, and the GPU path."""
+"""The kernels again in array-API Python: test oracle, fallback without a compiler, and GPU path."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["namespace"]
+__all__ = ["namespace", "placed_as"]
 
 
 def namespace(array: Any) -> Any:
@@ -16,5 +16,17 @@ def namespace(array: Any) -> Any:
         return np
     if hasattr(array, "__array_namespace__"):
         return array.__array_namespace__()
-    kind = type(array).__module__.split(".", maxsplit=1)[0]
-    return importlib.import_module(f"array_api_compat.{kind}")
+    library = type(array).__module__.split(".", maxsplit=1)[0]
+    try:
+        return importlib.import_module(f"array_api_compat.{library}")
+    except ImportError as error:
+        error.add_note(
+            f"Arrays of {library} need the package array-api-compat and its support for {library}."
+        )
+        raise
+
+
+def placed_as(array: Any) -> dict[str, Any]:
+    """Return the keywords that create an array of the type and on the device of `array`."""
+    place = {"device": array.device} if hasattr(array, "device") else {}  # NumPy before 2.0 knows no devices
+    return {"dtype": array.dtype, **place}

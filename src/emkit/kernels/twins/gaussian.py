@@ -1,11 +1,18 @@
-"""Twin of `cpp/kernels/gaussian.hpp`: the same sums by array-API calls, a tile of rows at a time."""
+"""Twin of `cpp/kernels/gaussian.hpp`: the same sums by array-API calls, a tile of rows at a time.
+
+Only functions that NumPy 1.26 shares with the standard are used. Parameters decide the precision, as in the
+compiled kernels: `log_mix`, `mean` and `whiten` are float64, `X` may be float32.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
-from emkit.kernels.twins._namespace import namespace
+import numpy as np
+
+from emkit.kernels.twins._namespace import namespace, placed_as
 
 __all__ = [
     "diagonal_log_joint",
@@ -15,123 +22,171 @@ __all__ = [
     "full_moments",
     "full_posterior",
     "softmax_rows",
+    "weighted_logsumexp",
     "whiten_factors",
 ]
 
-_TILE_NUMBERS = 1 << 21  # numbers in the largest temporary: rows per tile follow from k and d
+_TILE_NUMBERS = 1 << 20  # numbers in the largest temporary: rows per tile follow from k and d
+_NEGLIGIBLE = -69.0  # in sums over rows, responsibilities below e^-69 of the row's largest are zero
+_UNDERFLOW = -708.0  # below this exp leaves the normal numbers
 
 
 def full_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[float, Any, Any, Any]:
-    return _moments(X, weights, log_mix, mean, whiten)
-
-
-def diagonal_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[float, Any, Any, Any]:
-    return _moments(X, weights, log_mix, mean, whiten)
+    xp, loglik = namespace(X), 0.0
+    count, first, second = xp.zeros_like(log_mix), xp.zeros_like(mean), xp.zeros_like(whiten)
+    for start, raw in _tiles(xp, X, mean):
+        w = xp.ones_like(raw[:, 0]) if weights is None else weights[start : start + raw.shape[0]]
+        tile = xp.where((w > 0)[:, None], raw, mean[:1, :])  # a row without weight may hold anything
+        density, resp = _posterior(xp, tile, log_mix, mean, whiten, _NEGLIGIBLE)
+        loglik += float(xp.sum(xp.where(w > 0, w * density, xp.zeros_like(w))))
+        sums = _sums(xp, tile, resp * w[:, None], mean, is_full=whiten.ndim == 3)
+        count, first, second = (
+            total + part for total, part in zip((count, first, second), sums, strict=True)
+        )
+    for c in range(
+        second.shape[0] if second.ndim == 3 else 0
+    ):  # products of matrices are symmetric but for rounding
+        second[c, :, :] = 0.5 * (second[c, :, :] + second[c, :, :].T)
+    return loglik, count, first, second
 
 
 def full_log_joint(X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
     xp = namespace(X)
-    tiles = [_joint(xp, tile, log_mix, mean, whiten)[0] for tile in _tiles(xp, X, mean)]
-    return xp.concat(tiles, axis=0)
-
-
-diagonal_log_joint = full_log_joint
+    joint = xp.empty((X.shape[0], mean.shape[0]), **placed_as(mean))
+    for start, tile in _tiles(xp, X, mean):
+        joint[start : start + tile.shape[0], :] = _log_joint(xp, tile, log_mix, mean, whiten)
+    return joint
 
 
 def full_posterior(X: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[Any, Any]:
     xp = namespace(X)
-    parts = []
-    for tile in _tiles(xp, X, mean):
-        joint, scaled = _joint(xp, tile, log_mix, mean, whiten)
-        parts.append(_softmax(xp, joint, scaled))
-    return xp.concat([p[0] for p in parts], axis=0), xp.concat([p[1] for p in parts], axis=0)
+    density = xp.empty(X.shape[0], **placed_as(mean))
+    resp = xp.empty((X.shape[0], mean.shape[0]), **placed_as(mean))
+    for start, tile in _tiles(xp, X, mean):
+        rows = slice(start, start + tile.shape[0])
+        density[rows], resp[rows, :] = _posterior(xp, tile, log_mix, mean, whiten, _UNDERFLOW)
+    return density, resp
 
 
+diagonal_moments = full_moments
+diagonal_log_joint = full_log_joint
 diagonal_posterior = full_posterior
 
 
 def softmax_rows(log_joint: Any) -> tuple[Any, Any]:
     xp = namespace(log_joint)
-    density, resp = _softmax(xp, log_joint, xp.zeros_like(log_joint))
-    lost = xp.isinf(density)
-    return density, xp.where(lost[:, None], xp.ones_like(resp) / resp.shape[1], resp)
+    top, e = _exponentials(xp, log_joint, _UNDERFLOW)
+    lost = top == -math.inf
+    e = xp.where(lost[:, None], xp.ones_like(e), e)
+    total = xp.sum(e, axis=1)
+    return xp.where(lost, top, top + xp.log(total)), e / total[:, None]
+
+
+def weighted_logsumexp(log_joint: Any, weights: Any) -> float:
+    xp = namespace(log_joint)
+    density, _ = softmax_rows(log_joint)
+    w = xp.ones_like(density) if weights is None else weights
+    return float(xp.sum(xp.where(w > 0, w * xp.where(w > 0, density, xp.zeros_like(w)), xp.zeros_like(w))))
 
 
 def whiten_factors(cov: Any) -> tuple[Any, Any, Any]:
     xp = namespace(cov)
     k, d = cov.shape[0], cov.shape[1]
-    whiten, half = xp.zeros_like(cov), xp.zeros(k, dtype=cov.dtype)
-    status = xp.zeros(k, dtype=xp.int64)
+    place = placed_as(cov)
+    whiten, half_log_det = xp.zeros_like(cov), xp.zeros(k, **place)
+    status = xp.zeros(k, **{**place, "dtype": xp.int64})
+    eye = xp.eye(d, **place)
     for c in range(k):
-        try:
-            factor = xp.linalg.cholesky(cov[c])
-        except Exception:  # noqa: BLE001 each namespace raises its own
-            status[c] = 1
+        factor = _cholesky(xp, cov[c, :, :])
+        if factor is None:
+            half_log_det[c] = math.nan
+            status[c] = next(p for p in range(1, d + 1) if _cholesky(xp, cov[c, :p, :p]) is None)
             continue
-        if not bool(xp.all(xp.isfinite(factor))):
-            status[c] = 1
-            continue
-        whiten[c] = xp.tril(xp.linalg.solve(factor, xp.eye(d, dtype=cov.dtype)))
-        half[c] = xp.sum(xp.log(xp.linalg.diagonal(factor)))
-    return whiten, half, status
+        whiten[c, :, :] = xp.tril(xp.linalg.solve(factor, eye))
+        half_log_det[c] = xp.sum(xp.log(xp.sum(factor * eye, axis=1)))
+    return whiten, half_log_det, status
 
 
-def _tiles(xp: Any, X: Any, mean: Any) -> list[Any]:
-    k, d = mean.shape
-    size = max(1, _TILE_NUMBERS // (k * d))
-    starts = range(0, max(X.shape[0], 1), size)
-    return [xp.astype(X[start : start + size], xp.float64) for start in starts]
+def _cholesky(xp: Any, cov: Any) -> Any:
+    """Return the Cholesky factor, or None where a pivot is not positive."""
+    try:
+        factor = xp.linalg.cholesky(cov)
+    except (
+        ArithmeticError,
+        ValueError,
+        RuntimeError,
+    ):  # LinAlgError is a ValueError in NumPy, a RuntimeError in Torch
+        return None
+    return factor if bool(xp.all(xp.isfinite(factor))) else None
 
 
-def _joint(xp: Any, X: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[Any, Any]:
-    """Return log joint densities (n, k) and scaled distances (n, k) that stay finite where squares overflow."""
-    d = mean.shape[1]
-    centred = X[None, :, :] - mean[:, None, :]
-    if whiten.ndim == 3:
-        z = centred @ xp.permute_dims(whiten, (0, 2, 1))
-        level = xp.sum(xp.log(xp.linalg.diagonal(whiten)), axis=1)
-    else:
-        z = centred * whiten[:, None, :]
-        level = xp.sum(xp.log(whiten), axis=1)
-    square = xp.sum(z * z, axis=2)
-    joint = (log_mix + level - 0.5 * d * math.log(2 * math.pi))[:, None] - 0.5 * square
-    return joint.T, xp.max(xp.abs(z), axis=2).T
+def _tiles(xp: Any, X: Any, mean: Any) -> Iterator[tuple[int, Any]]:
+    """Give the first row and the rows, in float64, of each tile."""
+    size = max(1, _TILE_NUMBERS // math.prod(mean.shape))
+    for start in range(0, X.shape[0], size):
+        stop = min(start + size, X.shape[0])
+        yield start, xp.asarray(X[start:stop, :], dtype=xp.float64)
 
 
-def _softmax(xp: Any, joint: Any, scaled: Any) -> tuple[Any, Any]:
-    """Return log-density and responsibilities; rows lost to underflow go to the smallest scaled distance."""
+def _level(xp: Any, log_mix: Any, whiten: Any) -> Any:
+    """Return log mix - d/2 log 2 pi + log |W|, (k,)."""
+    d = whiten.shape[1]
+    diagonal = whiten if whiten.ndim == 2 else xp.sum(whiten * xp.eye(d, **placed_as(whiten)), axis=2)
+    return log_mix + xp.sum(xp.log(diagonal), axis=1) - 0.5 * d * math.log(2 * math.pi)
+
+
+def _scaled(xp: Any, X: Any, mean: Any, whiten: Any) -> Any:
+    """Return W (x - mean), (k, d, rows)."""
+    centred = X.T[None, :, :] - mean[:, :, None]
+    return xp.matmul(whiten, centred) if whiten.ndim == 3 else whiten[:, :, None] * centred
+
+
+def _log_joint(xp: Any, X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = _scaled(xp, X, mean, whiten)
+        square = xp.sum(z * z, axis=1)
+        joint = _level(xp, log_mix, whiten)[:, None] - 0.5 * square
+    return xp.where(square < math.inf, joint, xp.full_like(joint, -math.inf)).T
+
+
+def _exponentials(xp: Any, joint: Any, floor: float) -> tuple[Any, Any]:
+    """Return the maximum of each row and exp(joint - maximum), zero below `floor`."""
     top = xp.max(joint, axis=1)
-    lost = ~xp.isfinite(top)
-    safe = xp.where(lost, xp.zeros_like(top), top)
-    e = xp.exp(joint - safe[:, None])
-    e = xp.where(joint - safe[:, None] < -69.0, xp.zeros_like(e), e)
-    winner = xp.argmin(scaled, axis=1)
-    only = xp.astype(xp.arange(joint.shape[1])[None, :] == winner[:, None], e.dtype)
-    e = xp.where(lost[:, None], only, e)
+    below = joint - xp.where(xp.isfinite(top), top, xp.zeros_like(top))[:, None]
+    e = xp.exp(below)
+    return top, xp.where(below >= floor, e, xp.zeros_like(e))
+
+
+def _posterior(xp: Any, X: Any, log_mix: Any, mean: Any, whiten: Any, floor: float) -> tuple[Any, Any]:
+    """Return log-density and responsibilities; rows lost to underflow go to the smallest scaled distance."""
+    top, e = _exponentials(xp, _log_joint(xp, X, log_mix, mean, whiten), floor)
+    lost = top == -math.inf
+    if bool(xp.any(lost)):
+        winner = xp.argmin(_far_distance(xp, X, log_mix, mean, whiten), axis=0)
+        is_winner = (
+            winner[:, None] == xp.arange(e.shape[1], **{**placed_as(e), "dtype": winner.dtype})[None, :]
+        )
+        e = xp.where(lost[:, None], xp.where(is_winner, xp.ones_like(e), xp.zeros_like(e)), e)
     total = xp.sum(e, axis=1)
-    density = xp.where(lost, xp.full_like(top, -math.inf), safe + xp.log(total))
-    return density, e / total[:, None]
+    return xp.where(lost, top, top + xp.log(total)), e / total[:, None]
 
 
-def _moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[float, Any, Any, Any]:
-    xp = namespace(X)
-    k, d = mean.shape
-    loglik, count, first = 0.0, xp.zeros(k, dtype=xp.float64), xp.zeros((k, d), dtype=xp.float64)
-    second = xp.zeros((k, d, d) if whiten.ndim == 3 else (k, d), dtype=xp.float64)
-    start = 0
-    for raw in _tiles(xp, X, mean):
-        w = xp.ones(raw.shape[0], dtype=xp.float64) if weights is None else weights[start : start + raw.shape[0]]
-        start += raw.shape[0]
-        tile = xp.where((w > 0)[:, None], raw, mean[0][None, :])
-        density, resp = _softmax(xp, *_joint(xp, tile, log_mix, mean, whiten))
-        loglik += float(xp.sum(xp.where(w > 0, w * density, xp.zeros_like(density))))
-        share = (resp * w[:, None]).T
-        centred = tile[None, :, :] - mean[:, None, :]
-        weighted = share[:, :, None] * centred
-        count = count + xp.sum(share, axis=1)
-        first = first + xp.sum(weighted, axis=1)
-        if whiten.ndim == 3:
-            second = second + xp.permute_dims(weighted, (0, 2, 1)) @ centred
+def _sums(xp: Any, X: Any, share: Any, mean: Any, *, is_full: bool) -> tuple[Any, Any, Any]:
+    """Return count, first and second moments about the means of rows with shares (rows, k)."""
+    share = share.T
+    centred = X.T[None, :, :] - mean[:, :, None]  # (k, d, rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        weighted = share[:, None, :] * centred
+        if is_full:
+            second = xp.matmul(weighted, X[None, :, :] - mean[:, None, :])
         else:
-            second = second + xp.sum(weighted * centred, axis=1)
-    return loglik, count, first, second
+            second = xp.sum(weighted * centred, axis=2)
+    return xp.sum(share, axis=1), xp.sum(weighted, axis=2), second
+
+
+def _far_distance(xp: Any, X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
+    """Return max |W (x - mean)| (k, rows), scaled down so that products stay finite; infinity for empty
+    components."""
+    z = _scaled(xp, (X * 1e-8) * 1e-142, (mean * 1e-8) * 1e-142, whiten * 1e-150)
+    distance = xp.max(xp.abs(z), axis=1)
+    return xp.where((log_mix > -math.inf)[:, None], distance, xp.full_like(distance, math.inf))

@@ -1,0 +1,196 @@
+// One k-means on few rows from start to finish, to make starting points: Lloyd's algorithm, then moves of single rows
+// (Hartigan & Wong 1979, AS 136), then swaps of a centre for a random row (Franti 2018, J Big Data 5:13).
+#pragma once
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "kernels/kmeans.hpp"
+
+namespace emkit {
+namespace EMKIT_ISA {
+
+template <typename T>
+class Improve {
+public:
+    Improve(const T* X, const double* weights, long n, int d, int k)
+        : X_(X), weights_(weights), n_(n), d_(d), k_(k), wide_((k + W - 1) / W * W), counts_(k), sums_(size_t(k) * d),
+          new_counts_(k), new_sums_(size_t(k) * d), across_(size_t(wide_) * d), add_(wide_), nearest_(n) {}
+
+    // Lloyd's algorithm until nothing moves; empty clusters take the row farthest from its centre.
+    int lloyd(double* centers, int32_t* labels, double* inertia, int max_iter) {
+        std::vector<int32_t> before(labels, labels + n_);
+        for (int it = 1;; it++) {
+            assign(centers, labels, inertia);
+            const bool is_over = std::equal(before.begin(), before.end(), labels) && it > 1;
+            if (is_over || it > max_iter) return it - 1;
+            std::copy(labels, labels + n_, before.begin());
+            update(centers);
+            refill(centers);
+        }
+    }
+
+    // Moves of single rows that lower the inertia, each followed by both means at once, until a whole sweep finds none.
+    bool exchange(double* centers, int32_t* labels, int max_sweeps) {
+        spread(centers);
+        bool has_moved = false;
+        for (int sweep = 0; sweep < max_sweeps; sweep++) {
+            bool is_quiet = true;
+            for (long row = 0; row < n_; row++) is_quiet &= !exchange_row(row, labels);
+            if (is_quiet) break;
+            has_moved = true;
+        }
+        for (int j = 0; j < k_; j++)
+            for (int i = 0; i < d_; i++) centers[j * d_ + i] = across_[i * wide_ + j];
+        return has_moved;
+    }
+
+    // Lloyd and single moves in turn until neither finds anything.
+    int settle(double* centers, int32_t* labels, double* inertia, int max_iter) {
+        int n_iter = lloyd(centers, labels, inertia, max_iter);
+        if (static_cast<double>(n_) * k_ * d_ > EXCHANGE_WORK) return n_iter;
+        for (int round = 0; round < 20 && exchange(centers, labels, 50); round++)
+            n_iter += lloyd(centers, labels, inertia, max_iter);
+        return n_iter;
+    }
+
+    // Centres tried at random rows in place of a random centre; what lowers the inertia is kept.
+    void swaps(double* centers, int32_t* labels, double* inertia, int max_iter, int n_swaps, const double* uniforms) {
+        std::vector<double> tried(centers, centers + size_t(k_) * d_);
+        std::vector<int32_t> tried_labels(n_);
+        for (int s = 0; s < n_swaps && *inertia > 0; s++) {
+            std::copy(centers, centers + size_t(k_) * d_, tried.begin());
+            assign(centers, labels, inertia);
+            const long row = far_row(uniforms[2 * s]);
+            const int out = std::min(k_ - 1, static_cast<int>(uniforms[2 * s + 1] * k_));
+            for (int i = 0; i < d_; i++) tried[out * d_ + i] = static_cast<double>(X_[row * d_ + i]);
+            double found = 0.0;
+            settle(tried.data(), tried_labels.data(), &found, max_iter);
+            if (!(found < *inertia * (1 - 1e-12))) continue;
+            *inertia = found;
+            std::copy(tried.begin(), tried.end(), centers);
+            std::copy(tried_labels.begin(), tried_labels.end(), labels);
+        }
+    }
+
+private:
+    static constexpr double EXCHANGE_WORK = 2e6;  // above this a sweep over single rows costs more than it finds
+
+    const T* X_;
+    const double* weights_;
+    long n_;
+    int d_, k_, wide_;
+    std::vector<double> counts_, sums_, new_counts_, new_sums_;
+    std::vector<double> across_;  // (d, wide) centres, feature-major
+    std::vector<double> add_;     // (wide,) n / (n + w) of each centre, for rows of weight one
+    std::vector<double> nearest_;  // (n,) squared distance to the own centre
+
+    double weight(long row) const { return weights_ == nullptr ? 1.0 : weights_[row]; }
+
+    void assign(const double* centers, int32_t* labels, double* inertia) {
+        kmeans_assign<T>(X_, weights_, n_, Clusters{d_, k_, centers}, inertia, counts_.data(), sums_.data(), labels,
+                         nearest_.data());
+    }
+
+    void update(double* centers) {
+        for (int j = 0; j < k_; j++)
+            if (counts_[j] > 0)
+                for (int i = 0; i < d_; i++) centers[j * d_ + i] += sums_[j * d_ + i] / counts_[j];
+    }
+
+    void refill(double* centers) {
+        for (int j = 0; j < k_; j++) {
+            if (counts_[j] > 0) continue;
+            long far = -1;
+            for (long row = 0; row < n_; row++)
+                if (weight(row) > 0 && nearest_[row] > 0 && (far < 0 || nearest_[row] > nearest_[far])) far = row;
+            if (far < 0) return;
+            for (int i = 0; i < d_; i++) centers[j * d_ + i] = static_cast<double>(X_[far * d_ + i]);
+            nearest_[far] = 0.0;
+        }
+    }
+
+    // A row drawn with probability proportional to its weighted squared distance from its centre.
+    long far_row(double uniform) const {
+        double total = 0.0;
+        for (long row = 0; row < n_; row++) total += weight(row) * nearest_[row];
+        double left = uniform * total;
+        long last = 0;
+        for (long row = 0; row < n_; row++) {
+            const double mass = weight(row) * nearest_[row];
+            if (!(mass > 0)) continue;
+            last = row;
+            left -= mass;
+            if (left < 0) break;
+        }
+        return last;
+    }
+
+    void spread(const double* centers) {
+        for (int j = 0; j < wide_; j++)
+            for (int i = 0; i < d_; i++)
+                across_[i * wide_ + j] = j < k_ ? centers[j * d_ + i] : std::numeric_limits<double>::infinity();
+        for (int j = 0; j < wide_; j++) add_[j] = j < k_ ? counts_[j] / (counts_[j] + 1.0) : 1.0;
+    }
+
+    bool exchange_row(long row, int32_t* labels) {
+        const double w = weight(row);
+        const int from = labels[row];
+        if (!(w > 0) || !(counts_[from] > w)) return false;
+        const T* x = X_ + row * d_;
+        vd best = set1(INF);
+        vi winner{};
+        double own = 0.0;
+        for (int j = 0; j < wide_; j += W) {
+            vd sum{};
+            for (int i = 0; i < d_; i++) {
+                const vd gap = load(&across_[i * wide_ + j]) - set1(static_cast<double>(x[i]));
+                sum += gap * gap;
+            }
+            if (from >= j && from < j + W) own = sum[from - j], sum[from - j] = INF;
+            const vd factor = w == 1.0 ? load(&add_[j]) : factors(j, w);
+            const vd cost = sum * factor;
+            const vi wins = cost < best;
+            best = wins ? cost : best;
+            winner = wins ? vi{} + j : winner;
+        }
+        double least = INF;
+        int to = from;
+        for (int a = 0; a < W; a++)
+            if (best[a] < least) least = best[a], to = static_cast<int>(winner[a]) + a;
+        if (!(least < own * counts_[from] / (counts_[from] - w) * (1 - 1e-10))) return false;
+        shift(x, from, -w);
+        shift(x, to, w);
+        labels[row] = to;
+        return true;
+    }
+
+    vd factors(int j, double w) const {
+        vd factor = set1(1.0);
+        for (int a = 0; a < W && j + a < k_; a++) factor[a] = counts_[j + a] / (counts_[j + a] + w);
+        return factor;
+    }
+
+    void shift(const T* x, int j, double w) {
+        counts_[j] += w;
+        const double part = w / counts_[j];
+        for (int i = 0; i < d_; i++) {
+            double& c = across_[i * wide_ + j];
+            c += part * (static_cast<double>(x[i]) - c);
+        }
+        add_[j] = counts_[j] / (counts_[j] + 1.0);
+    }
+};
+
+template <typename T>
+int kmeans_improve(const T* X, const double* weights, long n, int d, int k, int max_iter, int n_swaps,
+                   const double* uniforms, double* centers, int32_t* labels, double* inertia) {
+    Improve<T> improve(X, weights, n, d, k);
+    const int n_iter = improve.settle(centers, labels, inertia, max_iter);
+    if (n_swaps > 0 && k > 1) improve.swaps(centers, labels, inertia, max_iter, n_swaps, uniforms);
+    return n_iter;
+}
+
+}  // namespace EMKIT_ISA
+}  // namespace emkit
