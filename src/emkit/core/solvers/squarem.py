@@ -14,10 +14,14 @@ from emkit.core.solvers.base import Move, Solver, evaluate_vector, plain_step, v
 __all__ = ["Squarem"]
 
 
+_FORGET = 0.7
+
+
 @dataclass(frozen=True)
 class _Memory:
     n_warm: int
     longest: float
+    slowest: float = 1.0  # largest |r| / |v| of late: a jump excites fast errors, which hide the slow ones for a while
     unit: FloatArray | None = None  # size of the EM steps seen, per coordinate: makes the norms free of units
 
 
@@ -57,13 +61,16 @@ class Squarem(Solver):
             return Move(first, memory, 1.0, False, float("nan"))
         r, v = middle - start, end - 2 * middle + start
         unit = np.abs(r) if memory.unit is None or memory.unit.size != r.size else np.maximum(memory.unit, np.abs(r))
-        length = min(max(_ratio(r, v, unit), 1.0), max(memory.longest, 1.0))
+        ratio = max(_ratio(r, v, unit), 1.0)
+        slowest = max(ratio, _FORGET * memory.slowest)
+        left = _gain_left(first.objective - point.objective, slowest)
+        length = min(ratio, max(memory.longest, 1.0))
         jump = evaluate_vector(problem, chart, start + 2 * length * r + length**2 * v)
         if jump is not None and jump.objective >= first.objective - point.noise:
             longest = memory.longest * self.growth if length == memory.longest else memory.longest
-            return Move(jump, _Memory(0, longest, unit), length, True, float("nan"))
-        shorter = _Memory(0, max(1.0, memory.longest / self.growth), unit)
-        return Move(problem.evaluate(end_parameters), shorter, 1.0, False, float("nan"))
+            return Move(jump, _Memory(0, longest, slowest, unit), length, True, left)
+        shorter = _Memory(0, max(1.0, memory.longest / self.growth), slowest, unit)
+        return Move(problem.evaluate(end_parameters), shorter, 1.0, False, left)
 
 
 def _ratio(r: FloatArray, v: FloatArray, unit: FloatArray) -> float:
@@ -71,3 +78,9 @@ def _ratio(r: FloatArray, v: FloatArray, unit: FloatArray) -> float:
     safe = np.where(unit > 0, unit, 1.0)
     bend = float(np.linalg.norm(v / safe))
     return float(np.linalg.norm(r / safe)) / bend if bend > 0 else 1.0
+
+
+def _gain_left(gain: float, ratio: float) -> float:
+    """Return what is left to gain when one EM step gains `gain` and errors shrink by the rate 1 - 1 / ratio."""
+    rate = 1 - 1 / ratio
+    return max(gain, 0.0) / (1 - rate * rate)
