@@ -1,8 +1,9 @@
 """Every error and warning that emkit raises on purpose.
 
-A message says what was expected, what came (value, shape, index), and what to do. Two classes must also be instances
-of scikit-learn's when scikit-learn is loaded, so that its users' ``except`` clauses and filters hold: they are built
-on demand by `not_fitted_error` and `warn_convergence`. scikit-learn itself is never imported here.
+A message says what was expected, what came (value, shape, index), and what to do. Two classes must also be
+instances of scikit-learn's when scikit-learn is loaded, so that its users' ``except`` clauses and filters
+hold: they are built on demand by `not_fitted_error` and `warn_convergence`. scikit-learn itself is never
+imported here.
 """
 
 from __future__ import annotations
@@ -72,13 +73,15 @@ class DataWarning(EmkitWarning):
 
 
 def not_fitted_error(name: str) -> NotFittedError:
-    """Return the error for an estimator `name` that has no fit yet; scikit-learn's kind too when that is loaded."""
+    """Return the error for an estimator without a fit; scikit-learn's kind too when that is loaded."""
     kind = cast("type[NotFittedError]", _with_sklearn(NotFittedError, _sklearn_exceptions()))
-    return kind(f"This {name} instance is not fitted yet: call 'fit' with data before asking for this answer.")
+    return kind(
+        f"This {name} instance is not fitted yet: call 'fit' with data before asking for this answer."
+    )
 
 
 def warn_convergence(message: str, stacklevel: int = 2) -> None:
-    """Give a `ConvergenceWarning` (scikit-learn's kind too when that is loaded), located as `warnings.warn` does."""
+    """Give a `ConvergenceWarning`, scikit-learn's kind too when that is loaded."""
     kind = cast("type[ConvergenceWarning]", _with_sklearn(ConvergenceWarning, _sklearn_exceptions()))
     warnings.warn(message, kind, stacklevel=stacklevel + 1)
 
@@ -89,12 +92,14 @@ def _sklearn_exceptions() -> ModuleType | None:
 
 @functools.cache
 def _with_sklearn(ours: type[Exception], theirs: ModuleType | None) -> type[Exception]:
-    """Return a class that is both `ours` and scikit-learn's of the same name, or `ours` where there is none."""
+    """Return a class that is both `ours` and scikit-learn's of the same name, if there is one."""
     base = getattr(theirs, ours.__name__, None)
     if base is None:
         return ours
     name = ours.__name__
-    return type(name, (ours, base), {"__doc__": ours.__doc__, "__module__": __name__, "__reduce__": _reduce_to(ours)})
+    return type(
+        name, (ours, base), {"__doc__": ours.__doc__, "__module__": __name__, "__reduce__": _reduce_to(ours)}
+    )
 
 
 def _reduce_to(ours: type[Exception]) -> object:

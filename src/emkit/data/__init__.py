@@ -1,4 +1,4 @@
-"""The door: arrays, data frames and files become checked blocks, once; and where the data are: the sources."""
+"""The door, where data of any kind become checked blocks, and the sources, which say where data are."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["BLOCK_ROWS", "Block"]
 
 BLOCK_ROWS = 16384
-"""Rows in a block. Fixed, whatever the number of threads: the order of the sums, and so their bits, depend on it."""
+"""Rows in a block, whatever the number of threads: the order of sums, and so their bits, depend on it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,8 +22,8 @@ class Block:
     Attributes
     ----------
     X : array (b, d), float32 or float64
-        C-contiguous; NaN is an unobserved entry, infinity does not occur. Perhaps read-only, never to be changed.
-        From a source of sparse data: a `scipy.sparse.csr_array`.
+        C-contiguous; NaN is an unobserved entry, infinity does not occur. Perhaps read-only, never to be
+        changed. From a source of sparse data: a `scipy.sparse.csr_array`.
     weights : array (b,), float64
         Case weights, finite and not negative; all ones where none were given.
     start : int

@@ -38,7 +38,10 @@ def check_matrix_shape(shape: tuple[int, ...], min_rows: int) -> None:
     """Raise unless `shape` is that of at least `min_rows` rows and one column."""
     n_rows, n_features = shape
     if n_features == 0:
-        msg = f"0 feature(s) (shape={shape}) while a minimum of 1 is required. Give at least one numeric column."
+        msg = (
+            f"0 feature(s) (shape={shape}) while a minimum of 1 is required. "
+            "Give at least one numeric column."
+        )
         raise DataError(msg)
     if n_rows < min_rows:
         msg = (
@@ -64,7 +67,10 @@ def find_missing(X: NDArray[Any], names: Sequence[str] | None = None) -> tuple[b
     if entries is X:
         return tuple(found)
     if any(found):
-        msg = "X is sparse and contains NaN. Sparse data cannot hold missing entries: pass a dense array, or drop them."
+        msg = (
+            "X is sparse and contains NaN. "
+            "Sparse data cannot hold missing entries: pass a dense array, or drop them."
+        )
         raise DataError(msg)
     n_blocks: int = -(-X.shape[0] // BLOCK_ROWS)
     return (False,) * max(1, n_blocks)
@@ -72,8 +78,9 @@ def find_missing(X: NDArray[Any], names: Sequence[str] | None = None) -> tuple[b
 
 def _has_missing(part: NDArray[Any], X: NDArray[Any], names: Sequence[str] | None) -> bool:
     flat = part.reshape(-1)
-    # A sum is finite unless an entry is not, or it overflows: only then look at the entries. Not a dot product: the
-    # threads of OpenBLAS spin for a while after one, and take the processors from the threads of the fit (measured).
+    # A sum is finite unless an entry is not, or it overflows: only then look at the entries. Not a dot
+    # product: the threads of OpenBLAS spin for a while after one, and take the processors from the threads of
+    # the fit (measured).
     if math.isfinite(flat.sum()):
         return False
     if np.isinf(flat).any():
@@ -155,7 +162,10 @@ def _weights_array(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
     if np.ndim(weights) == 0:
         array = np.full(n_rows, array.item())
     if array.shape != (n_rows,):
-        msg = f"`sample_weight` must have shape ({n_rows},), one for each row of X, but it has shape {array.shape}."
+        msg = (
+            f"`sample_weight` must have shape ({n_rows},), one for each row of X, "
+            f"but it has shape {array.shape}."
+        )
         raise DataError(msg)
     return array
 
@@ -167,7 +177,10 @@ def _check_weight_values(weights: NDArray[np.float64]) -> None:
     if (weights < 0).any():
         _raise_weight(weights, int(np.argmax(weights < 0)), "must not be negative")
     if not weights.any():
-        msg = f"`sample_weight` is zero for all {len(weights)} rows: no row is left to learn from. Give some a weight."
+        msg = (
+            f"`sample_weight` is zero for all {len(weights)} rows: no row is left to learn from. "
+            "Give some a weight."
+        )
         raise DataError(msg)
 
 
@@ -191,7 +204,10 @@ def checked_rows(rows: ArrayLike, n_rows: int) -> NDArray[np.intp]:
             raise DataError(msg)
         return np.flatnonzero(array)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
-        msg = f"Rows must be given by integers or a mask, in one dimension, but came as {array.dtype}, {array.shape}."
+        msg = (
+            "Rows must be given by integers or a mask, in one dimension, "
+            f"but came as {array.dtype}, {array.shape}."
+        )
         raise DataError(msg)
     array = array.astype(np.intp)
     outside = (array < 0) | (array >= n_rows)

@@ -35,7 +35,7 @@ def float_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 
 def to_float(array: NDArray[Any], names: Sequence[str] | None = None) -> NDArray[Any]:
-    """Return a matrix, or one column of any kind, as C-contiguous float32 or float64; no copy where it is one.
+    """Return a matrix, or one column, as C-contiguous float32 or float64; no copy where it is one.
 
     Raises
     ------
@@ -46,14 +46,17 @@ def to_float(array: NDArray[Any], names: Sequence[str] | None = None) -> NDArray
     """
     kind = array.dtype.kind
     if kind in _NUMERIC_KINDS:
-        with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity, which the door reports
+        # A long double beyond float64 becomes infinity, which the door reports.
+        with np.errstate(over="ignore"):
             return np.ascontiguousarray(array, dtype=float_dtype(array.dtype))
     if kind == "c":
         _raise_complex(array.dtype)
     if kind == "O":
         return _objects_to_float(array, names)
     position = (0,) * array.ndim
-    raise DataError(_not_a_number(array[position] if array.size else "", position, names, _KIND_WORDS.get(kind, kind)))
+    raise DataError(
+        _not_a_number(array[position] if array.size else "", position, names, _KIND_WORDS.get(kind, kind))
+    )
 
 
 def stack_columns(names: Sequence[str] | None, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -62,7 +65,8 @@ def stack_columns(names: Sequence[str] | None, columns: Sequence[NDArray[Any]]) 
     Raises
     ------
     DataError
-        If a column is not numeric: it names the column, a value and its row, and the columns that are numeric.
+        If a column is not numeric: it names the column, a value and its row, and the columns that are
+        numeric.
     """
     floats = []
     for j, column in enumerate(columns):
@@ -74,7 +78,8 @@ def stack_columns(names: Sequence[str] | None, columns: Sequence[NDArray[Any]]) 
             raise DataError(_column_message(j, names, columns, error)) from None
     dtype = np.result_type(*floats) if floats else np.dtype(np.float64)
     matrix = np.empty((len(columns[0]) if columns else 0, len(columns)), dtype=dtype)
-    for start in range(0, len(matrix), _TILE_ROWS):  # tiles that stay in cache: columns are written across rows
+    # Tiles that stay in cache: columns are written across rows.
+    for start in range(0, len(matrix), _TILE_ROWS):
         for j, values in enumerate(floats):
             matrix[start : start + _TILE_ROWS, j] = values[start : start + _TILE_ROWS]
     return matrix
@@ -82,7 +87,9 @@ def stack_columns(names: Sequence[str] | None, columns: Sequence[NDArray[Any]]) 
 
 def _objects_to_float(array: NDArray[Any], names: Sequence[str] | None) -> NDArray[Any]:
     types = set(map(type, array.flat))
-    if not any(issubclass(t, str | bytes | np.datetime64 | np.timedelta64) or t.__name__ == "NAType" for t in types):
+    if not any(
+        issubclass(t, str | bytes | np.datetime64 | np.timedelta64) or t.__name__ == "NAType" for t in types
+    ):
         try:
             return np.ascontiguousarray(array, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
@@ -126,7 +133,9 @@ def _not_a_number(value: Any, position: tuple[int, ...], names: Sequence[str] | 
     )
 
 
-def _column_message(j: int, names: Sequence[str] | None, columns: Sequence[NDArray[Any]], error: Exception) -> str:
+def _column_message(
+    j: int, names: Sequence[str] | None, columns: Sequence[NDArray[Any]], error: Exception
+) -> str:
     column = columns[j]
     row = next((i for i, value in enumerate(column) if _is_foreign(value)), 0)
     is_object = isinstance(error, DataTypeError)
@@ -159,5 +168,8 @@ def _is_foreign(value: Any) -> bool:
 
 
 def _raise_complex(dtype: np.dtype[Any]) -> None:
-    msg = f"Complex data not supported: X has entries of type {dtype}. Pass real and imaginary parts as columns."
+    msg = (
+        f"Complex data not supported: X has entries of type {dtype}. "
+        "Pass real and imaginary parts as columns."
+    )
     raise DataError(msg)

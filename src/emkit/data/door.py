@@ -42,9 +42,10 @@ def as_source(
 
     Parameters
     ----------
-    X : array (n, d), or list of rows, data frame, Arrow table, `Table`, mapping of columns, scipy.sparse, or `Source`
-        Numbers of any kind; float32 stays float32, all else becomes float64. NaN, None, null and masked are missing. A
-        C-contiguous float array is not copied, and nothing is ever written to it. A `Source` passes as it is.
+    X : array (n, d), list of rows, data frame, Arrow table, `Table`, mapping, scipy.sparse, or `Source`
+        Numbers of any kind; float32 stays float32, all else becomes float64. NaN, None, null and masked are
+        missing. A C-contiguous float array is not copied, and nothing is ever written to it. A `Source`
+        passes as it is.
     sample_weight : array (n,), or number, or None
         Case weights, finite, at least 0, not all zero. A row of weight 0 changes nothing.
     allow_missing : bool
@@ -70,8 +71,8 @@ def as_source(
     Raises
     ------
     DataError
-        If shapes do not fit, or an entry is text, a date, complex or infinite, or NaN where it is not allowed, or a
-        column is all missing, or weights are not as above; it names the row and the column.
+        If shapes do not fit, or an entry is text, a date, complex or infinite, or NaN where it is not
+        allowed, or a column is all missing, or weights are not as above; it names the row and the column.
     DataTypeError
         If `X` is sparse and `allow_sparse` is False, or is no table of numbers at all.
 
@@ -144,7 +145,8 @@ def _array(X: Any) -> NDArray[Any]:
         _raise_ragged(X)
         raise
     if array.dtype.kind in "US" and isinstance(X, list | tuple):
-        return np.asarray(X, dtype=object)  # so that the message shows the text cell, not the numbers made text
+        # So that the message shows the text cell, not the numbers made text.
+        return np.asarray(X, dtype=object)
     return array
 
 
@@ -160,8 +162,8 @@ def _raise_ragged(X: Any) -> None:
     row = next((i for i, size in enumerate(sizes) if size != sizes[0]), None)
     if row is not None:
         msg = (
-            f"X must have rows of equal length, but row 0 has {sizes[0]} entries and row {row} has {sizes[row]}. "
-            "Use NaN where a value is unknown."
+            f"X must have rows of equal length, but row 0 has {sizes[0]} entries and row {row} has "
+            f"{sizes[row]}. Use NaN where a value is unknown."
         )
         raise DataError(msg) from None
 
@@ -179,10 +181,13 @@ def _raise_ndim(array: NDArray[Any], origin: Any) -> None:
         to_float(array)  # says so
     if array.ndim == 0 and array.dtype.kind == "O":
         kind = type(origin).__name__
-        msg = f"X must be a 2-D table of numbers, but it is a {kind}. Pass an array, list of rows or data frame."
+        msg = (
+            f"X must be a 2-D table of numbers, but it is a {kind}. "
+            "Pass an array, list of rows or data frame."
+        )
         raise DataTypeError(msg)
     if array.ndim > _MATRIX_NDIM:
-        msg = f"Found array with dim {array.ndim} (shape={array.shape}), while dim 2 is expected: a row for each unit."
+        msg = f"Found array with dim {array.ndim} (shape={array.shape}), while dim 2 is expected."
         raise DataError(msg)
     got = "scalar" if array.ndim == 0 else "1D"
     msg = (

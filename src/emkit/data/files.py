@@ -31,7 +31,21 @@ _KIND_OF_SUFFIX = {
     ".feather": "arrow", ".arrow": "arrow", ".arrows": "arrow", ".ipc": "arrow",
 }  # fmt: skip
 _KIND_OF_MAGIC = {b"PAR1": "parquet", b"ARRO": "arrow", b"FEA1": "arrow", b"\x93NUM": "numpy"}
-_FOREIGN = {".xlsx", ".xls", ".ods", ".json", ".jsonl", ".sav", ".dta", ".rds", ".rdata", ".rda", ".h5", ".pkl", ".zip"}
+_FOREIGN = {
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".json",
+    ".jsonl",
+    ".sav",
+    ".dta",
+    ".rds",
+    ".rdata",
+    ".rda",
+    ".h5",
+    ".pkl",
+    ".zip",
+}
 
 
 def load(name: str) -> Table:
@@ -70,14 +84,14 @@ def read_table(
     Parameters
     ----------
     path_or_name : str or path
-        A file: CSV, TSV or other delimited text (``.gz`` too), Parquet, Arrow or Feather, ``.npy``, ``.npz``; or the
-        name of a shipped data set, unless there is a file of this name.
+        A file: CSV, TSV or other delimited text (``.gz`` too), Parquet, Arrow or Feather, ``.npy``, ``.npz``;
+        or the name of a shipped data set, unless there is a file of this name.
     columns : sequence of str, str, or None
         Which columns to keep; None for all.
     delimiter, header, decimal, encoding
-        For text: what separates cells; whether the first line holds names; the decimal mark; the encoding. The first
-        two are found out from the file where None. Missing cells are empty, NA, N/A, NaN, nan, null, None, ``?`` or
-        ``.``.
+        For text: what separates cells; whether the first line holds names; the decimal mark; the encoding.
+        The first two are found out from the file where None. Missing cells are empty, NA, N/A, NaN, nan,
+        null, None, ``?`` or ``.``.
 
     Returns
     -------
@@ -116,8 +130,14 @@ def _missing_message(path: Path, given: str) -> str:
         nearby = []
     files = difflib.get_close_matches(path.name, nearby, n=2)
     sets = difflib.get_close_matches(given.lower(), shipped.names(), n=2)
-    hints = [f"the file {str(path.parent / name)!r}" for name in files] + [f"the data set {name!r}" for name in sets]
-    hint = f" Did you mean {' or '.join(hints)}?" if hints else f" Shipped data sets are: {', '.join(shipped.names())}."
+    hints = [f"the file {str(path.parent / name)!r}" for name in files] + [
+        f"the data set {name!r}" for name in sets
+    ]
+    hint = (
+        f" Did you mean {' or '.join(hints)}?"
+        if hints
+        else f" Shipped data sets are: {', '.join(shipped.names())}."
+    )
     return f"There is no file {given!r}.{hint}"
 
 
@@ -134,7 +154,9 @@ def _read(path: Path, layout: TextFormat) -> Table:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror or error}."
         raise DataError(msg) from error
-    return Table({str(name): _float64(column) for name, column in zip(names, columns, strict=True)}, str(path))
+    return Table(
+        {str(name): _float64(column) for name, column in zip(names, columns, strict=True)}, str(path)
+    )
 
 
 def _kind(path: Path) -> str:
@@ -176,8 +198,10 @@ def _array_columns(path: Path, array: NDArray[Any]) -> tuple[list[str], list[NDA
     if named is not None:
         return named
     array = array.reshape(-1, 1) if array.ndim == 1 else array
-    if array.ndim != 2:  # noqa: PLR2004
-        msg = f"{path} must hold a matrix, one row for each unit, but it holds an array of shape {array.shape}."
+    if array.ndim != 2:
+        msg = (
+            f"{path} must hold a matrix, one row for each unit, but it holds an array of shape {array.shape}."
+        )
         raise DataError(msg)
     return [f"x{j + 1}" for j in range(array.shape[1])], list(array.T)
 

@@ -118,8 +118,13 @@ def _capsule_columns(X: Any) -> Columns:
             library = importlib.import_module(module)
         except ImportError:
             continue
-        return _arrow_columns(library.table(X)) if module == "pyarrow" else _polars_columns(library.DataFrame(X))
-    msg = f"X is a {type(X).__name__}, an Arrow stream, which needs pyarrow or polars: pip install emkit[tables]"
+        return (
+            _arrow_columns(library.table(X)) if module == "pyarrow" else _polars_columns(library.DataFrame(X))
+        )
+    msg = (
+        f"X is a {type(X).__name__}, an Arrow stream, "
+        "which needs pyarrow or polars: pip install emkit[tables]"
+    )
     raise DataTypeError(msg)
 
 
@@ -162,7 +167,11 @@ def _objects(values: Any) -> _Array:
 
 def _categories(values: Any) -> _Array:
     """Return categories by their names: numbers that name categories are not quantities."""
-    return _objects(None if value is None or value != value else str(value) for value in values)  # noqa: PLR0124 - NaN
+    return _objects(None if _is_null(value) else str(value) for value in values)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or bool(value != value)  # noqa: PLR0124 - NaN
 
 
 def _plain(values: Any) -> _Array:

@@ -78,7 +78,7 @@ class MemorySource(Source):
         return np.ones(self.n_rows) if self._weights is None else self._weights
 
     def reduce(self, f: Callable[[Block], S]) -> S:
-        """Return the sum of ``f(block)`` over all blocks, added in block order: bit-equal for any `n_threads`."""
+        """Return the sum of ``f(block)`` over all blocks, added in block order."""
         blocks = self._blocks
         if len(blocks) == 1:
             return f(blocks[0])
@@ -101,7 +101,7 @@ class MemorySource(Source):
         return iter(self._blocks)
 
     def sample(self, n: int, rng: np.random.Generator) -> Block:
-        """Return at most `n` rows of positive weight, uniformly without replacement, in the order of the data."""
+        """Return at most `n` rows of positive weight, uniformly without replacement, in data order."""
         if self._weights is None:
             if self.n_rows <= n:
                 return self._one_block(self.X, None)
@@ -130,11 +130,15 @@ class MemorySource(Source):
 
     def _like(self, weights: NDArray[np.float64] | None, n_threads: int) -> MemorySource:
         missing = tuple(block.has_missing for block in self._blocks)
-        return MemorySource(self.X, weights, feature_names=self.feature_names, n_threads=n_threads, missing=missing)
+        return MemorySource(
+            self.X, weights, feature_names=self.feature_names, n_threads=n_threads, missing=missing
+        )
 
     def _one_block(self, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Block:
         has_missing = self.has_missing and any(find_missing(X, self.feature_names))
-        return Block(X, _ones(X.shape[0]) if weights is None else weights, 0, weights is not None, has_missing)
+        return Block(
+            X, _ones(X.shape[0]) if weights is None else weights, 0, weights is not None, has_missing
+        )
 
 
 def _cut(X: NDArray[Any], weights: NDArray[np.float64] | None, missing: tuple[bool, ...]) -> list[Block]:

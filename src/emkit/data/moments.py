@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emkit.data.sparse import is_sparse
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -67,9 +69,9 @@ def column_moments(source: Source) -> ColumnMoments:
 
     Notes
     -----
-    The first pass takes the mean about an observed value, the second the variance about that mean, with the correction
-    for what rounding left of the first moment. So a constant column has variance zero exactly, and a column at 1e8 with
-    a spread of 1e-3 loses nothing beyond the rounding of the data.
+    The first pass takes the mean about an observed value, the second the variance about that mean, with the
+    correction for what rounding left of the first moment. So a constant column has variance zero exactly, and
+    a column at 1e8 with a spread of 1e-3 loses nothing beyond the rounding of the data.
     """
     pivot = _first_observed(source)
     first = source.reduce(lambda block: _sums(block, pivot))
@@ -89,7 +91,7 @@ def _first_observed(source: Source) -> _Vector:
     """Return an observed value of each column (0 where there is none): any one serves as pivot."""
     pivot = np.full(source.n_features, np.nan)
     for block in source.blocks():
-        if not isinstance(block.X, np.ndarray):
+        if is_sparse(block.X):
             return np.zeros(source.n_features)  # sparse data are small numbers around zero
         rows = block.X[block.weights > 0] if block.is_weighted else block.X
         row = np.argmin(np.isnan(rows), axis=0) if block.has_missing and len(rows) else 0
@@ -101,7 +103,7 @@ def _first_observed(source: Source) -> _Vector:
 
 
 def _sums(block: Block, pivot: _Vector) -> _Sums:
-    if not isinstance(block.X, np.ndarray):
+    if is_sparse(block.X):
         return _sparse_sums(block, pivot)
     X, weights = block.X, block.weights
     if block.is_weighted and not weights.all():
@@ -130,8 +132,10 @@ def _tile_sums(X: NDArray[Any], weights: _Vector, pivot: _Vector, has_missing: b
 
 
 def _weighted(columns: NDArray[np.float64], weights: _Vector) -> _Vector:
-    # Not a product by BLAS, whose own threads would spin on beside ours, and whose bits depend on their number.
-    return np.einsum("ij,j->i", columns, weights)
+    # Not a product by BLAS, whose own threads would spin on beside ours, and whose bits depend on their
+    # number.
+    sums: _Vector = np.einsum("ij,j->i", columns, weights)
+    return sums
 
 
 def _range(columns: NDArray[np.float64], seen: NDArray[np.bool_] | None) -> tuple[_Vector, _Vector]:

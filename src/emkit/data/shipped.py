@@ -37,7 +37,7 @@ _DATA_SETS = (
     ),
     DataSet(
         "diabetes", 145, 3,
-        "Glucose, insulin and steady-state plasma glucose of adults; clinical class Normal, Chemical or Overt",
+        "Glucose, insulin, steady-state plasma glucose of adults; clinical class Normal, Chemical or Overt",
         "Reaven & Miller (1979), Diabetologia 16:17-24; values as in R's package mclust",
     ),
     DataSet(
@@ -59,7 +59,7 @@ _DATA_SETS = (
     ),
     DataSet(
         "hasselblad_deaths", 10, 2,
-        "Days with 0 to 9 deaths of women of 80 and over in The Times, 1910-1912: deaths and how many days (freq)",
+        "Deaths of women of 80 and over per day in The Times, 1910-1912, and how many such days (freq)",
         "Hasselblad (1969), JASA 64:1459-1471",
     ),
     DataSet(

@@ -79,7 +79,7 @@ class Source(ABC):
 
     @abstractmethod
     def sample(self, n: int, rng: np.random.Generator) -> Block:
-        """Return at most `n` rows of positive weight, drawn uniformly without replacement, in the order of the data.
+        """Return at most `n` rows of positive weight, uniformly without replacement, in data order.
 
         All of them if there are no more than `n`.
         """

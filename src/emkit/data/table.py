@@ -30,7 +30,8 @@ class Table:
     Attributes
     ----------
     columns : mapping of str to array (n,)
-        Numbers as float64 with NaN for missing; everything else as it was read, text as objects with None for missing.
+        Numbers as float64 with NaN for missing; everything else as it was read, text as objects with None for
+        missing.
     name : str
         Where the table came from: a file, or a shipped data set.
     """
@@ -70,7 +71,9 @@ class Table:
 
     def __repr__(self) -> str:
         """Return name, size and columns in one line."""
-        kinds = ", ".join(name if is_numeric(column) else f"{name} (text)" for name, column in self.columns.items())
+        kinds = ", ".join(
+            name if is_numeric(column) else f"{name} (text)" for name, column in self.columns.items()
+        )
         return f"Table({self.name!r}, {self.n_rows} rows: {kinds})"
 
     def numeric(self, columns: Sequence[str] | str | None = None) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -124,7 +127,9 @@ class Table:
                 module = importlib.import_module(library)
             except ImportError:
                 continue
-            columns = self.columns if library == "pandas" else {k: _for_polars(v) for k, v in self.columns.items()}
+            columns = (
+                self.columns if library == "pandas" else {k: _for_polars(v) for k, v in self.columns.items()}
+            )
             return module.DataFrame(dict(columns))
         msg = "A data frame needs pandas or polars: pip install emkit[tables]"
         raise DataError(msg)

@@ -1,7 +1,7 @@
-"""Delimited text (CSV, TSV, blanks) to columns, by the standard library; by pyarrow where that gives the same, faster.
+"""Delimited text (CSV, TSV, blanks) to columns, by the standard library, or by pyarrow with equal results.
 
-A column is numeric if every cell is a number or a missing value. Cells go through Python's ``float``, which rounds
-correctly; chunks keep the memory for text small.
+A column is numeric if every cell is a number or a missing value. Cells go through Python's ``float``, which
+rounds correctly; chunks keep the memory for text small.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def _look(path: Path, layout: TextFormat) -> _Layout:
     with _open(path, layout.encoding) as file:
         first, second = ([*islice(_rows(file, delimiter), 2), None])[:2]
     assert first is not None, "a file with text has a first row"
-    has_header = layout.header if layout.header is not None else not any(_is_number(c, layout.decimal) for c in first)
+    has_header = (
+        layout.header if layout.header is not None else not any(_is_number(c, layout.decimal) for c in first)
+    )
     if has_header and second is None:
         msg = f"{path} holds one line of names ({', '.join(first[:5])}) and no data."
         raise DataError(msg)
@@ -221,7 +223,9 @@ def _floats(cells: Sequence[str], decimal: str) -> NDArray[np.float64] | None:
     except ValueError:
         pass
     try:
-        return np.array([np.nan if cell.strip() in _MISSING else float(cell) for cell in cells], dtype=np.float64)
+        return np.array(
+            [np.nan if cell.strip() in _MISSING else float(cell) for cell in cells], dtype=np.float64
+        )
     except ValueError:
         return None
 
@@ -240,8 +244,10 @@ def _truth(column: NDArray[Any]) -> NDArray[Any]:
 
 
 def _by_arrow(layout: _Layout) -> list[NDArray[Any]] | None:
-    """Read a large file by pyarrow, told the kind of each column; None if that is not sure to give the same."""
-    is_plain = layout.encoding in {"utf-8", "utf-8-sig"} and layout.decimal == "." and layout.delimiter != _BLANKS
+    """Read a large file by pyarrow, told the kind of each column; None where it may differ."""
+    is_plain = (
+        layout.encoding in {"utf-8", "utf-8-sig"} and layout.decimal == "." and layout.delimiter != _BLANKS
+    )
     if not is_plain or layout.path.suffix == ".gz" or layout.path.stat().st_size < _ARROW_BYTES:
         return None
     try:
@@ -293,7 +299,9 @@ def _explained(path: Path, encoding: str) -> Iterator[None]:
         msg = f"{path} is not a well-formed text table: {error}. Look for a quote that is not closed."
         raise DataError(msg) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        msg = f"{path} is named .gz, but cannot be decompressed: {error}. The file is damaged, or no gzip file."
+        msg = (
+            f"{path} is named .gz, but cannot be decompressed: {error}. The file is damaged, or no gzip file."
+        )
         raise DataError(msg) from error
 
 

@@ -1,8 +1,8 @@
 """How many threads, and the one way work is spread over them: in block order, with bit-equal results.
 
-The caller works too, beside ``n_threads - 1`` threads of a pool that lives as long as the process. Blocks are handed
-out in order and results are consumed in order, so a fold gives the same bits for any number of threads, and the
-exception that surfaces is that of the first failing block, as in a plain loop.
+The caller works too, beside ``n_threads - 1`` threads of a pool that lives as long as the process. Blocks are
+handed out in order and results are consumed in order, so a fold gives the same bits for any number of
+threads, and the exception that surfaces is that of the first failing block, as in a plain loop.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def resolve_threads(n_threads: int | None = None) -> int:
     Parameters
     ----------
     n_threads : int or None
-        None asks the environment variable EMKIT_NUM_THREADS, and without it means all processors that this process
-        may use; -1 means all of them; otherwise at least 1.
+        None asks the environment variable EMKIT_NUM_THREADS, and without it means all processors that this
+        process may use; -1 means all of them; otherwise at least 1.
 
     Raises
     ------
@@ -54,7 +54,9 @@ def consume_in_order(
 ) -> None:
     """Call ``consume(work(item))`` for every item, `work` in threads, `consume` in the order of the items."""
     n_workers = min(n_threads, len(items))
-    if n_workers <= 1 or getattr(_here, "is_worker", False):  # a pool waiting for its own threads would never end
+    if n_workers <= 1 or getattr(
+        _here, "is_worker", False
+    ):  # a pool waiting for its own threads would never end
         for item in items:
             consume(work(item))
         return
@@ -93,7 +95,7 @@ class _Pass:
         while (index := self._take()) is not None:
             try:
                 self._deliver(index, self._work(self._items[index]))
-            except Exception as error:  # noqa: BLE001 - raised again by `run`, in the order of the items
+            except Exception as error:  # raised again by `run`, in the order of the items
                 self._errors[index] = error
                 self._stop()
             except BaseException:
@@ -137,7 +139,7 @@ def _mark_as_worker() -> None:
 
 def _forget_pools() -> None:
     """Drop the pools in a forked child: their threads stayed in the parent."""
-    global _pool_lock  # noqa: PLW0603 - the lock may have been held by a thread that does not exist here
+    global _pool_lock  # the lock may have been held by a thread that does not exist here
     _pool_lock = threading.Lock()
     _pools.clear()
 

@@ -36,7 +36,13 @@ class TestTakes:
 
     def test_any_strides(self):
         base = np.arange(24.0).reshape(4, 6)
-        for X in (base.T, base[::-1], base[:, ::2], np.asfortranarray(base), np.broadcast_to(base[0], (3, 6))):
+        for X in (
+            base.T,
+            base[::-1],
+            base[:, ::2],
+            np.asfortranarray(base),
+            np.broadcast_to(base[0], (3, 6)),
+        ):
             assert matrix_of(X).flags.c_contiguous
             np.testing.assert_array_equal(matrix_of(X), X)
 
@@ -145,7 +151,9 @@ class TestRefuses:
             as_source(np.ones((1, 3)), min_rows=2)
 
     def test_no_features(self):
-        with pytest.raises(DataError, match=r"0 feature\(s\) \(shape=\(4, 0\)\) while a minimum of 1 is required."):
+        with pytest.raises(
+            DataError, match=r"0 feature\(s\) \(shape=\(4, 0\)\) while a minimum of 1 is required."
+        ):
             as_source(np.empty((4, 0)))
 
     def test_complex(self):
@@ -157,7 +165,9 @@ class TestRefuses:
     def test_infinity_by_row_and_column(self, value):
         X = np.ones((BLOCK_ROWS + 10, 2))
         X[BLOCK_ROWS + 3, 1] = value
-        with pytest.raises(DataError, match=rf"infinity: row {BLOCK_ROWS + 3}, column 1 holds {value} \(the only"):
+        with pytest.raises(
+            DataError, match=rf"infinity: row {BLOCK_ROWS + 3}, column 1 holds {value} \(the only"
+        ):
             as_source(X)
         X[BLOCK_ROWS + 4] = np.inf
         with pytest.raises(DataError, match=r"column 1 \('width'\) holds .*the first of 3 such entries"):
@@ -240,7 +250,9 @@ class TestSparse:
             with pytest.raises(DataTypeError, match=r"sparse matrix.*toarray\(\)"):
                 as_source(kind(np.eye(3)))
 
-    @pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array])
+    @pytest.mark.parametrize(
+        "kind", [scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array]
+    )
     def test_becomes_compressed_rows(self, kind):
         source = as_source(kind(np.eye(3, dtype=np.int64)), allow_sparse=True)
         assert isinstance(source.X, scipy.sparse.csr_array)

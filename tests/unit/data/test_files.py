@@ -43,7 +43,12 @@ class TestText:
 
     @pytest.mark.parametrize(
         ("content", "name"),
-        [("a\tb\n1\t2\n", "t.tsv"), ("a;b\n1;2\n", "t.csv"), ("a|b\n1|2\n", "t.txt"), ("a   b\n 1  2\n", "t.dat")],
+        [
+            ("a\tb\n1\t2\n", "t.tsv"),
+            ("a;b\n1;2\n", "t.csv"),
+            ("a|b\n1|2\n", "t.txt"),
+            ("a   b\n 1  2\n", "t.dat"),
+        ],
     )
     def test_delimiters_are_found(self, tmp_path, content, name):
         assert_columns(read(tmp_path, content, name), a=[1], b=[2])
@@ -83,7 +88,9 @@ class TestText:
         assert_columns(read(tmp_path, b"\xef\xbb\xbfa,b\r\n1,2\r\n"), a=[1], b=[2])
 
     def test_truth_values(self, tmp_path):
-        assert_columns(read(tmp_path, "a,b\nTRUE,x\nFALSE,TRUE\nNA,y\n"), a=[1, 0, np.nan], b=["x", "TRUE", "y"])
+        assert_columns(
+            read(tmp_path, "a,b\nTRUE,x\nFALSE,TRUE\nNA,y\n"), a=[1, 0, np.nan], b=["x", "TRUE", "y"]
+        )
 
     def test_labels_that_python_takes_for_numbers(self, tmp_path):
         assert_columns(read(tmp_path, "a,b\n1,1_000\n2,2_000\n"), a=[1, 2], b=["1_000", "2_000"])
@@ -93,7 +100,7 @@ class TestText:
 
     def test_other_encoding(self, tmp_path):
         content = "größe,b\n1,ä\n".encode("latin-1")
-        assert_columns(read(tmp_path, content, encoding="latin-1"), **{"größe": [1], "b": ["ä"]})
+        assert_columns(read(tmp_path, content, encoding="latin-1"), größe=[1], b=["ä"])
 
     def test_text_far_down_a_numeric_column(self, tmp_path):
         n = 3 * text._CHUNK_ROWS
@@ -107,7 +114,10 @@ class TestText:
     @settings(max_examples=60, deadline=None)
     @given(
         st.lists(
-            st.tuples(st.floats(allow_infinity=False), st.text(st.characters(codec="utf-8", exclude_categories=["C"]))),
+            st.tuples(
+                st.floats(allow_infinity=False),
+                st.text(st.characters(codec="utf-8", exclude_categories=["C"])),
+            ),
             min_size=1,
             max_size=8,
         )
@@ -251,7 +261,11 @@ class TestOtherKinds:
 
     @pytest.mark.parametrize(
         "array",
-        [np.arange(6.0).reshape(3, 2), np.arange(6).reshape(3, 2).astype(">i2"), np.asfortranarray(np.ones((3, 2)))],
+        [
+            np.arange(6.0).reshape(3, 2),
+            np.arange(6).reshape(3, 2).astype(">i2"),
+            np.asfortranarray(np.ones((3, 2))),
+        ],
     )
     def test_npy(self, tmp_path, array):
         np.save(tmp_path / "t.npy", array)
@@ -313,7 +327,9 @@ class TestNames:
             read_table(tmp_path)
 
     def test_foreign_kind(self, tmp_path):
-        with pytest.raises(DataError, match=r"files of the kind .xlsx are not read. Save it as CSV or Parquet"):
+        with pytest.raises(
+            DataError, match=r"files of the kind .xlsx are not read. Save it as CSV or Parquet"
+        ):
             read(tmp_path, b"PK", "t.xlsx")
 
     def test_unreadable(self, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Data frames of each library at the door."""
 
-import datetime
+import datetime as dt
 from decimal import Decimal
 
 import numpy as np
@@ -10,9 +10,18 @@ from emkit.data import as_source
 from emkit.data.frames import frame_columns, series_column
 from emkit.errors import DataError, DataTypeError
 
-DAY = datetime.datetime(2020, 1, 2)
+DAY = dt.datetime(2020, 1, 2)  # noqa: DTZ001 - frames without time zones are the case at hand
 EXPECTED = np.array([[1, 1, 1], [2, np.nan, np.nan], [np.nan, 3, 0]], dtype=float)
-KINDS = ["pandas", "pandas_nullable", "pandas_arrow", "polars", "pyarrow", "record_batch", "narwhals", "capsule"]
+KINDS = [
+    "pandas",
+    "pandas_nullable",
+    "pandas_arrow",
+    "polars",
+    "pyarrow",
+    "record_batch",
+    "narwhals",
+    "capsule",
+]
 
 
 class Capsule:

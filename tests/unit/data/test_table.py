@@ -15,7 +15,8 @@ from emkit.errors import DataError
 def table():
     colours = np.array(["red", None, "blue"], dtype=object)
     return Table(
-        {"height": np.array([1.0, 2.0, np.nan]), "colour": colours, "width": np.array([4.0, 5.0, 6.0])}, "t.csv"
+        {"height": np.array([1.0, 2.0, np.nan]), "colour": colours, "width": np.array([4.0, 5.0, 6.0])},
+        "t.csv",
     )
 
 
@@ -35,7 +36,9 @@ def test_columns_asked_for_in_their_order(table):
 
 
 def test_unknown_column(table):
-    message = r"no column 'heigth' in t.csv. Did you mean 'height'.* The columns are: 'height', 'colour', 'width'"
+    message = (
+        r"no column 'heigth' in t.csv. Did you mean 'height'.* The columns are: 'height', 'colour', 'width'"
+    )
     with pytest.raises(DataError, match=message):
         table.numeric(["heigth"])
     with pytest.raises(DataError, match="no column 'q'"):
