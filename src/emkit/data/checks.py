@@ -155,11 +155,11 @@ def checked_weights(weights: ArrayLike | None, n_rows: int) -> NDArray[np.float6
 
 def _weights_array(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
     try:
-        array = np.ascontiguousarray(weights, dtype=np.float64)
+        array = np.asarray(weights, dtype=np.float64)
     except (TypeError, ValueError) as error:
         msg = f"`sample_weight` must be numbers, one for each of the {n_rows} rows, but: {error}."
         raise DataError(msg) from error
-    if np.ndim(weights) == 0:
+    if array.ndim == 0:
         array = np.full(n_rows, array.item())
     if array.shape != (n_rows,):
         msg = (
@@ -167,7 +167,7 @@ def _weights_array(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
             f"but it has shape {array.shape}."
         )
         raise DataError(msg)
-    return array
+    return np.ascontiguousarray(array)
 
 
 def _check_weight_values(weights: NDArray[np.float64]) -> None:

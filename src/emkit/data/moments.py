@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ColumnMoments", "column_moments"]
 
-_TILE_ENTRIES = 1 << 15  # a copy of so many entries stays in cache, whatever the number of columns
+_TILE_ENTRIES = 1 << 16  # a copy of so many entries stays in cache, whatever the number of columns
 _Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 

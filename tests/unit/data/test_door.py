@@ -295,6 +295,11 @@ class TestWeights:
         assert source.weights.dtype == np.float64
         assert source.total_weight == 4.0
 
+    def test_strided_weights_become_contiguous(self):
+        source = as_source(np.ones((3, 1)), np.arange(6.0)[::2])
+        assert source.weights.flags.c_contiguous
+        assert source.weights.tolist() == [0.0, 2.0, 4.0]
+
     def test_one_number_for_all(self):
         assert as_source(np.ones((3, 1)), 2.0).total_weight == 6.0
         assert not as_source(np.ones((3, 1)), 1).is_weighted
