@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 
 from emkit.cli.parser import build_parser
 from emkit.errors import ConvergenceWarning, DegenerateWarning, EmkitError
@@ -43,7 +44,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _command(name: str):  # type: ignore[no-untyped-def]
+def _command(name: str) -> Callable[[Namespace], int]:
     from emkit.cli import commands
 
     return commands.COMMANDS[name]

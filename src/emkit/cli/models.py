@@ -1,4 +1,4 @@
-"""The models that the command line fits. A new model adds one entry to `MODELS`; nothing here imports a model."""
+"""The models that the command line fits: a new one adds an entry to `MODELS`. None is imported before its use."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _estimator(home: str, name: str) -> Builder:
     return build
 
 
-def _density(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
+def _density(table: Any, _weights: Any, arguments: dict[str, Any]) -> Any:
     if len(table.names) != 1:
         message = (
             f"density is of one column, but there are {len(table.names)}: {', '.join(table.names)}. "

@@ -24,7 +24,8 @@ examples:
   emkit fit density heights.csv --columns height
 
 `emkit COMMAND --help` tells more of each command.
-exit codes: 0 done; 1 the fit did not converge, or collapsed (it is shown all the same); 2 wrong usage or data.
+exit codes: 0 done; 1 the fit did not converge or collapsed (it is printed all the same); 2 wrong usage
+or data.
 """
 _FIT_EXAMPLES = f"""\
 models:
@@ -37,7 +38,7 @@ examples:
   emkit fit density galaxies --plot galaxies.png
 
 The fit is saved as NAME.emkit in the current folder, NAME being that of the data, unless --out or --no-save
-says otherwise. An empty cell, NA or NaN is a missing value; gaussian-mixture uses such rows for what they hold.
+says otherwise. An empty cell, NA or NaN is a missing value; gaussian-mixture uses what such rows do hold.
 """
 
 
@@ -114,7 +115,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
 
 
 _PREDICT = """\
-One line for each row: its most probable component, numbered as `emkit show` does, and the probability of each.
+One line for each row: its most probable component, numbered as by `emkit show`, and the probability of each.
 
 examples:
   emkit predict faithful.emkit faithful

@@ -1,4 +1,4 @@
-"""Tables in and out: the columns that a fit needs, and CSV or JSON for who asked."""
+"""Tables in and out of the command line: files to columns, arrays to CSV and JSON."""
 
 from __future__ import annotations
 
@@ -7,111 +7,129 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
+import numpy as np
+
+from emkit.core.arrays import Array
 from emkit.data import Table, read_table
 from emkit.errors import DataError
 
-__all__ = ["Columns", "columns_for", "columns_to_fit", "print_json", "write_csv"]
+__all__ = ["Rows", "print_json", "read_rows", "write_csv"]
+
+_CHUNK = 16384  # rows turned into text at a time
 
 
 @dataclass(frozen=True)
-class Columns:
-    """The part of a table that goes into a model.
+class Rows:
+    """The rows that a command works on.
 
     Parameters
     ----------
-    X : dict from name to array (n,)
-    weights : array (n,), or None
+    table : Table
+        Of the columns chosen, all meant as features.
+    weights : array (n,) or None
     skipped : tuple of str
-        Columns of text, left out.
-    source : str
-        Where the table came from.
+        Columns left out because they are not numeric.
     """
 
-    X: dict[str, Any]
-    weights: Any
+    table: Table
+    weights: Array | None
     skipped: tuple[str, ...]
-    source: str
 
     @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return len(next(iter(self.X.values())))
+    def matrix(self) -> Array:
+        """The features (n, d), in the order of the columns."""
+        return self.table.numeric(self.table.names)[0]
+
+    @property
+    def sentence(self) -> str:
+        """What was read, in words."""
+        count = len(self.table.names)
+        columns = ", ".join(self.table.names[:12]) + (", ..." if count > 12 else "")
+        text = f"{self.table.name}: {self.table.n_rows} rows, {count} column{'s' * (count > 1)} ({columns})"
+        return text + (f"; left out, not numeric: {', '.join(self.skipped)}" if self.skipped else "")
 
 
-def columns_to_fit(data: str, wanted: Sequence[str] | None, weights: str | None) -> Columns:
-    """Return the columns asked for, or all numeric ones but the weights.
+def read_rows(
+    data: str, columns: str | None, weights: str | None = None, known: Sequence[str] | None = None
+) -> Rows:
+    """Return the rows of a file or shipped table.
 
-    Raises
-    ------
-    DataError
-        If a column is unknown or no numbers.
+    Parameters
+    ----------
+    data : str
+    columns : str or None
+        As on the command line, separated by commas (quoted where a name has one).
+    weights : str or None
+        Column of case weights, which is then no feature.
+    known : sequence of str or None
+        The columns of a fit: the choice where `columns` is None and the table has them.
     """
     table = read_table(data)
+    mass = None if weights is None else table.numeric(weights)[0][:, 0]
     skipped: tuple[str, ...] = ()
-    if wanted is None:
+    if columns is not None:
+        names = _split(columns)
+    elif known is not None and (set(known) <= set(table.names) or len(table.names) != len(known)):
+        names = list(known)
+    else:
         skipped = table.skipped
-        wanted = [name for name in table.names if name not in skipped and name != weights]
-    elif weights in wanted:
-        message = f"column {weights!r} cannot be a feature and the weights: name it once"
+        names = [name for name in table.names if name not in skipped and name != weights]
+        if not names:
+            table.select(
+                [name for name in table.names if name != weights]
+            ).numeric()  # says that none is numeric
+    return Rows(table.select(names), mass, skipped)
+
+
+def _split(columns: str) -> list[str]:
+    names = [name.strip() for name in next(csv.reader([columns], skipinitialspace=True), [])]
+    if not names or not all(names):
+        message = f"`--columns` must be names separated by commas, got {columns!r}"
         raise DataError(message)
-    return _chosen(table, wanted, weights, skipped)
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        message = f"`--columns` names {twice[0]!r} twice"
+        raise DataError(message)
+    return names
 
 
-def columns_for(fit: Any, data: str, wanted: Sequence[str] | None, weights: str | None = None) -> Columns:
-    """Return the columns that a saved fit was made of: by name, else the ones asked for or all numeric
-    ones."""
-    known = getattr(fit, "feature_names_in_", None)
-    if wanted is not None or known is None:
-        return columns_to_fit(data, wanted, weights)
-    return _chosen(read_table(data), [str(name) for name in known], weights, ())
-
-
-def _chosen(table: Table, names: Sequence[str], weights: str | None, skipped: tuple[str, ...]) -> Columns:
-    matrix, found = table.numeric(names)
-    case_weights = None if weights is None else table.numeric([weights])[0][:, 0]
-    return Columns({name: matrix[:, j] for j, name in enumerate(found)}, case_weights, skipped, table.name)
-
-
-def write_csv(header: Sequence[str], rows: Iterable[Sequence[Any]], out: str | None) -> None:
-    """Write rows of plain values to a file, or to standard output.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
-    """
+def write_csv(header: Sequence[str], columns: Sequence[Array], out: str | None) -> None:
+    """Write columns (n,) under their names, numbers with all their digits, to a file or the screen."""
     with _opened(out) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows(rows)
+        n_rows = len(columns[0])
+        for start in range(0, n_rows, _CHUNK):
+            parts = [np.asarray(column)[start : start + _CHUNK].tolist() for column in columns]
+            writer.writerows(zip(*parts, strict=True))
 
 
 @contextlib.contextmanager
-def _opened(out: str | None) -> Iterator[IO[str]]:
+def _opened(out: str | None) -> Iterator[TextIO]:
     if out is None:
         yield sys.stdout
         return
-    try:
-        with Path(out).open("w", encoding="utf-8", newline="") as file:
-            yield file
-    except OSError as error:
-        message = f"{out} cannot be written: {error.strerror or error}"
-        raise DataError(message) from error
+    with Path(out).open("w", newline="", encoding="utf-8") as file:
+        yield file
 
 
 def print_json(value: Any) -> None:
-    """Print plain values as JSON; numbers that JSON has no word for become null."""
-    print(json.dumps(_finite(value), indent=2, ensure_ascii=False))
+    """Print a value as JSON; what is no finite number is null."""
+    sys.stdout.write(json.dumps(_plain(value), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,11 +14,13 @@ from emkit.core.describe import Description
 from emkit.report.compare import Comparison, compare
 from emkit.report.criteria import aic, aicc, bic, icl
 from emkit.report.facts import to_dict, to_frame
+from emkit.report.progress import ProgressBar
 from emkit.report.summary import summary
 
 __all__ = [
     "Comparison",
     "Description",
+    "ProgressBar",
     "aic",
     "aicc",
     "bic",

@@ -1,0 +1,7 @@
+"""`python -m emkit` is the command `emkit`."""
+
+import sys
+
+from emkit.cli import main
+
+sys.exit(main())

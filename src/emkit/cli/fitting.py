@@ -1,0 +1,113 @@
+"""The command `emkit fit`."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from emkit.cli.models import ModelEntry, model_named
+from emkit.cli.tables import Rows, print_json, read_rows
+from emkit.core import EM, Anderson, QuasiNewton, Squarem, Status
+from emkit.errors import DataError, ParameterError
+from emkit.report import summary, to_dict
+
+__all__ = ["check_plotting", "fit"]
+
+OK, NOT_CONVERGED, INTERRUPTED = 0, 1, 130
+_SOLVERS = {"em": EM, "quasi-newton": QuasiNewton, "squarem": Squarem, "anderson": Anderson}
+_OPTIONS = ("components", "covariance", "solver", "starts", "tol", "max_iter", "threads")
+
+
+def fit(arguments: Namespace) -> int:
+    """Fit a model to a table, print it, save it, draw it."""
+    entry = model_named(arguments.model)
+    saved, picture = _target(arguments), arguments.plot
+    if picture is not None:
+        check_plotting(picture)
+    rows = read_rows(arguments.data, arguments.columns, arguments.weights)
+    estimator = _fitted(entry, rows, arguments)
+    if not arguments.json:
+        sys.stdout.write(f"{rows.sentence}\n\n{summary(estimator)}\n")
+    if saved is not None:
+        from emkit.io import save
+
+        save(estimator, saved)
+    if picture is not None:
+        from emkit.plot import draw
+
+        draw(estimator, rows.matrix, picture)
+    _say_where(arguments, rows, estimator, saved)
+    return _code(estimator)
+
+
+def _fitted(entry: ModelEntry, rows: Rows, arguments: Namespace) -> Any:
+    given = {name: value for name in _OPTIONS if (value := getattr(arguments, name)) is not None}
+    if given.get("solver") in _SOLVERS:
+        given["solver"] = _SOLVERS[given["solver"]]()
+    if "seed" in entry.options:
+        given["seed"] = arguments.seed
+    with contextlib.ExitStack() as stack:
+        if arguments.progress:
+            from emkit.report.progress import ProgressBar
+
+            given["progress"] = stack.enter_context(ProgressBar())
+        return entry.fitted(rows.table, rows.weights, given)
+
+
+def _target(arguments: Namespace) -> Path | None:
+    """Return where the fit goes, checked before the work begins."""
+    if arguments.no_save:
+        if arguments.out is not None:
+            message = "--out and --no-save exclude one another"
+            raise ParameterError(message)
+        return None
+    name = Path(arguments.data).name
+    stem = name.split(".", maxsplit=1)[0] or name
+    return _writable(Path(arguments.out or f"{stem}.emkit"))
+
+
+def _writable(path: Path) -> Path:
+    if not path.parent.is_dir():
+        message = f"there is no folder {str(path.parent)!r} to write {path.name!r} to: make it first"
+        raise DataError(message)
+    if path.is_dir():
+        message = f"{str(path)!r} is a folder: name a file in it"
+        raise DataError(message)
+    return path
+
+
+def check_plotting(picture: str) -> None:
+    """Raise before the work begins if a picture could not be drawn in the end."""
+    _writable(Path(picture))
+    if importlib.util.find_spec("matplotlib") is None:
+        message = "pictures need matplotlib"
+        raise ModuleNotFoundError(message, name="matplotlib")
+
+
+def _say_where(arguments: Namespace, rows: Rows, estimator: Any, saved: Path | None) -> None:
+    """Print where the fit and the picture are, and in JSON everything else too."""
+    if arguments.json:
+        about = {
+            "data": rows.table.name,
+            "n_rows": rows.table.n_rows,
+            "columns": list(rows.table.names),
+            "skipped_columns": list(rows.skipped),
+        }
+        places = {"saved": None if saved is None else str(saved), "picture": arguments.plot}
+        print_json(about | to_dict(estimator) | places)
+        return
+    lines = [] if saved is None else [f"Saved the fit to {saved} (see it again: emkit show {saved})"]
+    lines += [] if arguments.plot is None else [f"Drew it to {arguments.plot}"]
+    if lines:
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
+
+
+def _code(estimator: Any) -> int:
+    status = estimator.fit_.status
+    if status is Status.INTERRUPTED:
+        return INTERRUPTED
+    return OK if status.is_success else NOT_CONVERGED

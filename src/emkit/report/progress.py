@@ -1,0 +1,56 @@
+"""A progress bar for `on_iteration`; needs rich, which is imported when the bar is shown."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from emkit.core.trace import Iteration
+from emkit.errors import EmkitError
+
+__all__ = ["ProgressBar"]
+
+
+class ProgressBar:
+    """A line on the terminal that follows a fit: start, iteration, the best objective so far.
+
+    It writes to standard error, so that results can still be piped, and may be called from many threads.
+
+    Examples
+    --------
+    >>> import emkit
+    >>> X, _ = emkit.load_data("faithful").numeric()
+    >>> with emkit.report.ProgressBar() as bar:
+    ...     fit = emkit.GaussianMixture(2, random_state=0, on_iteration=bar).fit(X)
+    >>> fit.converged_
+    True
+    """
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._best = float("-inf")
+
+    def __enter__(self) -> Self:
+        try:
+            from rich.console import Console
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+        except ImportError as error:
+            message = "a progress bar needs rich: pip install 'emkit[progress]'"
+            raise EmkitError(message) from error
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("starting")
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        self._bar = None
+
+    def __call__(self, iteration: Iteration) -> None:
+        """Take in one iteration; does nothing outside the `with` block."""
+        self._best = max(self._best, iteration.objective)
+        if self._bar is not None:
+            where = f"start {iteration.start + 1}, iteration {iteration.iteration}"
+            text = f"{where}, best objective {self._best:.4f}"
+            self._bar.update(self._task, description=text, advance=1)
