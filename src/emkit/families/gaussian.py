@@ -101,7 +101,7 @@ class Gaussian(Family):
         prior = self.prior
         if prior is not None:
             cov = _covariance(source, moments.mean, unit) if not source.has_missing else np.diag(moments.var)
-            cov = np.where(np.eye(len(sd), dtype=bool), unit**2, cov) * _unbiased(source.total_weight)
+            cov = _full_rank(cov, unit) * _unbiased(source.total_weight)
             prior = prior.completed(moments.mean, cov, n_components)
         rows = max(1.0, source.n_rows / source.total_weight)
         return replace(self, prior=prior, unit=unit, is_pinned=is_pinned, rows_per_weight=rows)
@@ -201,7 +201,7 @@ class Gaussian(Family):
 
     @cached_property
     def _floor_scatter(self) -> FloatArray:
-        scale = np.where(self.is_pinned, 0.0, self.floor * self.unit**2)
+        scale = np.where(self.is_pinned, 0.0, self.floor / self.rows_per_weight * self.unit**2)
         own = np.diag(scale) if self.is_dense else scale
         return self.structure.pooled(np.zeros(1), own[None])[1][0]
 
@@ -281,6 +281,13 @@ def _covariance(source: Any, mean: FloatArray, unit: FloatArray) -> FloatArray:
         lambda block: full_moments(block.X, block.kernel_weights, np.zeros(1), mean[None], whiten)[3][0]
     )
     return np.asarray(second / source.total_weight).reshape(d, d)
+
+
+def _full_rank(cov: FloatArray, unit: FloatArray) -> FloatArray:
+    """Return the covariance with the units of constant columns in its diagonal; its diagonal alone where it is flat."""
+    whole = np.where(np.eye(len(unit), dtype=bool), unit**2, cov)
+    flattest = np.linalg.eigvalsh(whole / np.outer(unit, unit))[0]
+    return whole if flattest > 1e-10 else np.diag(unit**2)
 
 
 def _unbiased(total_weight: float) -> float:

@@ -36,6 +36,7 @@ class NormalInverseWishart:
         The mean of the data by default.
     scale : array (d, d), optional
         Covariance of the data divided by k^(2/d) by default: each component takes an equal share of the volume.
+        The covariance's diagonal alone where columns are collinear or more than the rows.
     """
 
     shrinkage: float = 0.01

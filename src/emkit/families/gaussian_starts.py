@@ -60,6 +60,8 @@ def _standardised(X: Array, weights: FloatArray) -> FloatArray:
 def _whitened(points: FloatArray, weights: FloatArray) -> FloatArray:
     """Return scores on the principal components, each scaled to unit variance; flat directions are left out."""
     values, vectors = np.linalg.eigh((points * weights[:, None]).T @ points / weights.sum())
+    if not values[-1] > 0:  # every row is the same
+        return np.zeros((len(points), 1))
     keep = values > 1e-10 * values[-1]
     return np.ascontiguousarray(points @ (vectors[:, keep] / np.sqrt(values[keep])))
 
