@@ -32,6 +32,7 @@ Isa active_isa() {
 }
 
 void bind_gaussian(nb::module_& m);
+void bind_kmeans(nb::module_& m);
 
 }  // namespace emkit
 
@@ -42,4 +43,5 @@ NB_MODULE(_native, m) {
         return names[static_cast<int>(emkit::active_isa())];
     }, "Return the instruction set in use.");
     emkit::bind_gaussian(m);
+    emkit::bind_kmeans(m);
 }

@@ -1,8 +1,6 @@
 // k-means over a run of rows: the plain assignment with its sums, and a pass that only looks at rows that may move.
 #pragma once
 
-#include <vector>
-
 #include "kernels/kmeans_api.hpp"
 #include "kernels/kmeans_tile.hpp"
 
@@ -11,9 +9,9 @@ namespace EMKIT_ISA {
 
 constexpr float ROUND_OUT = 1.3e-7f;  // more than the rounding of a double to a float
 
-static inline float rounded_up(double v) { return static_cast<float>(v) + ROUND_OUT * static_cast<float>(std::fabs(v)); }
+static inline float rounded_up(double v) { return static_cast<float>(v) + ROUND_OUT * static_cast<float>(__builtin_fabs(v)); }
 static inline float rounded_down(double v) {
-    return static_cast<float>(v) - ROUND_OUT * static_cast<float>(std::fabs(v));
+    return static_cast<float>(v) - ROUND_OUT * static_cast<float>(__builtin_fabs(v));
 }
 
 // Finds nearest centres of tiles of rows, and turns to the exact way at once where the screen keeps failing.
@@ -41,7 +39,7 @@ public:
             if (!(rows.second[r] - rows.best[r] > error)) unclear_[unclear++] = r;
             if (with_lower) {
                 const double square = static_cast<double>(rows.second[r]) + rows.norm2[r] - 2.0 * error;
-                lower[r] = square > 0 ? std::sqrt(square) / screen_.scale : 0.0;
+                lower[r] = square > 0 ? __builtin_sqrt(square) / screen_.scale : 0.0;
             }
         }
         if (unclear > 0) settle(index, unclear, with_lower);
@@ -59,7 +57,7 @@ private:
         fill_raw(rows, screen_.d, X_, index, used);
         exact_rows(rows, screen_, used, rows.label);
         if (with_lower)
-            for (int r = 0; r < used; r++) lower[r] = std::sqrt(rows.exact_second[r]);
+            for (int r = 0; r < used; r++) lower[r] = __builtin_sqrt(rows.exact_second[r]);
     }
 
     void settle(const int* index, int unclear, bool with_lower) {
@@ -68,7 +66,7 @@ private:
         exact_rows(rows, screen_, unclear, winner_);
         for (int u = 0; u < unclear; u++) {
             rows.label[unclear_[u]] = winner_[u];
-            if (with_lower) lower[unclear_[u]] = std::sqrt(rows.exact_second[u]);
+            if (with_lower) lower[unclear_[u]] = __builtin_sqrt(rows.exact_second[u]);
         }
     }
 };
@@ -99,13 +97,13 @@ template <typename T>
 void kmeans_assign(const T* X, const double* weights, long n, const Clusters& clusters, double* inertia, double* counts,
                    double* sums, int32_t* labels, double* squares) {
     const int d = clusters.d, k = clusters.k;
-    std::fill(counts, counts + k, 0.0);
-    std::fill(sums, sums + static_cast<size_t>(k) * d, 0.0);
+    std::memset(counts, 0, k * sizeof(double));
+    std::memset(sums, 0, static_cast<size_t>(k) * d * sizeof(double));
     Nearest<T> nearest(X, clusters);
     int index[TILE];
     double total = 0.0;
     for (long start = 0; start < n; start += TILE) {
-        const int used = static_cast<int>(std::min<long>(TILE, n - start));
+        const int used = static_cast<int>(smaller<long>(TILE, n - start));
         for (int r = 0; r < used; r++) index[r] = static_cast<int>(start) + r;
         nearest.find(index, used, false);
         for (int r = 0; r < used; r++) {
@@ -155,10 +153,10 @@ private:
     bool stays(long row) {
         if (state_.upper == nullptr) return false;
         const int j = state_.label[row];
-        const double reach = std::max<double>(state_.lower[row] - given_.other[j], given_.half_gap[j]);
+        const double reach = larger<double>(state_.lower[row] - given_.other[j], given_.half_gap[j]);
         double own = state_.upper[row] + given_.own[j];
         if (own * (1 + 1e-12) < reach) return true;
-        own = std::sqrt(squared(at(row), center(j), clusters_.d));
+        own = __builtin_sqrt(squared(at(row), center(j), clusters_.d));
         state_.upper[row] = rounded_up(own - given_.own[j]);
         return own * (1 + 1e-12) < reach;
     }
@@ -186,15 +184,15 @@ private:
         add_gap(at(row), given_.reference + a, d, -w, out_.sums + a);
         add_gap(at(row), given_.reference + b, d, w, out_.sums + b);
         state_.label[row] = to;
-        if (state_.upper != nullptr) state_.upper[row] = rounded_up(std::sqrt(square) - given_.own[to]);
+        if (state_.upper != nullptr) state_.upper[row] = rounded_up(__builtin_sqrt(square) - given_.own[to]);
     }
 };
 
 template <typename T>
 void kmeans_pass(const T* X, const double* weights, long n, const Clusters& clusters, const PassGiven& given,
                  const PassState& state, PassSums& out) {
-    std::fill(out.counts, out.counts + clusters.k, 0.0);
-    std::fill(out.sums, out.sums + static_cast<size_t>(clusters.k) * clusters.d, 0.0);
+    std::memset(out.counts, 0, clusters.k * sizeof(double));
+    std::memset(out.sums, 0, static_cast<size_t>(clusters.k) * clusters.d * sizeof(double));
     out.gain = 0.0;
     out.n_moved = 0;
     Pass<T>(X, weights, clusters, given, state, out).run(n);

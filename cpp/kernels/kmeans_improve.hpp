@@ -2,10 +2,6 @@
 // (Hartigan & Wong 1979, AS 136), then swaps of a centre for a random row (Franti 2018, J Big Data 5:13).
 #pragma once
 
-#include <algorithm>
-#include <limits>
-#include <vector>
-
 #include "kernels/kmeans.hpp"
 
 namespace emkit {
@@ -16,16 +12,15 @@ class Improve {
 public:
     Improve(const T* X, const double* weights, long n, int d, int k)
         : X_(X), weights_(weights), n_(n), d_(d), k_(k), wide_((k + W - 1) / W * W), counts_(k), sums_(size_t(k) * d),
-          new_counts_(k), new_sums_(size_t(k) * d), across_(size_t(wide_) * d), add_(wide_), nearest_(n) {}
+          across_(size_t(wide_) * d), add_(wide_), nearest_(n), before_(n), tried_(size_t(k) * d), tried_labels_(n) {}
 
     // Lloyd's algorithm until nothing moves; empty clusters take the row farthest from its centre.
     int lloyd(double* centers, int32_t* labels, double* inertia, int max_iter) {
-        std::vector<int32_t> before(labels, labels + n_);
         for (int it = 1;; it++) {
             assign(centers, labels, inertia);
-            const bool is_over = std::equal(before.begin(), before.end(), labels) && it > 1;
+            const bool is_over = it > 1 && std::memcmp(before_.data(), labels, n_ * sizeof(int32_t)) == 0;
             if (is_over || it > max_iter) return it - 1;
-            std::copy(labels, labels + n_, before.begin());
+            before_.take(labels);
             update(centers);
             refill(centers);
         }
@@ -57,20 +52,18 @@ public:
 
     // Centres tried at random rows in place of a random centre; what lowers the inertia is kept.
     void swaps(double* centers, int32_t* labels, double* inertia, int max_iter, int n_swaps, const double* uniforms) {
-        std::vector<double> tried(centers, centers + size_t(k_) * d_);
-        std::vector<int32_t> tried_labels(n_);
         for (int s = 0; s < n_swaps && *inertia > 0; s++) {
-            std::copy(centers, centers + size_t(k_) * d_, tried.begin());
+            tried_.take(centers);
             assign(centers, labels, inertia);
             const long row = far_row(uniforms[2 * s]);
-            const int out = std::min(k_ - 1, static_cast<int>(uniforms[2 * s + 1] * k_));
-            for (int i = 0; i < d_; i++) tried[out * d_ + i] = static_cast<double>(X_[row * d_ + i]);
+            const int out = smaller(k_ - 1, static_cast<int>(uniforms[2 * s + 1] * k_));
+            for (int i = 0; i < d_; i++) tried_[out * d_ + i] = static_cast<double>(X_[row * d_ + i]);
             double found = 0.0;
-            settle(tried.data(), tried_labels.data(), &found, max_iter);
+            settle(tried_.data(), tried_labels_.data(), &found, max_iter);
             if (!(found < *inertia * (1 - 1e-12))) continue;
             *inertia = found;
-            std::copy(tried.begin(), tried.end(), centers);
-            std::copy(tried_labels.begin(), tried_labels.end(), labels);
+            tried_.give(centers);
+            tried_labels_.give(labels);
         }
     }
 
@@ -81,10 +74,13 @@ private:
     const double* weights_;
     long n_;
     int d_, k_, wide_;
-    std::vector<double> counts_, sums_, new_counts_, new_sums_;
-    std::vector<double> across_;  // (d, wide) centres, feature-major
-    std::vector<double> add_;     // (wide,) n / (n + w) of each centre, for rows of weight one
-    std::vector<double> nearest_;  // (n,) squared distance to the own centre
+    Buffer<double> counts_, sums_;
+    Buffer<double> across_;  // (d, wide) centres, feature-major
+    Buffer<double> add_;     // (wide,) n / (n + w) of each centre, for rows of weight one
+    Buffer<double> nearest_;  // (n,) squared distance to the own centre
+    Buffer<int32_t> before_;
+    Buffer<double> tried_;
+    Buffer<int32_t> tried_labels_;
 
     double weight(long row) const { return weights_ == nullptr ? 1.0 : weights_[row]; }
 
@@ -130,7 +126,7 @@ private:
     void spread(const double* centers) {
         for (int j = 0; j < wide_; j++)
             for (int i = 0; i < d_; i++)
-                across_[i * wide_ + j] = j < k_ ? centers[j * d_ + i] : std::numeric_limits<double>::infinity();
+                across_[i * wide_ + j] = j < k_ ? centers[j * d_ + i] : INF;
         for (int j = 0; j < wide_; j++) add_[j] = j < k_ ? counts_[j] / (counts_[j] + 1.0) : 1.0;
     }
 

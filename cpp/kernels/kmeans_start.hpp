@@ -1,10 +1,6 @@
 // Starting points for k-means and for mixtures: greedy k-means++ seeds, and the exact partition of one variable.
 #pragma once
 
-#include <algorithm>
-#include <limits>
-#include <vector>
-
 #include "kernels/kmeans_tile.hpp"
 
 namespace emkit {
@@ -18,8 +14,8 @@ template <typename T>
 class Seeding {
 public:
     Seeding(const T* X, const double* weights, long n, int d)
-        : n_(n), d_(d), padded_((n + RUN - 1) / RUN * RUN), x_(static_cast<size_t>(padded_) * d, 0.0),
-          weight_(padded_, 0.0), nearest_(padded_, 0.0), sums_(padded_ / RUN) {
+        : n_(n), d_(d), padded_((n + RUN - 1) / RUN * RUN), x_(static_cast<size_t>(padded_) * d),
+          weight_(padded_), nearest_(padded_), tried_(padded_), kept_(padded_), mass_(padded_), sums_(padded_ / RUN) {
         for (long r = 0; r < n; r++) {
             weight_[r] = weights == nullptr ? 1.0 : weights[r];
             for (int i = 0; i < d; i++) x_[i * padded_ + r] = static_cast<double>(X[r * d + i]) - static_cast<double>(X[i]);
@@ -27,27 +23,25 @@ public:
     }
 
     int run(int k, int trials, const double* uniforms, long* rows) {
-        std::vector<double> tried(padded_), kept(padded_);
         rows[0] = draw(weight_, summed(weight_), uniforms[0]);
-        nearest_.assign(padded_, std::numeric_limits<double>::infinity());
-        reach(rows[0], kept);
-        nearest_.swap(kept);
-        std::vector<double> mass(padded_);
+        nearest_.set(INF);
+        reach(rows[0], kept_);
+        nearest_.swap(kept_);
         for (int found = 1; found < k; found++) {
-            for (long r = 0; r < padded_; r += W) store(&mass[r], load(&weight_[r]) * load(&nearest_[r]));
-            const double total = summed(mass);
+            for (long r = 0; r < padded_; r += W) store(&mass_[r], load(&weight_[r]) * load(&nearest_[r]));
+            const double total = summed(mass_);
             if (!(total > 0)) return found;
-            double best = std::numeric_limits<double>::infinity();
+            double best = INF;
             for (int t = 0; t < trials; t++) {
-                const long row = draw(mass, total, uniforms[1 + (found - 1) * trials + t]);
-                const double potential = reach(row, tried);
+                const long row = draw(mass_, total, uniforms[1 + (found - 1) * trials + t]);
+                const double potential = reach(row, tried_);
                 if (potential < best) {
                     best = potential;
                     rows[found] = row;
-                    kept.swap(tried);
+                    kept_.swap(tried_);
                 }
             }
-            nearest_.swap(kept);
+            nearest_.swap(kept_);
         }
         return k;
     }
@@ -56,11 +50,11 @@ private:
     long n_;
     int d_;
     long padded_;
-    std::vector<double> x_;  // (d, padded) feature-major, about the first row
-    std::vector<double> weight_, nearest_, sums_;
+    Buffer<double> x_;  // (d, padded) feature-major, about the first row
+    Buffer<double> weight_, nearest_, tried_, kept_, mass_, sums_;
 
     // Squared distances to the nearest seed were `row` one of them; returns their weighted sum.
-    double reach(long row, std::vector<double>& out) const {
+    double reach(long row, Buffer<double>& out) const {
         vd total{};
         for (long r = 0; r < padded_; r += W) {
             vd sum{};
@@ -76,7 +70,7 @@ private:
         return hsum(total);
     }
 
-    double summed(const std::vector<double>& mass) {
+    double summed(const Buffer<double>& mass) {
         double total = 0.0;
         for (long b = 0; b < padded_ / RUN; b++) {
             vd sum{};
@@ -88,7 +82,7 @@ private:
     }
 
     // The row at which the running sum of masses passes uniform * total; always one of positive mass.
-    long draw(const std::vector<double>& mass, double total, double uniform) const {
+    long draw(const Buffer<double>& mass, double total, double uniform) const {
         double left = uniform * total;
         long b = 0, last = 0;
         for (; b + 1 < static_cast<long>(sums_.size()) && left >= sums_[b]; b++) left -= sums_[b];
@@ -113,7 +107,7 @@ int kmeans_seed(const T* X, const double* weights, long n, int d, int k, int tri
 // al. 2017, arXiv:1701.07204): cost of a run from prefix sums about the mean. k n log n steps, 4 k n bytes.
 class Line {
 public:
-    Line(const double* x, const double* weights, long n) : n_(n), w_(n + 1, 0.0), s_(n + 1, 0.0), q_(n + 1, 0.0) {
+    Line(const double* x, const double* weights, long n) : n_(n), w_(n + 1), s_(n + 1), q_(n + 1) {
         double mass = 0.0, mean = 0.0;
         for (long i = 0; i < n; i++) mass += weights[i];
         for (long i = 0; i < n; i++) mean += weights[i] / mass * x[i];
@@ -126,38 +120,38 @@ public:
     }
 
     void run(int k, long* starts) {
-        std::vector<double> before(n_ + 1), now(n_ + 1);
-        std::vector<std::vector<int>> cut(k, std::vector<int>(n_ + 1, 0));
+        Buffer<double> before(n_ + 1), now(n_ + 1);
+        Buffer<int> cut(k * (n_ + 1));
         for (long j = 0; j <= n_; j++) before[j] = cost(0, j);
         for (int m = 1; m < k; m++) {
             now[0] = 0.0;
-            fill(before, now, cut[m], 1, n_, 0, n_ - 1);
+            fill(before, now, cut.data() + m * (n_ + 1), 1, n_, 0, n_ - 1);
             before.swap(now);
         }
         long end = n_;
         for (int m = k - 1; m >= 0; m--) {
-            starts[m] = m == 0 ? 0 : cut[m][end];
+            starts[m] = m == 0 ? 0 : cut[m * (n_ + 1) + end];
             end = starts[m];
         }
     }
 
 private:
     long n_;
-    std::vector<double> w_, s_, q_;
+    Buffer<double> w_, s_, q_;
 
     double cost(long i, long j) const {
         const double w = w_[j] - w_[i], s = s_[j] - s_[i];
-        return w > 0 ? std::max(0.0, (q_[j] - q_[i]) - s * s / w) : 0.0;
+        return w > 0 ? larger(0.0, (q_[j] - q_[i]) - s * s / w) : 0.0;
     }
 
     // Best costs of the first j numbers for j from `low` to `high`, whose last run starts between `from` and `to`.
-    void fill(const std::vector<double>& before, std::vector<double>& now, std::vector<int>& cut, long low, long high,
+    void fill(const Buffer<double>& before, Buffer<double>& now, int* cut, long low, long high,
               long from, long to) {
         if (low > high) return;
         const long middle = (low + high) / 2;
-        double best = std::numeric_limits<double>::infinity();
+        double best = INF;
         long at = from;
-        for (long i = from; i <= std::min(to, middle - 1); i++) {
+        for (long i = from; i <= smaller(to, middle - 1); i++) {
             const double total = before[i] + cost(i, middle);
             if (total < best) best = total, at = i;
         }

@@ -5,12 +5,7 @@
 // the row is done again by differences in double precision: labels are those of exact distances, at twice the speed.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <cstddef>
-#include <vector>
-
-#include "kernels/simd.hpp"
+#include "kernels/buffer.hpp"
 
 namespace emkit {
 namespace EMKIT_ISA {
@@ -24,7 +19,7 @@ constexpr int MAX_SMALL_D = 8;  // up to here the features of a row stay in regi
 constexpr int PANEL = 4;       // centres handled together for more features
 constexpr float FAR = 1e30f;   // distance of the centres that only pad a panel
 
-static inline vf setf(float a) { return vf{} + a; }
+static inline vf setf(float a) { return a - vf{}; }
 
 static inline vf loadf(const float* p) {
     vf v;
@@ -41,21 +36,22 @@ static inline void put(S* p, V v) {
 struct Screen {
     int k, d, padded;            // centres, features, centres rounded up to whole panels
     const double* centers;       // (k, d)
-    std::vector<double> origin;  // (d,) middle of the centres
-    std::vector<float> panels;   // (padded / PANEL, d, PANEL) -2 c
-    std::vector<float> square;   // (padded,) |c|^2
+    Buffer<double> origin;  // (d,) middle of the centres
+    Buffer<float> panels;   // (padded / PANEL, d, PANEL) -2 c
+    Buffer<float> square;   // (padded,) |c|^2
     double scale = 1.0, reach = 0.0;
 
     Screen(const double* c, int n_centers, int n_features)
-        : k(n_centers), d(n_features), padded((k + PANEL - 1) / PANEL * PANEL), centers(c), origin(d, 0.0),
-          panels(static_cast<size_t>(padded) * d, 0.0f), square(padded, FAR) {
+        : k(n_centers), d(n_features), padded((k + PANEL - 1) / PANEL * PANEL), centers(c), origin(d),
+          panels(static_cast<size_t>(padded) * d), square(padded) {
+        square.set(FAR);
         for (int j = 0; j < k; j++)
             for (int i = 0; i < d; i++) origin[i] += c[static_cast<size_t>(j) * d + i] / k;
         double largest = 0.0;
         for (int j = 0; j < k; j++)
             for (int i = 0; i < d; i++)
-                largest = std::max(largest, std::fabs(c[static_cast<size_t>(j) * d + i] - origin[i]));
-        if (largest > 0 && std::isfinite(1.0 / largest)) scale = 1.0 / largest;
+                largest = larger(largest, __builtin_fabs(c[static_cast<size_t>(j) * d + i] - origin[i]));
+        if (largest > 0 && __builtin_isfinite(1.0 / largest)) scale = 1.0 / largest;
         for (int j = 0; j < k; j++) {
             double sum = 0.0;
             for (int i = 0; i < d; i++) {
@@ -64,27 +60,27 @@ struct Screen {
                 panels[(static_cast<size_t>(j / PANEL) * d + i) * PANEL + j % PANEL] = static_cast<float>(-2.0 * v);
             }
             square[j] = static_cast<float>(sum);
-            reach = std::max(reach, std::sqrt(sum));
+            reach = larger(reach, __builtin_sqrt(sum));
         }
     }
 
     // Largest error of the difference of two screened distances of a row of this norm (rounding of d + 4 operations).
     float error(float norm2) const {
         const double unit = (d + 4) * 1.2e-7;
-        return static_cast<float>(unit * reach * (reach + 2.0 * std::sqrt(static_cast<double>(norm2))) + 1e-30);
+        return static_cast<float>(unit * reach * (reach + 2.0 * __builtin_sqrt(static_cast<double>(norm2))) + 1e-30);
     }
 };
 
 // A tile of rows and what is found out about them.
 struct Rows {
-    std::vector<float> x;     // (d, TILE) moved and scaled
-    std::vector<double> raw;  // (d, TILE) as given, for the exact way
+    Buffer<float> x;     // (d, TILE) moved and scaled
+    Buffer<double> raw;  // (d, TILE) as given, for the exact way
     float norm2[TILE], best[TILE], second[TILE];
     double exact_best[TILE], exact_second[TILE];
     int label[TILE];
     int used = 0;
 
-    explicit Rows(int d) : x(static_cast<size_t>(d) * TILE, 0.0f), raw(static_cast<size_t>(d) * TILE, 0.0) {}
+    explicit Rows(int d) : x(static_cast<size_t>(d) * TILE), raw(static_cast<size_t>(d) * TILE) {}
 };
 
 template <typename T>
