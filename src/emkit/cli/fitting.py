@@ -55,7 +55,10 @@ def _fitted(entry: ModelEntry, rows: Rows, arguments: Namespace) -> Any:
             from emkit.report.progress import ProgressBar
 
             given["progress"] = stack.enter_context(ProgressBar())
-        return entry.fitted(rows.table, rows.weights, given)
+        estimator = entry.fitted(rows.table, rows.weights, given)
+    if arguments.progress:
+        estimator.set_params(**{entry.options["progress"]: None})  # the bar is gone
+    return estimator
 
 
 def _target(arguments: Namespace) -> Path | None:

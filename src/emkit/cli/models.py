@@ -1,4 +1,4 @@
-"""The models that the command line fits: a new one adds an entry to `MODELS`. None is imported before its use."""
+"""The models that the command line fits: a new one adds an entry to `MODELS`. Imported when used."""
 
 from __future__ import annotations
 

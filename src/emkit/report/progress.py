@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Self
 
 from emkit.core.trace import Iteration
 from emkit.errors import EmkitError
 
 __all__ = ["ProgressBar"]
+
+_INTERVAL = 0.1  # seconds between two lines: iterations may be far quicker
 
 
 class ProgressBar:
@@ -29,6 +32,7 @@ class ProgressBar:
         self._bar: Any = None
         self._task: Any = None
         self._best = float("-inf")
+        self._told = float("-inf")
 
     def __enter__(self) -> Self:
         try:
@@ -50,7 +54,9 @@ class ProgressBar:
     def __call__(self, iteration: Iteration) -> None:
         """Take in one iteration; does nothing outside the `with` block."""
         self._best = max(self._best, iteration.objective)
-        if self._bar is not None:
+        now = time.perf_counter()
+        if self._bar is not None and now - self._told >= _INTERVAL:
+            self._told = now
             where = f"start {iteration.start + 1}, iteration {iteration.iteration}"
             text = f"{where}, best objective {self._best:.4f}"
-            self._bar.update(self._task, description=text, advance=1)
+            self._bar.update(self._task, description=text)
