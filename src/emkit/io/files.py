@@ -110,6 +110,9 @@ def load(path: str | os.PathLike[str], *, models: Iterable[type] = ()) -> Any:
     except SavedFitError as error:
         message = f"{path}: {error}"
         raise SavedFitError(message) from error
+    except KeyError as error:
+        message = f"{path}: its header is not laid out as format {FORMAT} is: {error} is missing"
+        raise SavedFitError(message) from error
     return fit
 
 
@@ -246,5 +249,9 @@ def _array(archive: zipfile.ZipFile, name: str, digest: str) -> Array:
     if hashlib.sha256(data).hexdigest() != digest:
         message = f"the array {_bare(name)!r} does not match its checksum: the file was edited or is damaged"
         raise SavedFitError(message)
-    array: Array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    try:
+        array: Array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except ValueError as error:
+        message = f"the array {_bare(name)!r} is no array of numbers ({error})"
+        raise SavedFitError(message) from error
     return array

@@ -36,8 +36,8 @@ def check_probe(fit: Any, rows: Array, saved: float) -> None:
     if not abs(now - saved) <= _TOLERANCE * max(1.0, abs(saved)):
         message = (
             f"the log-likelihood of its {len(rows)} probe rows is {now!r}, but it was {saved!r} when it was "
-            "saved: this version of the model computes something else. Fit again, or use the versions named in "
-            "the header."
+            "saved: this version of the model computes something else. Fit again, or use the versions in "
+            "its header."
         )
         raise SavedFitError(message)
 
