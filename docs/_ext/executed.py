@@ -1,0 +1,99 @@
+"""Pages that run: every ```python block of a Markdown page is executed, in order, in one namespace per page.
+
+The build puts what a block printed and drew below it; the tests run the same blocks (tests/docs). A page is
+plain Markdown: no directive, no stored output, nothing that can be out of date.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tempfile
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Block", "blocks_of", "run_page", "setup"]
+
+_FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_GENERATED = "_generated"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One ```python block: its code, the line of the page it starts on, and where it ends in the text."""
+
+    code: str
+    line: int
+    end: int
+
+
+def blocks_of(text: str) -> list[Block]:
+    """Return the executed blocks of a page."""
+    found = _FENCE.finditer(text)
+    return [Block(match[1], text.count("\n", 0, match.start(1)) + 1, match.end()) for match in found]
+
+
+def run_page(text: str, name: str) -> Iterator[tuple[Block, str, list[Any]]]:
+    """Run the blocks of a page in a folder of their own; yield each with what it printed and drew.
+
+    Raises
+    ------
+    RuntimeError
+        If a block raises; the message names the line of the page.
+    """
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for block in blocks_of(text):
+            printed = io.StringIO()
+            code = "\n" * (block.line - 1) + block.code  # so that errors name the line of the page
+            try:
+                with contextlib.redirect_stdout(printed):
+                    exec(compile(code, name, "exec"), namespace)
+            except Exception as error:
+                message = f"{name}, line {_line_of(error, name, block)}: {type(error).__name__}: {error}"
+                raise RuntimeError(message) from error
+            yield block, printed.getvalue(), [plt.figure(number) for number in plt.get_fignums()]
+            plt.close("all")
+
+
+def _line_of(error: Exception, name: str, block: Block) -> int:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+    return lines[-1] or block.line if lines else block.line
+
+
+def _with_results(text: str, name: str, pictures: Path, depth: int) -> str:
+    """Return a page with what its blocks printed and drew below them."""
+    parts, done = [], 0
+    for number, (block, printed, figures) in enumerate(run_page(text, name)):
+        parts.append(text[done : block.end])
+        done = block.end
+        if printed:
+            parts.append(f"\n\n```text\n{printed.rstrip()}\n```")
+        for count, figure in enumerate(figures):
+            stem = f"{name.removesuffix('.md').replace('/', '-')}-{number}-{count}.png"
+            figure.savefig(pictures / stem, dpi=120, bbox_inches="tight")
+            parts.append(f"\n\n![picture drawn by the code above]({'../' * depth}{_GENERATED}/{stem})")
+    return "".join([*parts, text[done:]])
+
+
+def _execute(app: Any, docname: str, source: list[str]) -> None:
+    path = Path(app.env.doc2path(docname))
+    if path.suffix == ".md" and blocks_of(source[0]):
+        pictures = Path(app.srcdir) / _GENERATED
+        pictures.mkdir(exist_ok=True)
+        source[0] = _with_results(source[0], f"{docname}.md", pictures, docname.count("/"))
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("source-read", _execute)
+    return {"parallel_read_safe": False, "parallel_write_safe": True}
