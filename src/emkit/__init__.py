@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from emkit.core import Statistics as Statistics
     from emkit.core import Status as Status
     from emkit.data import data_sets as data_sets
-    from emkit.data import load as load_data
 
 
 def __getattr__(name: str) -> Any:

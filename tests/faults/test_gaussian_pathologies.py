@@ -201,7 +201,14 @@ def test_arrays_of_every_layout_give_the_same_bits():
     readonly.flags.writeable = False
     wide = np.zeros((600, 4))
     wide[::2, ::2] = rows
-    for other in (np.asfortranarray(rows), wide[::2, ::2], rows.astype(">f8"), rows.astype(int), readonly, rows.tolist()):
+    for other in (
+        np.asfortranarray(rows),
+        wide[::2, ::2],
+        rows.astype(">f8"),
+        rows.astype(int),
+        readonly,
+        rows.tolist(),
+    ):
         assert _fit(other).fit_.loglik == wanted
 
 

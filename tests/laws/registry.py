@@ -14,7 +14,7 @@ from emkit.families.gaussian_prior import NormalInverseWishart
 from emkit.mixture import FiniteMixture
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-from abo import Abo  # noqa: E402
+from abo import Abo
 
 sys.path.pop(0)
 

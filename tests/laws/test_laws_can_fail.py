@@ -11,7 +11,7 @@ from emkit import testing as laws
 from emkit.testing import LawBroken
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-from abo import Abo, AboParameters  # noqa: E402
+from abo import Abo, AboParameters
 
 sys.path.pop(0)
 

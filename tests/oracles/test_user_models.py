@@ -13,7 +13,7 @@ import emkit
 from emkit.core import Interval, Positive, Simplex, space
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-from abo import Abo  # noqa: E402
+from abo import Abo
 
 sys.path.pop(0)
 

@@ -121,8 +121,9 @@ def maximise(
     solver : Solver or "auto"
         "auto" is `QuasiNewton` where the model has a score to be had at a fair price, and `Squarem` otherwise.
     n_starts : int or "auto"
-        "auto" stops after sixteen starts that agree (or as many as the model says), or after 64 if five of them reached the best optimum, or after 256
-        (fewer where an E-step is expensive). Where there are more than 16384 rows, starts compete on a random sample of that many and the winner climbs on all.
+        "auto" stops after sixteen starts that agree (or as many as the model says), or after 64 if five of them
+        reached the best optimum, or after 256 (fewer where an E-step is expensive). Where there are more than 16384
+        rows, starts compete on a random sample of that many and the winner climbs on all.
     tol : float, default 1e-6
         Objective still to be gained, as predicted, at which to stop. See `Convergence`.
     max_iter, max_e_steps, max_seconds : numbers, optional
@@ -287,5 +288,3 @@ def _finished(hill: _Hill, found: Search, began: float) -> Fit:
         weight=float(point.statistics.weight),
         notes=notes,
     )
-
-

@@ -73,7 +73,9 @@ def climb(
             is_over = convergence.is_reached(point, move)
             point, memory = move.point, move.memory
             seconds = time.perf_counter() - began
-            row = _row(n_iter, problem.n_e_steps - first_e_step, point, move.step_length, move.is_accepted, seconds, tag)
+            row = _row(
+                n_iter, problem.n_e_steps - first_e_step, point, move.step_length, move.is_accepted, seconds, tag
+            )
             rows.append(row)
             status = Status.CONVERGED if is_over else _told_to_stop(watch, row, point)
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from emkit.core.loop import Climb, Watcher, climb
@@ -122,7 +123,7 @@ def search(
         runs = _each(lambda i: _begun(make_problem(), draw(i), i, solver), indices, n_threads)
         for limit in (*SHORT, budget.max_iter):
             stage = replace(budget, max_iter=min(limit, budget.max_iter))
-            runs = _each(lambda run, stage=stage: _further(run, solver, tol, stage, watch), runs, n_threads)
+            runs = _each(partial(_further, solver=solver, tol=tol, budget=stage, watch=watch), runs, n_threads)
             runs = _leaders(runs, ended, merged)
         ended += runs
         if any(run.climb.status in _STOPS for run in ended) or _is_settled(ended, merged, n_agreeing):

@@ -22,10 +22,7 @@ class Additive:
         right = self._aligned(other)
         mine, theirs = self.__dict__, right.__dict__
         return type(self)(
-            **{
-                name: mine[name] if keep else _add(mine[name], theirs[name])
-                for name, keep in _fields(type(self))
-            }
+            **{name: mine[name] if keep else _add(mine[name], theirs[name]) for name, keep in _fields(type(self))}
         )
 
     def __mul__(self, factor: float) -> Self:

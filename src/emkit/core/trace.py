@@ -59,7 +59,10 @@ class Trace:
         """Make the table out of rows."""
         kinds = {"iteration": np.int64, "n_e_steps": np.int64, "is_accepted": np.bool_}
         return cls(
-            **{f.name: np.array([getattr(r, f.name) for r in rows], dtype=kinds.get(f.name, float)) for f in fields(cls)}
+            **{
+                f.name: np.array([getattr(r, f.name) for r in rows], dtype=kinds.get(f.name, float))
+                for f in fields(cls)
+            }
         )
 
     def joined(self, later: Trace) -> Trace:

@@ -38,15 +38,10 @@ def check_matrix_shape(shape: tuple[int, ...], min_rows: int) -> None:
     """Raise unless `shape` is that of at least `min_rows` rows and one column."""
     n_rows, n_features = shape
     if n_features == 0:
-        msg = (
-            f"0 feature(s) (shape={shape}) while a minimum of 1 is required. "
-            "Give at least one numeric column."
-        )
+        msg = f"0 feature(s) (shape={shape}) while a minimum of 1 is required. Give at least one numeric column."
         raise DataError(msg)
     if n_rows < min_rows:
-        msg = (
-            f"Found array with {n_rows} sample(s) (shape={shape}) while a minimum of {min_rows} is required."
-        )
+        msg = f"Found array with {n_rows} sample(s) (shape={shape}) while a minimum of {min_rows} is required."
         raise DataError(msg)
 
 
@@ -67,10 +62,7 @@ def find_missing(X: NDArray[Any], names: Sequence[str] | None = None) -> tuple[b
     if entries is X:
         return tuple(found)
     if any(found):
-        msg = (
-            "X is sparse and contains NaN. "
-            "Sparse data cannot hold missing entries: pass a dense array, or drop them."
-        )
+        msg = "X is sparse and contains NaN. Sparse data cannot hold missing entries: pass a dense array, or drop them."
         raise DataError(msg)
     n_blocks: int = -(-X.shape[0] // BLOCK_ROWS)
     return (False,) * max(1, n_blocks)
@@ -115,9 +107,7 @@ def refuse_missing(X: NDArray[Any], names: Sequence[str] | None, first_row: int 
     raise DataError(msg)
 
 
-def check_columns_observed(
-    X: NDArray[Any], weights: NDArray[np.float64] | None, names: Sequence[str] | None
-) -> None:
+def check_columns_observed(X: NDArray[Any], weights: NDArray[np.float64] | None, names: Sequence[str] | None) -> None:
     """Raise if a column has no observed entry in any row of positive weight."""
     observed = np.zeros(X.shape[1], dtype=bool)
     for start in range(0, X.shape[0], BLOCK_ROWS):
@@ -128,9 +118,7 @@ def check_columns_observed(
         if observed.all():
             return
     empty = np.flatnonzero(~observed)
-    listed = ", ".join(column_label(j, names) for j in empty[:_LISTED]) + (
-        ", ..." if len(empty) > _LISTED else ""
-    )
+    listed = ", ".join(column_label(j, names) for j in empty[:_LISTED]) + (", ..." if len(empty) > _LISTED else "")
     msg = (
         f"X has {len(empty)} column(s) of nothing but NaN, missing values: {listed}. "
         "Nothing can be learnt about them: drop them."
@@ -162,10 +150,7 @@ def _weights_array(weights: ArrayLike, n_rows: int) -> NDArray[np.float64]:
     if array.ndim == 0:
         array = np.full(n_rows, array.item())
     if array.shape != (n_rows,):
-        msg = (
-            f"`sample_weight` must have shape ({n_rows},), one for each row of X, "
-            f"but it has shape {array.shape}."
-        )
+        msg = f"`sample_weight` must have shape ({n_rows},), one for each row of X, but it has shape {array.shape}."
         raise DataError(msg)
     return np.ascontiguousarray(array)
 
@@ -177,10 +162,7 @@ def _check_weight_values(weights: NDArray[np.float64]) -> None:
     if (weights < 0).any():
         _raise_weight(weights, int(np.argmax(weights < 0)), "must not be negative")
     if not weights.any():
-        msg = (
-            f"`sample_weight` is zero for all {len(weights)} rows: no row is left to learn from. "
-            "Give some a weight."
-        )
+        msg = f"`sample_weight` is zero for all {len(weights)} rows: no row is left to learn from. Give some a weight."
         raise DataError(msg)
 
 
@@ -204,10 +186,7 @@ def checked_rows(rows: ArrayLike, n_rows: int) -> NDArray[np.intp]:
             raise DataError(msg)
         return np.flatnonzero(array)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
-        msg = (
-            "Rows must be given by integers or a mask, in one dimension, "
-            f"but came as {array.dtype}, {array.shape}."
-        )
+        msg = f"Rows must be given by integers or a mask, in one dimension, but came as {array.dtype}, {array.shape}."
         raise DataError(msg)
     array = array.astype(np.intp)
     outside = (array < 0) | (array >= n_rows)

@@ -54,9 +54,7 @@ def to_float(array: NDArray[Any], names: Sequence[str] | None = None) -> NDArray
     if kind == "O":
         return _objects_to_float(array, names)
     position = (0,) * array.ndim
-    raise DataError(
-        _not_a_number(array[position] if array.size else "", position, names, _KIND_WORDS.get(kind, kind))
-    )
+    raise DataError(_not_a_number(array[position] if array.size else "", position, names, _KIND_WORDS.get(kind, kind)))
 
 
 def stack_columns(names: Sequence[str] | None, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -87,9 +85,7 @@ def stack_columns(names: Sequence[str] | None, columns: Sequence[NDArray[Any]]) 
 
 def _objects_to_float(array: NDArray[Any], names: Sequence[str] | None) -> NDArray[Any]:
     types = set(map(type, array.flat))
-    if not any(
-        issubclass(t, str | bytes | np.datetime64 | np.timedelta64) or t.__name__ == "NAType" for t in types
-    ):
+    if not any(issubclass(t, str | bytes | np.datetime64 | np.timedelta64) or t.__name__ == "NAType" for t in types):
         try:
             return np.ascontiguousarray(array, dtype=np.float64)
         except (TypeError, ValueError, OverflowError):
@@ -133,9 +129,7 @@ def _not_a_number(value: Any, position: tuple[int, ...], names: Sequence[str] | 
     )
 
 
-def _column_message(
-    j: int, names: Sequence[str] | None, columns: Sequence[NDArray[Any]], error: Exception
-) -> str:
+def _column_message(j: int, names: Sequence[str] | None, columns: Sequence[NDArray[Any]], error: Exception) -> str:
     column = columns[j]
     row = next((i for i, value in enumerate(column) if _is_foreign(value)), 0)
     is_object = isinstance(error, DataTypeError)
@@ -168,8 +162,5 @@ def _is_foreign(value: Any) -> bool:
 
 
 def _raise_complex(dtype: np.dtype[Any]) -> None:
-    msg = (
-        f"Complex data not supported: X has entries of type {dtype}. "
-        "Pass real and imaginary parts as columns."
-    )
+    msg = f"Complex data not supported: X has entries of type {dtype}. Pass real and imaginary parts as columns."
     raise DataError(msg)

@@ -181,10 +181,7 @@ def _raise_ndim(array: NDArray[Any], origin: Any) -> None:
         to_float(array)  # says so
     if array.ndim == 0 and array.dtype.kind == "O":
         kind = type(origin).__name__
-        msg = (
-            f"X must be a 2-D table of numbers, but it is a {kind}. "
-            "Pass an array, list of rows or data frame."
-        )
+        msg = f"X must be a 2-D table of numbers, but it is a {kind}. Pass an array, list of rows or data frame."
         raise DataTypeError(msg)
     if array.ndim > _MATRIX_NDIM:
         msg = f"Found array with dim {array.ndim} (shape={array.shape}), while dim 2 is expected."

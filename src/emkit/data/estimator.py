@@ -75,9 +75,7 @@ class Estimator:
 
     def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
         """Return the training data as a source and record the number and names of its features."""
-        source = as_source(
-            X, sample_weight, allow_missing=self._takes_missing, n_threads=n_threads, min_rows=min_rows
-        )
+        source = as_source(X, sample_weight, allow_missing=self._takes_missing, n_threads=n_threads, min_rows=min_rows)
         self.n_features_in_ = source.n_features
         self.__dict__.pop("feature_names_in_", None)
         if source.feature_names is not None:

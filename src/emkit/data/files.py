@@ -130,14 +130,8 @@ def _missing_message(path: Path, given: str) -> str:
         nearby = []
     files = difflib.get_close_matches(path.name, nearby, n=2)
     sets = difflib.get_close_matches(given.lower(), shipped.names(), n=2)
-    hints = [f"the file {str(path.parent / name)!r}" for name in files] + [
-        f"the data set {name!r}" for name in sets
-    ]
-    hint = (
-        f" Did you mean {' or '.join(hints)}?"
-        if hints
-        else f" Shipped data sets are: {', '.join(shipped.names())}."
-    )
+    hints = [f"the file {str(path.parent / name)!r}" for name in files] + [f"the data set {name!r}" for name in sets]
+    hint = f" Did you mean {' or '.join(hints)}?" if hints else f" Shipped data sets are: {', '.join(shipped.names())}."
     return f"There is no file {given!r}.{hint}"
 
 
@@ -154,9 +148,7 @@ def _read(path: Path, layout: TextFormat) -> Table:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror or error}."
         raise DataError(msg) from error
-    return Table(
-        {str(name): _float64(column) for name, column in zip(names, columns, strict=True)}, str(path)
-    )
+    return Table({str(name): _float64(column) for name, column in zip(names, columns, strict=True)}, str(path))
 
 
 def _kind(path: Path) -> str:
@@ -199,9 +191,7 @@ def _array_columns(path: Path, array: NDArray[Any]) -> tuple[list[str], list[NDA
         return named
     array = array.reshape(-1, 1) if array.ndim == 1 else array
     if array.ndim != 2:
-        msg = (
-            f"{path} must hold a matrix, one row for each unit, but it holds an array of shape {array.shape}."
-        )
+        msg = f"{path} must hold a matrix, one row for each unit, but it holds an array of shape {array.shape}."
         raise DataError(msg)
     return [f"x{j + 1}" for j in range(array.shape[1])], list(array.T)
 

@@ -118,13 +118,8 @@ def _capsule_columns(X: Any) -> Columns:
             library = importlib.import_module(module)
         except ImportError:
             continue
-        return (
-            _arrow_columns(library.table(X)) if module == "pyarrow" else _polars_columns(library.DataFrame(X))
-        )
-    msg = (
-        f"X is a {type(X).__name__}, an Arrow stream, "
-        "which needs pyarrow or polars: pip install emkit[tables]"
-    )
+        return _arrow_columns(library.table(X)) if module == "pyarrow" else _polars_columns(library.DataFrame(X))
+    msg = f"X is a {type(X).__name__}, an Arrow stream, which needs pyarrow or polars: pip install emkit[tables]"
     raise DataTypeError(msg)
 
 

@@ -130,15 +130,11 @@ class MemorySource(Source):
 
     def _like(self, weights: NDArray[np.float64] | None, n_threads: int) -> MemorySource:
         missing = tuple(block.has_missing for block in self._blocks)
-        return MemorySource(
-            self.X, weights, feature_names=self.feature_names, n_threads=n_threads, missing=missing
-        )
+        return MemorySource(self.X, weights, feature_names=self.feature_names, n_threads=n_threads, missing=missing)
 
     def _one_block(self, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Block:
         has_missing = self.has_missing and any(find_missing(X, self.feature_names))
-        return Block(
-            X, _ones(X.shape[0]) if weights is None else weights, 0, weights is not None, has_missing
-        )
+        return Block(X, _ones(X.shape[0]) if weights is None else weights, 0, weights is not None, has_missing)
 
 
 def _cut(X: NDArray[Any], weights: NDArray[np.float64] | None, missing: tuple[bool, ...]) -> list[Block]:

@@ -119,9 +119,7 @@ def _tile_sums(X: NDArray[Any], weights: _Vector, pivot: _Vector, has_missing: b
     seen = np.isnan(columns) if has_missing else None
     if seen is not None:
         np.logical_not(seen, out=seen)
-    n_observed = (
-        np.full(len(columns), weights.sum()) if seen is None else np.where(seen, weights, 0.0).sum(axis=1)
-    )
+    n_observed = np.full(len(columns), weights.sum()) if seen is None else np.where(seen, weights, 0.0).sum(axis=1)
     low, high = _range(columns, seen)
     columns -= pivot[:, None]
     if seen is not None:

@@ -71,9 +71,7 @@ class Table:
 
     def __repr__(self) -> str:
         """Return name, size and columns in one line."""
-        kinds = ", ".join(
-            name if is_numeric(column) else f"{name} (text)" for name, column in self.columns.items()
-        )
+        kinds = ", ".join(name if is_numeric(column) else f"{name} (text)" for name, column in self.columns.items())
         return f"Table({self.name!r}, {self.n_rows} rows: {kinds})"
 
     def numeric(self, columns: Sequence[str] | str | None = None) -> tuple[NDArray[Any], tuple[str, ...]]:
@@ -127,9 +125,7 @@ class Table:
                 module = importlib.import_module(library)
             except ImportError:
                 continue
-            columns = (
-                self.columns if library == "pandas" else {k: _for_polars(v) for k, v in self.columns.items()}
-            )
+            columns = self.columns if library == "pandas" else {k: _for_polars(v) for k, v in self.columns.items()}
             return module.DataFrame(dict(columns))
         msg = "A data frame needs pandas or polars: pip install emkit[tables]"
         raise DataError(msg)

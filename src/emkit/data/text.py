@@ -95,9 +95,7 @@ def _look(path: Path, layout: TextFormat) -> _Layout:
     with _open(path, layout.encoding) as file:
         first, second = ([*islice(_rows(file, delimiter), 2), None])[:2]
     assert first is not None, "a file with text has a first row"
-    has_header = (
-        layout.header if layout.header is not None else not any(_is_number(c, layout.decimal) for c in first)
-    )
+    has_header = layout.header if layout.header is not None else not any(_is_number(c, layout.decimal) for c in first)
     if has_header and second is None:
         msg = f"{path} holds one line of names ({', '.join(first[:5])}) and no data."
         raise DataError(msg)
@@ -223,9 +221,7 @@ def _floats(cells: Sequence[str], decimal: str) -> NDArray[np.float64] | None:
     except ValueError:
         pass
     try:
-        return np.array(
-            [np.nan if cell.strip() in _MISSING else float(cell) for cell in cells], dtype=np.float64
-        )
+        return np.array([np.nan if cell.strip() in _MISSING else float(cell) for cell in cells], dtype=np.float64)
     except ValueError:
         return None
 
@@ -245,9 +241,7 @@ def _truth(column: NDArray[Any]) -> NDArray[Any]:
 
 def _by_arrow(layout: _Layout) -> list[NDArray[Any]] | None:
     """Read a large file by pyarrow, told the kind of each column; None where it may differ."""
-    is_plain = (
-        layout.encoding in {"utf-8", "utf-8-sig"} and layout.decimal == "." and layout.delimiter != _BLANKS
-    )
+    is_plain = layout.encoding in {"utf-8", "utf-8-sig"} and layout.decimal == "." and layout.delimiter != _BLANKS
     if not is_plain or layout.path.suffix == ".gz" or layout.path.stat().st_size < _ARROW_BYTES:
         return None
     try:
@@ -299,9 +293,7 @@ def _explained(path: Path, encoding: str) -> Iterator[None]:
         msg = f"{path} is not a well-formed text table: {error}. Look for a quote that is not closed."
         raise DataError(msg) from error
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        msg = (
-            f"{path} is named .gz, but cannot be decompressed: {error}. The file is damaged, or no gzip file."
-        )
+        msg = f"{path} is named .gz, but cannot be decompressed: {error}. The file is damaged, or no gzip file."
         raise DataError(msg) from error
 
 

@@ -54,9 +54,7 @@ def consume_in_order(
 ) -> None:
     """Call ``consume(work(item))`` for every item, `work` in threads, `consume` in the order of the items."""
     n_workers = min(n_threads, len(items))
-    if n_workers <= 1 or getattr(
-        _here, "is_worker", False
-    ):  # a pool waiting for its own threads would never end
+    if n_workers <= 1 or getattr(_here, "is_worker", False):  # a pool waiting for its own threads would never end
         for item in items:
             consume(work(item))
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from emkit.core.arrays import Array, FloatArray
 __all__ = ["Family", "MixtureStep"]
 
 
-class MixtureStep(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class MixtureStep:
     """The E-step of a mixture on one block: log-likelihood, expected counts (k,), statistics of the family."""
 
     loglik: float

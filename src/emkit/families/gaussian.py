@@ -112,7 +112,8 @@ class Gaussian(Family):
         if np.isnan(X).any():
             return missing_log_joint(log_mix, parameters, X)
         run = full_log_joint if self.is_dense else diagonal_log_joint
-        return run(X, log_mix, parameters.mean, parameters.whiten)
+        joint: FloatArray = run(X, log_mix, parameters.mean, parameters.whiten)
+        return joint
 
     def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
         if block.has_missing:
@@ -185,9 +186,7 @@ class Gaussian(Family):
         scatter = statistics.second - both + count * self.structure.outer(move, move)
         return self._with_prior(statistics.count, scatter, mean)
 
-    def _with_prior(
-        self, count: FloatArray, scatter: FloatArray, mean: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def _with_prior(self, count: FloatArray, scatter: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Add to counts (k,) and scatter what the prior on the means and on the covariances and the floor hold."""
         prior, d = self.prior, mean.shape[1]
         if prior is not None:
@@ -195,7 +194,7 @@ class Gaussian(Family):
             count, scatter = count + 1.0, scatter + prior.shrinkage * self.structure.outer(move, move)
         numbers, pooled = self.structure.pooled(count, scatter)
         if prior is not None:
-            numbers = numbers + self.structure.prior_count(prior.dof, d)
+            numbers = numbers + self.structure.prior_count(float(prior.dof or 0), d)
             pooled = pooled + self.structure.prior_scatter(prior.scale)
         return numbers, pooled + self._floor_scatter if self.has_floor else pooled
 
@@ -203,7 +202,7 @@ class Gaussian(Family):
     def _floor_scatter(self) -> FloatArray:
         scale = np.where(self.is_pinned, 0.0, self.floor / self.rows_per_weight * self.unit**2)
         own = np.diag(scale) if self.is_dense else scale
-        return self.structure.pooled(np.zeros(1), own[None])[1][0]
+        return np.asarray(self.structure.pooled(np.zeros(1), own[None])[1][0])
 
     @property
     def has_floor(self) -> bool:

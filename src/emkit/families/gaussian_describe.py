@@ -44,8 +44,6 @@ def gaussian_tables(
     return tuple(tables)
 
 
-def _table(
-    title: str, member: str, labels: Sequence[str], names: Sequence[str], values: FloatArray
-) -> Description:
+def _table(title: str, member: str, labels: Sequence[str], names: Sequence[str], values: FloatArray) -> Description:
     rows = tuple((label, *row) for label, row in zip(labels, values.tolist(), strict=True))
     return Description(title, (member, *names), rows)

@@ -65,8 +65,9 @@ def missing_step(
     for rows, seen in patterns(X):
         own_loglik, *own = _pattern_step(log_mix, parameters, X[rows], weights[rows], seen)
         loglik += own_loglik
-        for total, part in zip((count, first, second), own, strict=True):
-            total += part
+        count += own[0]
+        first += own[1]
+        second += own[2]
     return loglik, count, first, second
 
 

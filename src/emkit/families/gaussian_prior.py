@@ -21,7 +21,7 @@ FLOOR = 1e-12
 
 @dataclass(frozen=True)
 class NormalInverseWishart:
-    """Normal-inverse-Wishart prior on mean and covariance of each component (Fraley & Raftery 2007, J. Classif. 24:155).
+    """Normal-inverse-Wishart prior of each component (Fraley & Raftery 2007, J. Classification 24:155).
 
     mean_k | Sigma_k ~ N(m, Sigma_k / shrinkage), Sigma_k ~ inverse Wishart(dof, scale). Structures that share entries
     use the matching inverse gamma. Fields left None are read off the data.

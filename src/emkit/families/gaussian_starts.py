@@ -1,8 +1,9 @@
 """Starts for mixtures and hidden Markov models of continuous data: kinds of start in turn, so that many differ.
 
 Which coordinates k-means is run in decides what it finds. On raw data it follows the columns with the largest units,
-on scaled data none in particular, and on whitened data it finds clusters that are elongated along the pooled covariance:
-those that raw k-means cuts in two. Whitened starts found the best known optima that other programs' defaults miss.
+on scaled data none in particular, and on whitened data it finds the clusters that are elongated along the pooled
+covariance, those that raw k-means cuts in two. Whitened starts found best known optima that the defaults of other
+programs miss.
 """
 
 from __future__ import annotations
@@ -20,13 +21,12 @@ __all__ = ["start_responsibilities"]
 _WARD_ROWS = 1000  # agglomeration costs n^2; more rows than this are thinned first
 
 
-def start_responsibilities(
-    X: Array, weights: FloatArray, k: int, rng: np.random.Generator, index: int
-) -> FloatArray:
+def start_responsibilities(X: Array, weights: FloatArray, k: int, rng: np.random.Generator, index: int) -> FloatArray:
     """Return responsibilities (n, k), case weights included, of start number `index`.
 
     Kinds alternate: k-means on scaled, whitened and raw data, k-means on a random projection, nearest of a few random
-    points, neighbourhoods of random rows, and once Ward's agglomeration. Missing entries are filled with column means for this purpose only.
+    points, neighbourhoods of random rows, and once Ward's agglomeration. Missing entries are filled with column means
+    for this purpose only.
     """
     points = _standardised(X, weights)
     if k == 1:

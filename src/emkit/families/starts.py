@@ -1,64 +1,95 @@
-"""Clusterings to start from: k-means in a few microseconds, for mixtures and hidden Markov models."""
+"""Clusterings to start from: k-means in a few microseconds, for mixtures and hidden Markov models.
+
+Missing entries are at the mean of their column while a start is made; rows of weight zero choose no centre. Where there
+are fewer distinct rows than clusters, there are fewer centres, and labels stay below their number.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.kernels import kmeans as kernel
 
-__all__ = ["kmeans_labels", "kmeans_plus_plus"]
+__all__ = ["greedy_kmeans_plus_plus", "kmeans_centers", "kmeans_labels", "line_centers"]
 
-_ITERATIONS = 20  # of Lloyd's algorithm: a start needs no more
+_ITERATIONS = 100  # of Lloyd's algorithm; some ten are the rule
+_LINE_WORK = 3e7  # steps of the exact partition of one variable that a start may cost
 
 
-def kmeans_plus_plus(X: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> FloatArray:
+def greedy_kmeans_plus_plus(X: Array, weights: FloatArray | None, k: int, rng: np.random.Generator) -> FloatArray:
     """Return up to k centres (k, d) by greedy k-means++; fewer where there are fewer distinct rows.
 
     Each centre is the best of 2 + floor(log k) rows drawn with probability proportional to their weighted squared
-    distance from the centres so far (Arthur & Vassilvitskii 2007, SODA, section 5).
+    distance from the centres so far.
+
+    References
+    ----------
+    Arthur & Vassilvitskii 2007, *k-means++: the advantages of careful seeding*, SODA, section 5.
     """
-    first = int(_draw(weights, 1, rng)[0])
-    chosen = [first]
-    nearest = _squared(X, X[first])
-    n_trials = 2 + int(np.log(k))
-    for _ in range(k - 1):
-        mass = weights * nearest
-        if not mass.sum() > 0:
-            break
-        candidates = _draw(mass, n_trials, rng)
-        reached = [np.minimum(nearest, _squared(X, X[c])) for c in candidates]
-        best = int(np.argmin([weights @ distance for distance in reached]))
-        chosen.append(int(candidates[best]))
-        nearest = reached[best]
-    return np.array(X[chosen])
+    rows = _complete(X, weights)
+    return _seeded(rows, _mass(weights), k, rng)
 
 
-def kmeans_labels(X: Array, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
-    """Return the labels (n,) of one run of k-means: greedy seeding and a few of Lloyd's iterations."""
-    points = np.asarray(X, dtype=np.float64)
-    points = points - points[0]
-    centres = kmeans_plus_plus(points, weights, k, rng)
-    labels = _assigned(points, centres)
-    for _ in range(_ITERATIONS):
-        mass = np.bincount(labels, weights, minlength=len(centres))
-        sums = np.stack([np.bincount(labels, weights * column, minlength=len(centres)) for column in points.T], axis=1)
-        centres = np.where(mass[:, None] > 0, sums / np.where(mass > 0, mass, 1.0)[:, None], centres)
-        moved = _assigned(points, centres)
-        if (moved == labels).all():
-            break
-        labels = moved
-    return labels
+def kmeans_labels(
+    X: Array, weights: FloatArray | None, k: int, rng: np.random.Generator, n_iter: int = _ITERATIONS
+) -> IntArray:
+    """Return the labels (n,) of one run of k-means: greedy seeds, Lloyd's algorithm, moves of single rows."""
+    rows, mass = _complete(X, weights), _mass(weights)
+    done = kernel.improve(rows, mass, _seeded(rows, mass, k, rng), n_iter, np.empty((0, 2)))
+    return np.asarray(done.labels, dtype=np.intp)
 
 
-def _squared(X: FloatArray, point: FloatArray) -> FloatArray:
-    gap = X - point
-    return np.asarray(np.einsum("ij,ij->i", gap, gap))
+def kmeans_centers(
+    X: Array, weights: FloatArray | None, k: int, rng: np.random.Generator, n_swaps: int = 0
+) -> FloatArray:
+    """Return the centres of one run of k-means on complete rows, improved by attempts to swap a centre for a row."""
+    rows, mass = _plain(X), _mass(weights)
+    seeds = _seeded(rows, mass, k, rng)
+    return np.asarray(kernel.improve(rows, mass, seeds, _ITERATIONS, rng.random((n_swaps, 2))).centers)
 
 
-def _assigned(X: FloatArray, centres: FloatArray) -> IntArray:
-    return np.asarray(np.argmin(np.stack([_squared(X, c) for c in centres]), axis=0), dtype=np.intp)
+def line_centers(X: Array, weights: FloatArray | None, k: int) -> FloatArray | None:
+    """Return the centres of the best partition of one variable (n, 1), or None where that would cost too much."""
+    x = np.asarray(X[:, 0], dtype=np.float64)
+    mass = np.ones(len(x)) if weights is None else weights
+    used = np.flatnonzero(mass > 0)
+    if len(used) < k or k * len(used) * math.log2(len(used) + 1) > _LINE_WORK:
+        return None
+    order = used[np.argsort(x[used], kind="stable")]
+    x, mass = x[order], np.ascontiguousarray(mass[order], dtype=np.float64)
+    starts = kernel.line_runs(x, mass, k)
+    gap = x - x[starts].repeat(np.diff(starts, append=len(x)))  # about the first of each run: exact at any offset
+    starts = np.unique(starts)
+    centers = x[starts] + np.add.reduceat(mass * gap, starts) / np.add.reduceat(mass, starts)
+    return np.asarray(centers[:, None], dtype=np.float64)
 
 
-def _draw(mass: FloatArray, size: int, rng: np.random.Generator) -> IntArray:
-    total = np.cumsum(mass)
-    return np.minimum(np.searchsorted(total, rng.random(size) * total[-1], side="right"), len(mass) - 1)
+def _seeded(rows: Array, mass: FloatArray | None, k: int, rng: np.random.Generator) -> FloatArray:
+    n_trials = 2 + int(math.log(k))
+    chosen = kernel.seed_rows(rows, mass, k, n_trials, rng.random(1 + (k - 1) * n_trials))
+    return np.asarray(rows[chosen], dtype=np.float64)
+
+
+def _plain(X: Array) -> Array:
+    """Return rows as kernels take them."""
+    dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.float64
+    return np.ascontiguousarray(X, dtype=dtype)
+
+
+def _mass(weights: FloatArray | None) -> FloatArray | None:
+    return None if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
+
+
+def _complete(X: Array, weights: FloatArray | None) -> Array:
+    """Return the rows with missing entries at the mean of their column."""
+    rows = _plain(X)
+    seen = ~np.isnan(rows)
+    if seen.all():
+        return rows
+    mass = np.ones(len(rows)) if weights is None else weights
+    total = mass @ seen
+    mean = mass @ np.where(seen, rows, 0.0) / np.where(total > 0, total, 1.0)
+    return np.where(seen, rows, mean.astype(rows.dtype))

@@ -42,6 +42,7 @@ def parameters_from(weights: Any, means: Any, covariances: Any, structure: Any) 
 def _in_form(covariances: Any, structure: Any, k: int, d: int) -> FloatArray:
     """Return covariances in the form of the structure from the estimator's shape."""
     cov = np.array(covariances, dtype=np.float64)
+    wanted: tuple[int, ...]
     if isinstance(structure, Dense):
         wanted = (d, d) if structure.is_shared else (k, d, d)
     else:
@@ -99,9 +100,7 @@ def _from_responsibilities(resp: FloatArray, model: FiniteMixture, source: Any) 
     return MixtureParameters(mix / mix.sum(), ready.family.start(X, weighted))
 
 
-def _from_inits(
-    model: FiniteMixture, source: Any, weights: Any, means: Any, precisions: Any
-) -> MixtureParameters:
+def _from_inits(model: FiniteMixture, source: Any, weights: Any, means: Any, precisions: Any) -> MixtureParameters:
     """Return a start from scikit-learn's three arguments; what is not given follows from the rest."""
     ready = model.prepare(source)[0]
     k, d = model.n_components, source.n_features
@@ -154,5 +153,3 @@ def _inverted(precisions: Any, structure: Any) -> FloatArray:
         message = "`precisions_init` must be symmetric positive definite matrices"
         raise ParameterError(message) from None
     return np.asarray(np.linalg.inv(array))
-
-

@@ -118,18 +118,18 @@ class FiniteMixture(Model):
         return MixtureParameters(mix / mix.sum(), self.family.start(block.X, resp))
 
     def log_density(self, parameters: MixtureParameters, block: Any) -> FloatArray:
-        return softmax_rows(self.log_joint(parameters, block))[0]
+        density: FloatArray = softmax_rows(self.log_joint(parameters, block))[0]
+        return density
 
     def posterior(self, parameters: MixtureParameters, block: Any) -> FloatArray:
-        return softmax_rows(self.log_joint(parameters, block))[1]
+        resp: FloatArray = softmax_rows(self.log_joint(parameters, block))[1]
+        return resp
 
     def log_joint(self, parameters: MixtureParameters, block: Any) -> FloatArray:
         """Return log mix_k + log f_k(x) for each row, (n, k)."""
         return self.family.log_joint(_log(parameters.mix), parameters.members, block.X)
 
-    def sample(
-        self, parameters: MixtureParameters, n: int, rng: np.random.Generator
-    ) -> tuple[FloatArray, Array]:
+    def sample(self, parameters: MixtureParameters, n: int, rng: np.random.Generator) -> tuple[FloatArray, Array]:
         """Return n rows and their labels, in random order."""
         labels = rng.choice(self.n_components, size=n, p=parameters.mix / parameters.mix.sum())
         return self.family.sample(parameters.members, labels, rng), labels
@@ -144,9 +144,7 @@ class FiniteMixture(Model):
     def degeneracy(self, parameters: MixtureParameters, statistics: MixtureStatistics) -> str:
         return self.family.collapsed(parameters.members, statistics.members, statistics.count)
 
-    def describe(
-        self, parameters: MixtureParameters, feature_names: Sequence[str] | None
-    ) -> tuple[Description, ...]:
+    def describe(self, parameters: MixtureParameters, feature_names: Sequence[str] | None) -> tuple[Description, ...]:
         """Return the weights, and the tables of the family where it makes any."""
         rows = tuple((str(i + 1), weight) for i, weight in enumerate(parameters.mix.tolist()))
         weights = Description("Weights", ("component", "weight"), rows)
@@ -171,5 +169,3 @@ def _by_pattern(source: Any) -> Any:
     """Return the same rows with equal patterns of missing entries side by side."""
     X = np.concatenate([block.X for block in source.blocks()]) if source.n_rows else np.empty((0, 1))
     return source.permuted(pattern_order(X))
-
-

@@ -39,9 +39,7 @@ def check_monotone(model: Model, X: Any, sample_weight: Any = None, *, n_iter: i
     for i in range(n_iter):
         after = problem.evaluate(problem.em_step(point))
         fall = point.objective - after.objective
-        demand(
-            "EM never lowers the objective", fall <= 4 * point.noise, f"iteration {i + 1} lowered it by {fall:.3g}"
-        )
+        demand("EM never lowers the objective", fall <= 4 * point.noise, f"iteration {i + 1} lowered it by {fall:.3g}")
         point = after
 
 
@@ -51,7 +49,11 @@ def check_fixed_point(model: Model, X: Any, sample_weight: Any = None, *, seed: 
     problem = Problem(fit.model, ready(model, X, sample_weight)[1])
     point = problem.evaluate(fit.parameters)
     gain = problem.evaluate(problem.em_step(point)).objective - point.objective
-    demand("the optimum is a fixed point", abs(gain) <= 1e-7 + 8 * point.noise, f"one more EM step changes it by {gain:.3g}")
+    demand(
+        "the optimum is a fixed point",
+        abs(gain) <= 1e-7 + 8 * point.noise,
+        f"one more EM step changes it by {gain:.3g}",
+    )
     if problem.has_score:
         chart = ParametersChart(point.parameters)
         vector = chart.to_vector(point.parameters)
@@ -88,7 +90,9 @@ def check_statistics_add(model: Model, X: Any, *, seed: int = 0) -> None:
     parameters = first_start(ready_model, source, seed)
     rows = np.concatenate([block.X for block in source.blocks()])
     cut = max(1, len(rows) // 3)
-    parts = [_one(ready_model, parameters, rows[part]) for part in (slice(None, cut), slice(cut, None)) if len(rows[part])]
+    parts = [
+        _one(ready_model, parameters, rows[part]) for part in (slice(None, cut), slice(cut, None)) if len(rows[part])
+    ]
     whole = _one(ready_model, parameters, rows)
     total = parts[0] if len(parts) == 1 else parts[0] + parts[1]
     where, gap = worst_gap(total, whole)
@@ -153,9 +157,7 @@ def check_blocks_and_threads(model: Model, X: Any, *, n_rows: int = 40000, seed:
     ready_model, source = ready(model, rows)
     parameters = first_start(ready_model, source, seed)
     rows = np.concatenate([block.X for block in source.blocks()])
-    sums = [
-        as_source(rows, n_threads=n).reduce(lambda block: ready_model.e_step(parameters, block)) for n in (1, 2, 3)
-    ]
+    sums = [as_source(rows, n_threads=n).reduce(lambda block: ready_model.e_step(parameters, block)) for n in (1, 2, 3)]
     for other in sums[1:]:
         where, gap = worst_gap(other, sums[0])
         demand("any number of threads gives the same bits", gap == 0.0, f"`{where}` differs by {gap:.3g}")
@@ -187,9 +189,7 @@ def check_float32(model: Model, X: Any, *, seed: int = 0) -> None:
     rows = np.asarray(X, dtype=np.float32)
     ready_model, source = ready(model, rows.astype(np.float64))
     parameters = first_start(ready_model, source, seed)
-    where, gap = worst_gap(
-        _one(ready_model, parameters, rows), _one(ready_model, parameters, rows.astype(np.float64))
-    )
+    where, gap = worst_gap(_one(ready_model, parameters, rows), _one(ready_model, parameters, rows.astype(np.float64)))
     demand("float32 rows keep float64 sums", gap <= 1e-9, f"`{where}` differs by {gap:.3g}")
 
 
@@ -199,7 +199,9 @@ def check_reported(model: Model, X: Any, sample_weight: Any = None, *, seed: int
     point = Problem(fit.model, ready(model, X, sample_weight)[1]).evaluate(fit.parameters)
     for name, told, found in (("loglik", fit.loglik, point.loglik), ("objective", fit.objective, point.objective)):
         gap = abs(told - found)
-        demand("the reported objective is that of the parameters", gap <= 4 * point.noise, f"`{name}` is off by {gap:.3g}")
+        demand(
+            "the reported objective is that of the parameters", gap <= 4 * point.noise, f"`{name}` is off by {gap:.3g}"
+        )
     falls = -np.diff(fit.trace.objective).min(initial=0.0)
     demand("the trace never falls", falls <= 1e-9 * max(1.0, abs(fit.objective)), f"it falls by {falls:.3g}")
 

@@ -14,10 +14,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import emkit
 
-
 UNFAIR = {
-    "check_sample_weight_equivalence_on_dense_data": "15 rows in 10 features: the likelihood of two full covariances has "
-    "no upper limit there, and which collapsed optimum is met depends on the draw. `check_weights` holds on proper data."
+    "check_sample_weight_equivalence_on_dense_data": "15 rows in 10 features: the likelihood of two full covariances "
+    "has no upper limit there, and which collapsed optimum is met depends on the draw. The law holds on proper data."
 }
 
 with warnings.catch_warnings():

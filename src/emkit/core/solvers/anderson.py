@@ -103,7 +103,7 @@ class Anderson(Solver):
 
 
 def _damped_least_squares(matrix: FloatArray, target: FloatArray, fraction: float) -> FloatArray:
-    """Solve ridge regression with the penalty at which |g|^2 is `fraction` of the undamped one (Newton on log lambda)."""
+    """Solve the ridge regression whose |g|^2 is `fraction` of the undamped one's."""
     u, d, vt = np.linalg.svd(matrix, full_matrices=False)
     keep = d > 1e-12 * max(float(d[0]), 1e-300)
     u, d, vt = u[:, keep], d[keep], vt[keep]

@@ -100,7 +100,6 @@ class QuasiNewton(Solver):
 _LENGTHS = (1.0, 0.5, 0.2)  # then a plain EM step, which costs no more and cannot fail
 
 
-
 def _read(
     problem: Problem, point: Point, chart: ParametersChart, vector: FloatArray, correction: _Correction
 ) -> _View | None:
