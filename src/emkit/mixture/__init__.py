@@ -1,6 +1,7 @@
 """Finite mixtures, k-means, and the density of one variable."""
 
+from emkit.mixture.density import Density, density
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
 
-__all__ = ["FiniteMixture", "GaussianMixture", "MixtureParameters", "MixtureStatistics"]
+__all__ = ["Density", "FiniteMixture", "GaussianMixture", "MixtureParameters", "MixtureStatistics", "density"]

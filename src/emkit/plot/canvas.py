@@ -108,9 +108,7 @@ def tidy(ax: Any) -> None:
 
 def title(ax: Any, head: str, detail: str = "") -> None:
     """Set the title, left, with a quieter line of numbers below it."""
-    ax.set_title(
-        head, loc="left", color=INK, fontsize="large", fontweight="bold", pad=22 if detail else 8
-    )
+    ax.set_title(head, loc="left", color=INK, fontsize="large", fontweight="bold", pad=22 if detail else 8)
     if detail:
         ax.annotate(
             detail,

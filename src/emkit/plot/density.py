@@ -77,6 +77,14 @@ class DensityDisplay(Display):
         return cls(groups.mix, groups.mean[:, 0], sd, bars, groups.names[0], groups.detail).plot(ax)
 
     @classmethod
+    def from_density(cls, density: Any, *, bins: Any = None, ax: Any = None) -> Self:
+        """Draw a `Density` over the histogram of its own values."""
+        parts, fit = density.components, density.mixture_.fit_
+        bars = histogram(density.x_, density.sample_weight_, bins)
+        detail = f"log-likelihood {fit.loglik:,.2f}   ·   BIC {fit.bic:,.2f}"
+        return cls(parts.mix, parts.mean, parts.sd, bars, density.name, detail).plot(ax)
+
+    @classmethod
     def from_arrays(
         cls, x: Any, mix: Any, mean: Any, sd: Any, *, bins: Any = None, name: str = "x", ax: Any = None
     ) -> Self:
@@ -91,9 +99,7 @@ class DensityDisplay(Display):
         self.ax_.set_ylabel("density")
         tidy(self.ax_)
         k = len(self.mix)
-        title(
-            self.ax_, f"Mixture of {k} normal distributions" if k > 1 else "Normal distribution", self.detail
-        )
+        title(self.ax_, f"Mixture of {k} normal distributions" if k > 1 else "Normal distribution", self.detail)
         legend(self.ax_)
         return self
 
@@ -105,20 +111,21 @@ def draw_curves(
     if bars is not None:
         ax.stairs(bars.density, bars.edges, fill=True, color=PALE, alpha=0.65, label="data", zorder=1)
         ax.stairs(bars.density, bars.edges, color="white", linewidth=0.6, zorder=1.5)
-        for edge, height in zip(
-            bars.edges[1:-1], np.minimum(bars.density[1:], bars.density[:-1]), strict=True
-        ):
+        for edge, height in zip(bars.edges[1:-1], np.minimum(bars.density[1:], bars.density[:-1]), strict=True):
             ax.plot([edge, edge], [0, height], color="white", linewidth=0.6, zorder=1.5)
     grid = curve_grid(mean, sd, *_span(mean, sd, bars))
     curves = component_curves(grid, mix, mean, sd)
     if len(mix) > 1:
         for i, curve in enumerate(curves):
+            seen = curve > 1e-3 * curves.sum(axis=0).max()
             label = f"component {i + 1}  ({100 * mix[i]:.0f} %)"
             ax.fill_between(grid, curve, color=color(i), alpha=0.16, linewidth=0, zorder=2)
-            ax.plot(grid, curve, line_style(i), color=color(i), linewidth=0.75 * line, label=label, zorder=3)
+            ax.plot(
+                grid[seen], curve[seen], line_style(i), color=color(i), linewidth=0.75 * line, label=label, zorder=3
+            )
     ax.plot(grid, curves.sum(axis=0), color=INK, linewidth=line, label="density", zorder=4)
     ax.set_xlim(grid[0], grid[-1])
-    ax.set_ylim(bottom=0)
+    ax.set_ylim(0, 1.06 * max(curves.sum(axis=0).max(), 0 if bars is None else bars.density.max()))
 
 
 def _span(mean: FloatArray, sd: FloatArray, bars: Histogram | None) -> tuple[float, float]:

@@ -58,9 +58,7 @@ class MixtureDisplay(Display):
         """
         groups = groups_of(estimator)
         if groups is None or groups.n_features != 2:
-            message = (
-                "`MixtureDisplay` draws two features; take `DensityDisplay` for one, `PairsDisplay` for more"
-            )
+            message = "`MixtureDisplay` draws two features; take `DensityDisplay` for one, `PairsDisplay` for more"
             raise ParameterError(message)
         points = None if X is None else points_of(groups, source_of(estimator, X))
         return cls(groups, points).plot(ax)
@@ -118,9 +116,7 @@ def draw_points(ax: Any, points: Points, pair: tuple[int, int], size: float = 16
         across = (value[seen], edge) if value is x else (edge, value[seen])
         marker = "|" if value is x else "_"
         if seen.any():
-            ax.scatter(
-                *across, marker=marker, s=40, c=colors[seen], linewidths=1.0, transform=transform, zorder=2
-            )
+            ax.scatter(*across, marker=marker, s=40, c=colors[seen], linewidths=1.0, transform=transform, zorder=2)
 
 
 def _faded(label: Any, certain: FloatArray, k: int) -> FloatArray:
@@ -142,6 +138,4 @@ def draw_groups(ax: Any, groups: Groups, pair: tuple[int, int], line: float = 1.
             ax.plot(*inner.T, line_style(i), color=color(i), linewidth=line, zorder=4)
             ax.plot(*outer.T, line_style(i), color=color(i), linewidth=0.6 * line, alpha=0.7, zorder=4)
         label = groups.labelled(i, "cluster" if groups.cov is None else "component")
-        ax.plot(
-            *mean, "o", color=color(i), markersize=4 * line, markeredgecolor="white", label=label, zorder=5
-        )
+        ax.plot(*mean, "o", color=color(i), markersize=4 * line, markeredgecolor="white", label=label, zorder=5)

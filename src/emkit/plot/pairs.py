@@ -65,9 +65,7 @@ class PairsDisplay(Display):
         """
         groups = groups_of(estimator)
         if groups is None:
-            message = (
-                "`PairsDisplay` draws Gaussian mixtures and k-means; take `TraceDisplay` for other models"
-            )
+            message = "`PairsDisplay` draws Gaussian mixtures and k-means; take `TraceDisplay` for other models"
             raise ParameterError(message)
         keep = _columns(groups, columns)
         points, bars = None, None
@@ -165,9 +163,7 @@ def _columns(groups: Groups, columns: Sequence[int | str] | None) -> IntArray:
         return np.arange(min(groups.n_features, MAX_FEATURES))
     keep = resolve_columns(columns, groups.n_features, np.array(groups.names, dtype=object))
     if len(keep) > MAX_FEATURES:
-        message = (
-            f"at most {MAX_FEATURES} features fit into one picture, got {len(keep)}; name fewer in `columns`"
-        )
+        message = f"at most {MAX_FEATURES} features fit into one picture, got {len(keep)}; name fewer in `columns`"
         raise ParameterError(message)
     return keep
 

@@ -131,9 +131,7 @@ def _centre_groups(subject: Any, names: Any) -> Groups:
     centre = np.asarray(subject.cluster_centers_, dtype=np.float64)
     labels = np.asarray(getattr(subject, "labels_", np.arange(len(centre))))
     mix = np.bincount(labels, minlength=len(centre)) / len(labels)
-    return Groups(
-        mix, centre, None, _names(names, centre.shape[1]), None, None, getattr(subject, "fit_", None)
-    )
+    return Groups(mix, centre, None, _names(names, centre.shape[1]), None, None, getattr(subject, "fit_", None))
 
 
 def _names(names: Any, d: int) -> tuple[str, ...]:

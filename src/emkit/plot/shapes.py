@@ -30,9 +30,7 @@ def weighted_quantile(x: FloatArray, weights: FloatArray, p: FloatArray) -> Floa
     return np.asarray(x[order][np.minimum(at, len(x) - 1)])
 
 
-def histogram(
-    x: FloatArray, weights: FloatArray | None = None, bins: int | FloatArray | None = None
-) -> Histogram:
+def histogram(x: FloatArray, weights: FloatArray | None = None, bins: int | FloatArray | None = None) -> Histogram:
     """Return a histogram of the observed entries of x (n,).
 
     Parameters

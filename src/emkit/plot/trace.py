@@ -65,15 +65,11 @@ class TraceDisplay(Display):
         trace = fit.trace
         _check("by", by, ("e_step", "iteration"))
         step = trace.n_e_steps if by == "e_step" else trace.iteration
-        detail = (
-            f"{fit.status.value}   ·   {fit.starts.sentence}" if fit.starts.n_starts > 1 else fit.status.value
-        )
+        detail = f"{fit.status.value}   ·   {fit.starts.sentence}" if fit.starts.n_starts > 1 else fit.status.value
         return cls(step, trace.objective, trace.is_accepted, by, scale, detail).plot(ax)
 
     @classmethod
-    def from_estimator(
-        cls, estimator: Any, *, by: By = "e_step", scale: Scale = "objective", ax: Any = None
-    ) -> Self:
+    def from_estimator(cls, estimator: Any, *, by: By = "e_step", scale: Scale = "objective", ax: Any = None) -> Self:
         """Draw the climb of a fitted estimator."""
         return cls.from_fit(estimator, by=by, scale=scale, ax=ax)
 
