@@ -119,6 +119,16 @@ static nb::tuple improve(In<T, 2> X, Weights weights, In<double, 2> centers, int
     return nb::make_tuple(moved, labels, inertia, n_iter);
 }
 
+static nb::ndarray<nb::numpy, double> half_gaps(In<double, 2> centers) {
+    auto out = fresh({centers.shape(0)});
+    {
+        nb::gil_scoped_release free;
+        const Clusters given{static_cast<int>(centers.shape(1)), static_cast<int>(centers.shape(0)), centers.data()};
+        table().half_gaps(given, out.data());
+    }
+    return out;
+}
+
 static nb::ndarray<nb::numpy, int64_t> line(In<double, 1> x, In<double, 1> weights, int k) {
     const size_t n = x.shape(0);
     if (weights.shape(0) != n || k < 1 || static_cast<size_t>(k) > n || n > INT32_MAX / 2)
@@ -150,6 +160,7 @@ void bind_kmeans(nb::module_& m) {
     using namespace nb::literals;
     bind_dtype<double>(m);
     bind_dtype<float>(m);
+    m.def("kmeans_half_gaps", half_gaps, "centers"_a.noconvert());
     m.def("kmeans_line", line, "x"_a.noconvert(), "weights"_a.noconvert(), "k"_a);
 }
 

@@ -11,7 +11,7 @@ static KMeansFunctions<T> functions() {
     return {kmeans_assign<T>, kmeans_pass<T>, kmeans_seed<T>, kmeans_improve<T>};
 }
 
-extern const KMeansTable kmeans_table = {functions<double>(), functions<float>(), kmeans_line};
+extern const KMeansTable kmeans_table = {functions<double>(), functions<float>(), kmeans_half_gaps, kmeans_line};
 
 }  // namespace EMKIT_ISA
 }  // namespace emkit

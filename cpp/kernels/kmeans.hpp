@@ -198,5 +198,20 @@ void kmeans_pass(const T* X, const double* weights, long n, const Clusters& clus
     Pass<T>(X, weights, clusters, given, state, out).run(n);
 }
 
+// Half the distance of each centre to its nearest other: rows nearer than that to their centre stay with it.
+static void kmeans_half_gaps(const Clusters& clusters, double* half_gap) {
+    const int d = clusters.d, k = clusters.k;
+    for (int j = 0; j < k; j++) half_gap[j] = INF;
+    for (int j = 0; j < k; j++) {
+        for (int i = 0; i < j; i++) {
+            const double* c = clusters.centers;
+            const double square = squared(c + static_cast<size_t>(j) * d, c + static_cast<size_t>(i) * d, d);
+            half_gap[i] = smaller(half_gap[i], square);
+            half_gap[j] = smaller(half_gap[j], square);
+        }
+    }
+    for (int j = 0; j < k; j++) half_gap[j] = 0.5 * __builtin_sqrt(half_gap[j]);
+}
+
 }  // namespace EMKIT_ISA
 }  // namespace emkit

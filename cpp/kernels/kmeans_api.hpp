@@ -49,6 +49,7 @@ struct KMeansFunctions {
 struct KMeansTable {
     KMeansFunctions<double> f64;
     KMeansFunctions<float> f32;
+    void (*half_gaps)(const Clusters&, double* half_gap);
     // best partition of sorted numbers into k runs: first index of each run (k,)
     void (*line)(const double* x, const double* weights, long n, int k, long* starts);
 };

@@ -13,7 +13,18 @@ from typing import Any, NamedTuple
 from emkit.kernels._dispatch import native
 from emkit.kernels.twins import kmeans as twin
 
-__all__ = ["Assignment", "Bounds", "Change", "Run", "assign", "bounded_pass", "improve", "line_runs", "seed_rows"]
+__all__ = [
+    "Assignment",
+    "Bounds",
+    "Change",
+    "Run",
+    "assign",
+    "bounded_pass",
+    "half_gaps",
+    "improve",
+    "line_runs",
+    "seed_rows",
+]
 
 _code: Any = twin if native is None else native
 
@@ -87,6 +98,11 @@ def bounded_pass(
     Hamerly 2010, *Making k-means even faster*, SIAM SDM, algorithm 1.
     """
     return Change(*_code.kmeans_pass(X, weights, centers, reference, *bounds, labels, upper, lower))
+
+
+def half_gaps(centers: Any) -> Any:
+    """Return half the distance (k,) of each centre to its nearest other; infinity where there is none."""
+    return _code.kmeans_half_gaps(centers)
 
 
 def seed_rows(X: Any, weights: Any, k: int, n_trials: int, uniforms: Any) -> Any:

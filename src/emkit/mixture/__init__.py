@@ -2,6 +2,7 @@
 
 from emkit.mixture.density import Density, density
 from emkit.mixture.gaussian import GaussianMixture
+from emkit.mixture.kmeans import KMeans
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
 
-__all__ = ["Density", "FiniteMixture", "GaussianMixture", "MixtureParameters", "MixtureStatistics", "density"]
+__all__ = ["Density", "FiniteMixture", "GaussianMixture", "KMeans", "MixtureParameters", "MixtureStatistics", "density"]

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from emkit.kernels.twins._namespace import namespace
 
-__all__ = ["kmeans_assign", "kmeans_improve", "kmeans_line", "kmeans_pass", "kmeans_seed"]
+__all__ = [
+    "kmeans_assign",
+    "kmeans_half_gaps",
+    "kmeans_improve",
+    "kmeans_line",
+    "kmeans_pass",
+    "kmeans_seed",
+]
 
 _TILE_NUMBERS = 1 << 20  # numbers in the largest temporary: rows per tile follow from k and d
 _SWEEPS = 50
@@ -17,10 +26,10 @@ def kmeans_assign(X: Any, weights: Any, centers: Any) -> tuple[float, Any, Any, 
     k = centers.shape[0]
     labels, squared = _nearest(xp, X, centers)
     w = xp.ones_like(squared) if weights is None else weights
-    member = xp.astype(labels[:, None] == xp.arange(k)[None, :], xp.float64) * w[:, None]
-    gaps = xp.astype(X, xp.float64) - centers[labels, :]
+    member = _double(xp, labels[:, None] == xp.arange(k)[None, :]) * w[:, None]
+    gaps = _double(xp, X) - centers[labels, :]
     inertia = float(xp.sum(w * squared))
-    return inertia, xp.sum(member, axis=0), member.T @ gaps, xp.astype(labels, xp.int32), squared
+    return inertia, xp.sum(member, axis=0), member.T @ gaps, xp.asarray(labels, dtype=xp.int32), squared
 
 
 def kmeans_pass(
@@ -38,22 +47,30 @@ def kmeans_pass(
     """Look at every row: bounds only save work, and this is the plain answer."""
     xp = namespace(X)
     now, squared = _nearest(xp, X, centers)
-    moved = xp.astype(labels, xp.int64) != now
+    moved = xp.asarray(labels, dtype=xp.int64) != now
     rows, w = X[moved, :], xp.ones_like(squared)[moved] if weights is None else weights[moved]
-    left, joined = xp.astype(labels, xp.int64)[moved], now[moved]
+    left, joined = xp.asarray(labels, dtype=xp.int64)[moved], now[moved]
     before = xp.sum((rows - centers[left, :]) ** 2, axis=1)
     ids = xp.arange(centers.shape[0])[:, None]
-    leave = xp.astype(ids == left[None, :], xp.float64) * w[None, :]
-    join = xp.astype(ids == joined[None, :], xp.float64) * w[None, :]
+    leave = _double(xp, ids == left[None, :]) * w[None, :]
+    join = _double(xp, ids == joined[None, :]) * w[None, :]
     count = xp.sum(join, axis=1) - xp.sum(leave, axis=1)
     first = join @ (rows - reference[joined, :]) - leave @ (rows - reference[left, :])
-    labels[moved] = xp.astype(joined, xp.int32)
+    labels[moved] = xp.asarray(joined, dtype=xp.int32)
     return float(xp.sum(w * (before - squared[moved]))), int(xp.sum(moved)), count, first
+
+
+def kmeans_half_gaps(centers: Any) -> Any:
+    xp = namespace(centers)
+    ids = xp.arange(centers.shape[0])
+    square = xp.sum((centers[:, None, :] - centers[None, :, :]) ** 2, axis=2)
+    apart = xp.where(ids[:, None] == ids[None, :], xp.full_like(square, float("inf")), square)
+    return 0.5 * xp.sqrt(xp.min(apart, axis=1))
 
 
 def kmeans_seed(X: Any, weights: Any, k: int, trials: int, uniforms: Any) -> Any:
     xp = namespace(X)
-    points = xp.astype(X, xp.float64) - xp.astype(X[:1, :], xp.float64)
+    points = _double(xp, X) - _double(xp, X[:1, :])
     w = xp.ones_like(points[:, 0]) if weights is None else weights
     rows = [_draw(xp, w, uniforms[0])]
     nearest = xp.sum((points - points[rows[0], :]) ** 2, axis=1)
@@ -71,9 +88,7 @@ def kmeans_seed(X: Any, weights: Any, k: int, trials: int, uniforms: Any) -> Any
     return xp.asarray(rows, dtype=xp.int64)
 
 
-def kmeans_improve(
-    X: Any, weights: Any, centers: Any, max_iter: int, uniforms: Any
-) -> tuple[Any, Any, float, int]:
+def kmeans_improve(X: Any, weights: Any, centers: Any, max_iter: int, uniforms: Any) -> tuple[Any, Any, float, int]:
     xp = namespace(X)
     centers, labels, inertia, n_iter = _settle(xp, X, weights, centers, max_iter)
     k = centers.shape[0]
@@ -81,7 +96,7 @@ def kmeans_improve(
         squared = kmeans_assign(X, weights, centers)[4]
         row = _draw(xp, squared if weights is None else weights * squared, u)
         out = min(k - 1, int(v * k))
-        tried = xp.where(xp.arange(k)[:, None] == out, xp.astype(X[row, :], xp.float64)[None, :], centers)
+        tried = xp.where(xp.arange(k)[:, None] == out, _double(xp, X[row, :])[None, :], centers)
         end = _settle(xp, X, weights, tried, max_iter)
         if end[2] < inertia * (1 - 1e-12):
             centers, labels, inertia, _ = end
@@ -92,7 +107,7 @@ def kmeans_line(x: Any, weights: Any, k: int) -> Any:
     xp = namespace(x)
     zero = xp.zeros_like(x[:1])
     y = x - xp.sum(weights * x) / xp.sum(weights)
-    w, s, q = (xp.concat([zero, xp.cumulative_sum(v)]) for v in (weights, weights * y, weights * y * y))
+    w, s, q = (_joined(xp, [zero, _running(xp, v)]) for v in (weights, weights * y, weights * y * y))
 
     def costs(end: int) -> Any:
         """Return the cost of every run that ends before `end`."""
@@ -112,26 +127,38 @@ def kmeans_line(x: Any, weights: Any, k: int) -> Any:
     return xp.asarray(starts, dtype=xp.int64)
 
 
+def _double(xp: Any, array: Any) -> Any:
+    return xp.asarray(array, dtype=xp.float64)
+
+
+def _joined(xp: Any, parts: list[Any]) -> Any:
+    return np.concatenate(parts) if xp is np else xp.concat(parts)  # NumPy 1.26 has not the standard's names
+
+
+def _running(xp: Any, values: Any) -> Any:
+    return np.cumsum(values) if xp is np else xp.cumulative_sum(values)
+
+
 def _nearest(xp: Any, X: Any, centers: Any) -> tuple[Any, Any]:
     """Return labels and squared distances by differences; ties go to the first centre."""
     k, d = centers.shape
     size = max(1, _TILE_NUMBERS // (k * d))
     labels, squared = [], []
     for start in range(0, max(X.shape[0], 1), size):
-        tile = xp.astype(X[start : start + size, :], xp.float64)
+        tile = _double(xp, X[start : start + size, :])
         distance = xp.sum((tile[:, None, :] - centers[None, :, :]) ** 2, axis=2)
         labels.append(xp.argmin(distance, axis=1))
         squared.append(xp.min(distance, axis=1))
-    return xp.concat(labels), xp.concat(squared)
+    return _joined(xp, labels), _joined(xp, squared)
 
 
 def _draw(xp: Any, mass: Any, uniform: Any) -> int:
     """Return the row at which the running sum passes `uniform` of the total; always one of positive mass."""
-    running = xp.cumulative_sum(mass)
+    running = _running(xp, mass)
     if not float(running[-1]) > 0:
         return 0
     passed = (running > float(uniform) * float(running[-1])) & (mass > 0)
-    return int(xp.argmax(xp.astype(passed, xp.int8)))
+    return int(xp.argmax(_double(xp, passed)))
 
 
 def _settle(xp: Any, X: Any, weights: Any, centers: Any, max_iter: int) -> tuple[Any, Any, float, int]:
@@ -165,7 +192,7 @@ def _refilled(xp: Any, X: Any, weights: Any, centers: Any, count: Any, squared: 
         if float(count[j]) == 0 and float(xp.max(left)) > 0:
             far = int(xp.argmax(left))
             is_j = xp.arange(centers.shape[0])[:, None] == j
-            centers = xp.where(is_j, xp.astype(X[far, :], xp.float64)[None, :], centers)
+            centers = xp.where(is_j, _double(xp, X[far, :])[None, :], centers)
             left = xp.where(xp.arange(left.shape[0]) == far, xp.zeros_like(left), left)
     return centers
 
@@ -175,12 +202,12 @@ def _exchange(xp: Any, X: Any, weights: Any, centers: Any, labels: Any) -> tuple
     k, n = centers.shape[0], X.shape[0]
     ids, labels, has_moved = xp.arange(k), xp.asarray(labels, copy=True), False
     w = xp.ones(n, dtype=xp.float64) if weights is None else weights
-    count = xp.sum(xp.astype(labels[:, None] == ids[None, :], xp.float64) * w[:, None], axis=0)
+    count = xp.sum(_double(xp, labels[:, None] == ids[None, :]) * w[:, None], axis=0)
     for row in range(n):
         own, weight = int(labels[row]), float(w[row])
         if not weight > 0 or not float(count[own]) > weight:
             continue
-        x = xp.astype(X[row, :], xp.float64)
+        x = _double(xp, X[row, :])
         sign = xp.where(ids == own, -xp.ones_like(count), xp.ones_like(count))
         cost = xp.sum((centers - x[None, :]) ** 2, axis=1) * count / (count + sign * weight)
         to = int(xp.argmin(xp.where(ids == own, xp.full_like(cost, float("inf")), cost)))
