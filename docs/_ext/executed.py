@@ -1,14 +1,17 @@
 """Pages that run: every ```python block of a Markdown page is executed, in order, in one namespace per page.
 
-The build puts what a block printed and drew below it; the tests run the same blocks (tests/docs). A page is
-plain Markdown: no directive, no stored output, nothing that can be out of date.
+In a ```console block every line that begins with `$ emkit` is run. The build puts what a block printed and drew
+below it; the tests run the same blocks (tests/docs). What is drawn are the figures of pyplot, and a display that is the
+last expression of a block. A page is plain Markdown: no directive, no stored output, nothing that can be out of date.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import re
+import shlex
 import tempfile
 import traceback
 from collections.abc import Iterator
@@ -18,14 +21,15 @@ from typing import Any
 
 __all__ = ["Block", "blocks_of", "run_page", "setup"]
 
-_FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _GENERATED = "_generated"
 
 
 @dataclass(frozen=True)
 class Block:
-    """One ```python block: its code, the line of the page it starts on, and where it ends in the text."""
+    """One executed block: its language and code, the line of the page it starts on, and where it ends."""
 
+    language: str
     code: str
     line: int
     end: int
@@ -34,7 +38,7 @@ class Block:
 def blocks_of(text: str) -> list[Block]:
     """Return the executed blocks of a page."""
     found = _FENCE.finditer(text)
-    return [Block(match[1], text.count("\n", 0, match.start(1)) + 1, match.end()) for match in found]
+    return [Block(match[1], match[2], text.count("\n", 0, match.start(2)) + 1, match.end()) for match in found]
 
 
 def run_page(text: str, name: str) -> Iterator[tuple[Block, str, list[Any]]]:
@@ -54,15 +58,36 @@ def run_page(text: str, name: str) -> Iterator[tuple[Block, str, list[Any]]]:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for block in blocks_of(text):
             printed = io.StringIO()
-            code = "\n" * (block.line - 1) + block.code  # so that errors name the line of the page
-            try:
-                with contextlib.redirect_stdout(printed):
-                    exec(compile(code, name, "exec"), namespace)
-            except Exception as error:
-                message = f"{name}, line {_line_of(error, name, block)}: {type(error).__name__}: {error}"
-                raise RuntimeError(message) from error
-            yield block, printed.getvalue(), [plt.figure(number) for number in plt.get_fignums()]
+            with contextlib.redirect_stdout(printed):
+                shown = _run_commands(block, name) if block.language == "console" else _run(block, name, namespace)
+            yield block, printed.getvalue(), [*map(plt.figure, plt.get_fignums()), *shown]
             plt.close("all")
+
+
+def _run(block: Block, name: str, namespace: dict[str, Any]) -> list[Any]:
+    """Execute a block; return the figure of the display that is its last expression, if it is one."""
+    try:
+        tree = ast.parse("\n" * (block.line - 1) + block.code, name)  # so that errors name the line of the page
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, name, "exec"), namespace)
+        value = eval(compile(ast.Expression(last.value), name, "eval"), namespace) if last else None
+    except Exception as error:
+        message = f"{name}, line {_line_of(error, name, block)}: {type(error).__name__}: {error}"
+        raise RuntimeError(message) from error
+    return [value.figure_] if hasattr(value, "_repr_png_") else []
+
+
+def _run_commands(block: Block, name: str) -> list[Any]:
+    """Run the commands of a console block; one that is wrong (exit code 2) is an error of the page."""
+    from emkit.cli import main
+
+    for number, line in enumerate(block.code.splitlines()):
+        if line.startswith("$ emkit "):
+            code = main(shlex.split(line.removeprefix("$ emkit ")))
+            if code not in (0, 1):
+                message = f"{name}, line {block.line + number}: exit code {code} from {line!r}"
+                raise RuntimeError(message)
+    return []
 
 
 def _line_of(error: Exception, name: str, block: Block) -> int:
