@@ -11,6 +11,7 @@ from emkit.core.arrays import FloatArray
 from emkit.core.parameters import ParametersChart
 from emkit.core.problem import Point, Problem
 from emkit.core.solvers.base import OFF_CHART, Move, Solver, evaluate_vector, plain_step, vector_of
+from emkit.errors import ParameterError
 
 __all__ = ["QuasiNewton"]
 
@@ -58,6 +59,10 @@ class QuasiNewton(Solver):
     n_pairs: int = 20
 
     def begin(self, problem: Problem, point: Point) -> _Memory:
+        if not problem.has_score:
+            name = type(problem.model).__name__
+            message = f"QuasiNewton needs a score: give `{name}` an `expected_loglik`, or use Squarem()"
+            raise ParameterError(message)
         return _Memory(n_warm=self.warm_up)
 
     def step(self, problem: Problem, point: Point, memory: _Memory) -> Move:
