@@ -55,17 +55,18 @@ static void small_moments(const Tile& tile, const Sums& sums) {
 
 constexpr int BLOCK_I = PAD;  // with three columns: 24 sums in 32 registers, or 12 in 16
 
-// Block of the second moments: BLOCK_I rows of the matrix by J vectors of columns, summed over the kept rows and added.
-// `weighted` and `centred` (vectors, capacity, W) start at the block's first row and column.
+// Block of the second moments: BLOCK_I rows of the matrix by J vectors of columns, summed over the kept rows.
+// `rows` and `columns` (vectors, capacity, W) hold centred features from the block's first row and column on.
 template <int J>
-static void second_block(const double* weighted, const double* centred, int capacity, int kept, vd* sum) {
+static void second_block(const double* rows, const double* columns, const double* resp, int capacity, int kept, vd* sum) {
     vd s[BLOCK_I][J] = {};
     for (int r = 0; r < kept; r++) {
+        const vd w = set1(resp[r]);
         vd column[J];
-        for (int b = 0; b < J; b++) column[b] = load(centred + (static_cast<size_t>(b) * capacity + r) * W);
+        for (int b = 0; b < J; b++) column[b] = w * load(columns + (static_cast<size_t>(b) * capacity + r) * W);
         for (int a = 0; a < BLOCK_I; a++) {
-            const vd w = set1(weighted[(static_cast<size_t>(a / W) * capacity + r) * W + a % W]);
-            for (int b = 0; b < J; b++) s[a][b] += w * column[b];
+            const vd y = set1(rows[(static_cast<size_t>(a / W) * capacity + r) * W + a % W]);
+            for (int b = 0; b < J; b++) s[a][b] += y * column[b];
         }
     }
     for (int a = 0; a < BLOCK_I; a++)
@@ -91,59 +92,86 @@ static void add_second(const Tile& tile, int kept, double* out) {
     vd sum[BLOCK_I * 3];
     for (int i0 = 0; i0 < d; i0 += BLOCK_I) {
         const int end = round_up(i0 + BLOCK_I < d ? i0 + BLOCK_I : d, W);
-        const double* weighted = tile.weighted + static_cast<size_t>(i0) * capacity;
+        const double* rows = tile.centred + static_cast<size_t>(i0) * capacity;
         for (int j0 = 0; j0 < end;) {
-            const double* centred = tile.centred + static_cast<size_t>(j0) * capacity;
+            const double* at = tile.centred + static_cast<size_t>(j0) * capacity;
             const int left = (end - j0) / W, columns = left == 4 ? 2 : left >= 3 ? 3 : left;
             if (columns == 3)
-                second_block<3>(weighted, centred, capacity, kept, sum);
+                second_block<3>(rows, at, tile.kept_resp, capacity, kept, sum);
             else if (columns == 2)
-                second_block<2>(weighted, centred, capacity, kept, sum);
+                second_block<2>(rows, at, tile.kept_resp, capacity, kept, sum);
             else
-                second_block<1>(weighted, centred, capacity, kept, sum);
+                second_block<1>(rows, at, tile.kept_resp, capacity, kept, sum);
             add_block(sum, columns, i0, j0, d, out);
             j0 += columns * W;
         }
     }
 }
 
-// Centre and weigh the kept rows, a vector of features at a time, and sum them.
-static void add_first(const Tile& tile, int c, int kept, const double* resp, double* first) {
-    const Mixture& m = tile.m;
-    for (int j = 0; j < m.width; j += W) {
-        const vd mean = load(m.wide_mean + static_cast<size_t>(c) * m.width + j);
-        double *centred = tile.centred + static_cast<size_t>(j) * tile.capacity;
-        double *weighted = tile.weighted + static_cast<size_t>(j) * tile.capacity;
-        vd sum{};
-        for (int r = 0; r < kept; r++) {
-            const vd y = load(tile.wide + static_cast<size_t>(tile.kept[r]) * m.width + j) - mean;
-            const vd wy = set1(resp[r]) * y;
-            store(centred + r * W, y);
-            store(weighted + r * W, wy);
-            sum += wy;
+// Centre J vectors of features of the kept rows, from feature j on, and add up the first moments. Four sums at once,
+// over R = 4 / J rows where J is small, hide the latency of the additions.
+template <int J>
+static void centre(const Tile& tile, const double* mean, int j, int kept, double* first) {
+    constexpr int R = 4 / J;
+    vd sum[R][J] = {}, at[J];
+    for (int b = 0; b < J; b++) at[b] = load(mean + j + b * W);
+    const size_t capacity = tile.capacity, width = tile.m.width;
+    const double *wide = tile.wide + j, *resp = tile.kept_resp;
+    const int* rows = tile.kept;
+    double* out = tile.centred + j * capacity;
+    const auto take = [&](int r, vd* s) {
+        const double* row = wide + rows[r] * width;
+        const vd w = set1(resp[r]);
+        for (int b = 0; b < J; b++) {
+            const vd y = load(row + b * W) - at[b];
+            store(out + (b * capacity + r) * W, y);
+            s[b] += w * y;
         }
-        for (int l = 0; l < W && j + l < m.d; l++) first[j + l] += sum[l];
+    };
+    int r = 0;
+    for (; r + R <= kept; r += R)
+        for (int a = 0; a < R; a++) take(r + a, sum[a]);
+    for (; r < kept; r++) take(r, sum[0]);
+    for (int b = 0; b < J; b++) {
+        for (int a = 1; a < R; a++) sum[0][b] += sum[a][b];
+        for (int l = 0; l < W && j + b * W + l < tile.m.d; l++) first[j + b * W + l] += sum[0][b][l];
     }
 }
 
-// Many features: only rows with a responsibility above zero are kept.
-static void large_moments(const Tile& tile, const Sums& sums) {
-    const int d = tile.m.d;
-    for (int c = 0; c < tile.m.k; c++) {
-        double resp[256];
-        double count = 0.0;
-        int kept = 0;
-        for (int r = 0; r < tile.used; r++) {  // without a branch: nobody can predict which rows are kept
-            const double w = tile.resp(r, c);
-            resp[kept] = w;
-            tile.kept[kept] = r;
+static void add_first(const Tile& tile, int c, int kept, double* first) {
+    const int width = tile.m.width;
+    const double* mean = tile.m.wide_mean + static_cast<size_t>(c) * width;
+    int j = 0;
+    for (; j + 4 * W <= width; j += 4 * W) centre<4>(tile, mean, j, kept, first);
+    for (; j + 2 * W <= width; j += 2 * W) centre<2>(tile, mean, j, kept, first);
+    for (; j < width; j += W) centre<1>(tile, mean, j, kept, first);
+}
+
+// List the rows with a responsibility above zero; without a branch, as nobody can predict which they are.
+static int keep_rows(const Tile& tile, int c, double* count) {
+    double *kept_resp = tile.kept_resp, total = 0.0;
+    int *rows = tile.kept, kept = 0;
+    for (int p = 0; p < tile.packets; p++) {
+        const double* resp = tile.packet_joint(p) + c * G;
+        for (int r = 0; r < G; r++) {
+            const double w = resp[r];
+            kept_resp[kept] = w;
+            rows[kept] = p * G + r;
             kept += w > 0.0;
-            count += w;
+            total += w;
         }
+    }
+    *count += total;
+    return kept;
+}
+
+static void large_moments(const Tile& tile, const Sums& sums) {
+    const size_t d = tile.m.d;
+    for (int c = 0; c < tile.m.k; c++) {
+        const int kept = keep_rows(tile, c, sums.count + c);
         if (kept == 0) continue;
-        sums.count[c] += count;
-        add_first(tile, c, kept, resp, sums.first + static_cast<size_t>(c) * d);
-        add_second(tile, kept, sums.second + static_cast<size_t>(c) * d * d);
+        add_first(tile, c, kept, sums.first + c * d);
+        add_second(tile, kept, sums.second + c * d * d);
     }
 }
 

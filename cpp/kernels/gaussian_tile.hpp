@@ -80,20 +80,20 @@ struct Tile {
     double *weight;       // (capacity,)
     double *joint;        // (packets, k, G) log joint densities, then responsibilities
     double *wide;         // (capacity, width) rows
-    double *centred;      // (width / W, capacity, W) rows less a mean; or one packet of them, (d, G)
-    double *weighted;     // the same times the responsibility
-    int *kept;            // (capacity,) rows with a responsibility above zero
+    double *centred;      // (width / W, capacity, W) rows less a mean; or one packet of them, (width, G)
+    double *kept_resp;    // (capacity + 1,) responsibilities above zero
+    int *kept;            // (capacity + 1,) and their rows
     const Mixture& m;
 
     explicit Tile(const Mixture& mixture, long n) : m(mixture) {
-        capacity = !m.is_large && m.d <= 32 ? 256 : m.d <= 64 ? 128 : 64;
+        capacity = !m.is_large && m.d <= 32 ? 256 : m.d <= 16 ? 128 : 64;
         if (n < capacity) capacity = round_up(n > 0 ? static_cast<int>(n) : 1, G);
     }
 
     size_t memory() const {
         const size_t rows = capacity, wide_size = rows * m.width;
         const size_t small = Arena::padded(rows * m.d) + Arena::padded(rows) + Arena::padded(rows * m.k);
-        return small + (m.is_large ? 3 * Arena::padded(wide_size) + Arena::padded(G * m.d) + Arena::padded(rows) : 0);
+        return small + (m.is_large ? 2 * Arena::padded(wide_size) + 2 * Arena::padded(rows + 1) : 0);
     }
 
     void prepare(Arena& arena) {
@@ -103,15 +103,14 @@ struct Tile {
         joint = arena.take(rows * m.k);
         if (!m.is_large) return;
         wide = arena.take(wide_size);
-        centred = arena.take(wide_size > static_cast<size_t>(G) * m.d ? wide_size : static_cast<size_t>(G) * m.d);
-        weighted = arena.take(wide_size);
-        kept = reinterpret_cast<int*>(arena.take(rows));
+        centred = arena.take(wide_size);  // at least one packet, as width covers d in fours
+        kept_resp = arena.take(rows + 1);
+        kept = reinterpret_cast<int*>(arena.take(rows + 1));
         std::memset(wide, 0, wide_size * sizeof(double));
     }
 
     double* packet_x(int p) const { return x + static_cast<size_t>(p) * m.d * G; }
     double* packet_joint(int p) const { return joint + static_cast<size_t>(p) * m.k * G; }
-    double resp(int row, int c) const { return packet_joint(row / G)[c * G + row % G]; }
 
     // Copy rows in. Padding and rows of weight zero take the place of the first mean: finite, and without effect.
     template <typename T>
