@@ -116,32 +116,96 @@ def search(
     `n_agreeing` that many starts are believed if they all agree, and after 64 an optimum reached by five of them;
     otherwise all `n_starts` are looked at.
     """
+    camp = _Camp(watch, n_threads)
     ended: list[_Run] = []
     merged: dict[int, int] = {}  # start -> the start whose climb stands for it
-    for first in range(0, n_starts, ROUND):
-        indices = range(first, min(first + ROUND, n_starts))
-        runs = _each(lambda i: _begun(make_problem(), draw(i), i, solver), indices, n_threads)
-        for limit in (*SHORT, budget.max_iter):
-            stage = replace(budget, max_iter=min(limit, budget.max_iter))
-            runs = _each(partial(_further, solver=solver, tol=tol, budget=stage, watch=watch), runs, n_threads)
-            runs = _leaders(runs, ended, merged)
-        ended += runs
-        if any(run.climb.status in _STOPS for run in ended) or _is_settled(ended, merged, n_agreeing):
-            break
-    spent = sum(run.problem.n_e_steps for run in ended)
-    report = _report(ended, merged)
-    return Search(max(ended, key=lambda run: run.rank).climb, report, spent)
+    try:
+        for first in range(0, n_starts, ROUND):
+            indices = range(first, min(first + ROUND, n_starts))
+            runs = camp.each(lambda i: _begun(make_problem(), draw(i), i, solver), indices)
+            for limit in (*SHORT, budget.max_iter):
+                stage = replace(budget, max_iter=min(limit, budget.max_iter))
+                runs = camp.each(partial(_further, solver=solver, tol=tol, budget=stage, watch=camp.watch), runs)
+                runs = _leaders(runs, ended, merged)
+            ended += runs
+            if _is_settled(ended, merged, n_agreeing):
+                break
+    except _Halt as halt:
+        return camp.cut_short(halt.status, ended, merged)
+    return Search(max(ended, key=lambda run: run.rank).climb, _report(ended, merged), camp.n_e_steps)
 
 
 _STOPS = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)
 
 
-def _each(task: Callable[[Any], _Run], items: Sequence[Any], n_threads: int) -> list[_Run]:
-    """Run independent tasks, in threads where asked, and return their results in order."""
-    if n_threads <= 1 or len(items) <= 1:
-        return [task(item) for item in items]
-    with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(task, items))
+class _Halt(Exception):
+    """A signal, not an error: the whole search ends here."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class _Camp:
+    """All runs of a search as they stand; the first that is told to stop, or Ctrl-C, stops them all."""
+
+    def __init__(self, watch: Watcher | None, n_threads: int) -> None:
+        self._told = watch
+        self._n_threads = n_threads
+        self._is_halted = False
+        self._runs: dict[int, _Run] = {}
+
+    @property
+    def watch(self) -> Watcher | None:
+        """What climbs in threads are watched by: they end at their next iteration when the search is halted."""
+        if self._n_threads <= 1:
+            return self._told
+        told = self._told
+        return lambda row: True if self._is_halted else told is not None and told(row) is True
+
+    @property
+    def n_e_steps(self) -> int:
+        """E-steps spent on all starts."""
+        return sum(run.problem.n_e_steps for run in self._runs.values())
+
+    def each(self, task: Callable[[Any], _Run], items: Sequence[Any]) -> list[_Run]:
+        """Run independent tasks, in threads where asked, and return their results in order."""
+        try:
+            if self._n_threads <= 1 or len(items) <= 1:
+                return [self._noted(task(item)) for item in items]
+            return self._in_threads(task, items)
+        except KeyboardInterrupt:
+            if not self._runs:  # nothing is known yet that could be returned
+                raise
+            raise _Halt(Status.INTERRUPTED) from None
+
+    def _in_threads(self, task: Callable[[Any], _Run], items: Sequence[Any]) -> list[_Run]:
+        with ThreadPoolExecutor(self._n_threads) as pool:
+            futures = [pool.submit(task, item) for item in items]
+            try:
+                return [self._noted(future.result()) for future in futures]
+            except BaseException:
+                self._is_halted = True
+                for future in futures:
+                    if not future.cancel() and future.exception() is None:
+                        self._keep(future.result())
+                raise
+
+    def _noted(self, run: _Run) -> _Run:
+        self._keep(run)
+        if run.climb.status in _STOPS:
+            raise _Halt(run.climb.status)
+        return run
+
+    def _keep(self, run: _Run) -> None:
+        self._runs[run.index] = run
+
+    def cut_short(self, status: Status, ended: Sequence[_Run], merged: dict[int, int]) -> Search:
+        """Return the best run as it stands, with the status that ended the search."""
+        best = max(self._runs.values(), key=lambda run: run.rank)
+        known = ended if any(run.index == best.index for run in ended) else [*ended, best]
+        optima = _report(known, {at: leader for at, leader in merged.items() if at != best.index}).optima
+        return Search(replace(best.climb, status=status), StartReport(len(self._runs), optima), self.n_e_steps)
 
 
 def _begun(problem: Problem, start: Any, index: int, solver: Solver) -> _Run:
@@ -179,7 +243,6 @@ def _leaders(runs: Sequence[_Run], ended: Sequence[_Run], merged: dict[int, int]
             leaders.append(run)
         else:
             merged[run.index] = twin.index
-            twin.problem.n_e_steps += run.problem.n_e_steps
     return leaders
 
 
@@ -210,6 +273,8 @@ def _report(ended: Sequence[_Run], merged: dict[int, int]) -> StartReport:
     """Group the ends into distinct optima."""
     weight = {run.index: 1 for run in ended}
     for leader in merged.values():
+        while leader in merged:  # a run may stand for others and then be stood for itself
+            leader = merged[leader]  # noqa: PLW2901
         weight[leader] = weight.get(leader, 0) + 1
     optima: list[Optimum] = []
     for run in sorted(ended, key=lambda run: run.rank, reverse=True):
