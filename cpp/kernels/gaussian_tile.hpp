@@ -86,7 +86,13 @@ struct Tile {
     const Mixture& m;
 
     explicit Tile(const Mixture& mixture, long n) : m(mixture) {
-        capacity = !m.is_large && m.d <= 32 ? 256 : m.d <= 16 ? 128 : 64;
+        capacity = 256;
+        if (m.is_large) {  // short tiles stay in first-level cache, unless the sums they are added to do not
+            const double sums = static_cast<double>(m.k) * m.d * m.d;
+            capacity = m.d <= 16 || sums > 65536.0 ? 128 : 64;
+        } else if (m.d > 32) {
+            capacity = m.d > 128 ? 64 : 128;
+        }
         if (n < capacity) capacity = round_up(n > 0 ? static_cast<int>(n) : 1, G);
     }
 
