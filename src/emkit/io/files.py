@@ -20,7 +20,7 @@ import numpy as np
 
 from emkit.core.arrays import Array
 from emkit.errors import SavedFitError
-from emkit.io.probe import check_probe, probe_of
+from emkit.io.probe import check_probe, core_of, probe_of
 from emkit.io.registry import Classes
 from emkit.io.tree import Reader, Writer
 
@@ -39,7 +39,8 @@ def save(fit: Any, path: str | os.PathLike[str], *, probe: Any = True) -> None:
 
     Parameters
     ----------
-    fit : Fit or fitted estimator
+    fit : Fit, fitted estimator or Density
+        All it holds is saved: the labels of the rows of a `KMeans`, the values of a `Density`.
     path : str or path
         By convention it ends in `.emkit`.
     probe : array (n, d), True or False
@@ -123,9 +124,9 @@ def _check_fitted(fit: Any) -> None:
                 return
             message = f"this {type(fit).__name__} is not fitted yet: call 'fit' with data before saving it"
             raise SavedFitError(message)
-        if hasattr(fit, "parameters") and hasattr(fit, "model"):
+        if hasattr(core_of(fit), "fit_") or (hasattr(fit, "parameters") and hasattr(fit, "model")):
             return
-    message = f"expected a Fit or a fitted estimator of emkit, got {fit!r}"
+    message = f"expected a Fit, a fitted estimator or a Density, got {fit!r}"
     raise SavedFitError(message)
 
 
@@ -135,14 +136,13 @@ def _who(fit: Any) -> dict[str, Any]:
 
     import emkit
 
-    result = getattr(fit, "fit_", fit)
-    names = getattr(fit, "feature_names_in_", None)
-    known = {
-        name: getattr(result, name, None) for name in ("loglik", "n_iter", "n_e_steps", "n_free", "notes")
-    }
+    core = core_of(fit)
+    result = getattr(core, "fit_", core)
+    names = getattr(core, "feature_names_in_", None)
+    known = {name: getattr(result, name, None) for name in ("loglik", "n_iter", "n_e_steps", "n_free", "notes")}
     status = getattr(result, "status", None)
     return {
-        "kind": "estimator" if hasattr(fit, "get_params") else "fit",
+        "kind": "estimator" if hasattr(core, "get_params") else "fit",
         "class": type(fit).__name__,
         "loglik": Writer().tree(known["loglik"], ""),
         "status": None if status is None else status.value,

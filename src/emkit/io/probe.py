@@ -12,7 +12,7 @@ from emkit.core.problem import Problem
 from emkit.data import MemorySource, as_source
 from emkit.errors import SavedFitError
 
-__all__ = ["check_probe", "probe_of"]
+__all__ = ["check_probe", "core_of", "probe_of"]
 
 PROBE_ROWS = 32
 _TOLERANCE = 1e-9  # relative: other processors and library versions round otherwise, and by far less
@@ -42,11 +42,17 @@ def check_probe(fit: Any, rows: Array, saved: float) -> None:
         raise SavedFitError(message)
 
 
+def core_of(fit: Any) -> Any:
+    """Return the estimator or `Fit` at the core of what was fitted: of a `Density`, its mixture."""
+    return getattr(fit, "mixture_", fit)
+
+
 def _model_of(fit: Any) -> tuple[Any, Any]:
     """Return model and parameters of a fit, or of an estimator that has both."""
-    if hasattr(fit, "model_") and hasattr(fit, "parameters_"):
-        return fit.model_, fit.parameters_
-    result = getattr(fit, "fit_", fit)
+    core = core_of(fit)
+    if hasattr(core, "model_") and hasattr(core, "parameters_"):
+        return core.model_, core.parameters_
+    result = getattr(core, "fit_", core)
     return getattr(result, "model", None), getattr(result, "parameters", None)
 
 

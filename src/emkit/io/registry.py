@@ -35,7 +35,11 @@ _HOMES = {
     "MixtureParameters": "emkit.mixture",
     "GaussianMixture": "emkit.mixture",
     "KMeans": "emkit.mixture",
+    "KMeansModel": "emkit.mixture._kmeans_model",
+    "KMeansParameters": "emkit.mixture._kmeans_model",
     "Density": "emkit.mixture",
+    "Selection": "emkit.mixture.density_choice",
+    "Candidate": "emkit.mixture.density_choice",
 }
 
 
@@ -45,9 +49,7 @@ def name_of(cls: type) -> tuple[str, str]:
     if home is not None and getattr(importlib.import_module(home), cls.__name__, None) is cls:
         return cls.__name__, ""
     if cls.__module__.split(".")[0] == "emkit":
-        message = (
-            f"{cls.__module__}.{cls.__qualname__} has no name in emkit.io.registry, so it cannot be saved"
-        )
+        message = f"{cls.__module__}.{cls.__qualname__} has no name in emkit.io.registry, so it cannot be saved"
         raise SavedFitError(message)
     return cls.__name__, cls.__module__
 

@@ -201,9 +201,7 @@ def unchanged_after(path, mixture, failing):
 
 def test_full_disk_leaves_the_old_file_and_no_draft(path, mixture):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (1000, hard)
-    )  # the system refuses to write more, as a full disk does
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # the system refuses to write more, as a full disk does
     try:
         unchanged_after(path, mixture, lambda: emkit.save(mixture, path))
     finally:

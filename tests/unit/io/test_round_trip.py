@@ -52,9 +52,7 @@ class Means(emkit.Model):
     def e_step(self, parameters, block):
         first = float(parameters.parts[0].level[0])
         gap = block.X[:, 0] - first
-        return MeanStatistics(
-            float(-0.5 * block.weights @ gap**2), block.weights.sum(), block.weights @ block.X[:, 0]
-        )
+        return MeanStatistics(float(-0.5 * block.weights @ gap**2), block.weights.sum(), block.weights @ block.X[:, 0])
 
     def m_step(self, statistics, parameters):
         mean = np.array([statistics.total / statistics.weight])
@@ -107,6 +105,30 @@ def test_estimator_comes_back_and_answers_the_same(faithful, path, covariance_ty
     np.testing.assert_array_equal(loaded.covariances_, mixture.covariances_)
     assert loaded.n_features_in_ == 2
     assert loaded.bic(faithful) == mixture.bic(faithful)
+
+
+def test_k_means_comes_back(iris, path):
+    kmeans = emkit.KMeans(3, random_state=1).fit(iris)
+    emkit.save(kmeans, path, probe=iris)
+    loaded = emkit.load(path)
+    assert type(loaded) is emkit.KMeans
+    assert_same_fit(kmeans.fit_, loaded.fit_)
+    np.testing.assert_array_equal(loaded.labels_, kmeans.labels_)
+    np.testing.assert_array_equal(loaded.predict(iris), kmeans.predict(iris))
+    np.testing.assert_array_equal(loaded.transform(iris), kmeans.transform(iris))
+
+
+def test_density_comes_back(path):
+    density = emkit.density(emkit.load_data("galaxies").numeric()[0][:, 0], n_components=3)
+    emkit.save(density, path)
+    loaded = emkit.load(path)
+    assert type(loaded) is emkit.Density
+    assert_same_fit(density.mixture_.fit_, loaded.mixture_.fit_)
+    assert loaded.selection_ == density.selection_
+    at = np.linspace(5, 40, 50)
+    np.testing.assert_array_equal(loaded.pdf(at), density.pdf(at))
+    np.testing.assert_array_equal(loaded.x_, density.x_)
+    assert _header(path)["loglik"] == density.mixture_.fit_.loglik
 
 
 def test_fit_comes_back(faithful, path):
@@ -248,16 +270,14 @@ def test_loading_in_a_fresh_process_imports_no_scikit_learn_and_runs_no_pickle(f
         pickle.load = pickle.loads = pickle.Unpickler = None
         print(repr(emkit.load({str(path)!r}).fit_.loglik), "sklearn" in sys.modules)
     """
-    out = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True
-    )
+    out = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
     assert out.stdout.split() == [repr(mixture.fit_.loglik), "False"]
 
 
 def test_what_is_not_fitted_or_not_a_fit_is_refused(path):
     with pytest.raises(SavedFitError, match="GaussianMixture is not fitted yet"):
         emkit.save(emkit.GaussianMixture(2), path)
-    with pytest.raises(SavedFitError, match=r"expected a Fit or a fitted estimator.*\[1, 2\]"):
+    with pytest.raises(SavedFitError, match=r"expected a Fit, a fitted estimator or a Density.*\[1, 2\]"):
         emkit.save([1, 2], path)
     assert not path.exists()
 
