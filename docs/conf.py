@@ -19,7 +19,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_ext", "_generated", "design.md", "auto_examples/*.ipynb"]
+exclude_patterns = ["_build", "_ext", "_generated", "auto_examples/*.ipynb"]
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
