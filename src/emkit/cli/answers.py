@@ -42,9 +42,7 @@ def score(arguments: Namespace) -> int:
         _give(arguments, ["log_density"], [each])
         return 0
     weight = float(len(each)) if rows.weights is None else float(rows.weights.sum())
-    total = float(
-        each.sum() if rows.weights is None else rows.weights[rows.weights > 0] @ each[rows.weights > 0]
-    )
+    total = float(each.sum() if rows.weights is None else rows.weights[rows.weights > 0] @ each[rows.weights > 0])
     found = {"data": rows.table.name, "rows": weight, "loglik": total, "mean_log_density": total / weight}
     if arguments.json:
         print_json(found)
@@ -100,9 +98,7 @@ def _names(estimator: Any) -> list[str] | None:
 
 
 def _rows(arguments: Namespace, estimator: Any) -> Rows:
-    return read_rows(
-        arguments.data, arguments.columns, getattr(arguments, "weights", None), _names(estimator)
-    )
+    return read_rows(arguments.data, arguments.columns, getattr(arguments, "weights", None), _names(estimator))
 
 
 def _method(estimator: Any, name: str, what: str) -> Any:

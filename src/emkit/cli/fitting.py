@@ -85,7 +85,9 @@ def _writable(path: Path) -> Path:
 
 def check_plotting(picture: str) -> None:
     """Raise before the work begins if a picture could not be drawn in the end."""
-    _writable(Path(picture))
+    from emkit.plot.canvas import check_path
+
+    check_path(_writable(Path(picture)))
     if importlib.util.find_spec("matplotlib") is None:
         message = "pictures need matplotlib"
         raise ModuleNotFoundError(message, name="matplotlib")

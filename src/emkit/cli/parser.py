@@ -72,9 +72,7 @@ def _command(
     commands: argparse._SubParsersAction[_Parser], name: str, text: str, epilog: str
 ) -> argparse.ArgumentParser:
     description = text[0].upper() + text[1:] + "."
-    return commands.add_parser(
-        name, help=text, description=description, epilog=epilog, formatter_class=_formatter
-    )
+    return commands.add_parser(name, help=text, description=description, epilog=epilog, formatter_class=_formatter)
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
@@ -128,9 +126,7 @@ examples:
 """
 _SAMPLE = "example:\n  emkit sample faithful.emkit --rows 1000 --seed 1 --out simulated.csv\n"
 _PLOT = "example:\n  emkit plot faithful.emkit faithful --out faithful.png\n"
-_DATASETS = (
-    "examples:\n  emkit datasets\n  emkit datasets faithful     where it comes from, and its columns\n"
-)
+_DATASETS = "examples:\n  emkit datasets\n  emkit datasets faithful     where it comes from, and its columns\n"
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
@@ -151,12 +147,8 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 
 def _add_sample(parser: argparse.ArgumentParser) -> None:
     _add_saved(parser)
-    parser.add_argument(
-        "-n", "--rows", type=_whole, default=100, metavar="N", help="how many rows (default 100)"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="S", help="equal seeds, equal rows (default 0)"
-    )
+    parser.add_argument("-n", "--rows", type=_whole, default=100, metavar="N", help="how many rows (default 100)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="equal seeds, equal rows (default 0)")
     _add_csv(parser)
     _add_json(parser)
 

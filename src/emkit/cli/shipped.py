@@ -23,13 +23,9 @@ def datasets(arguments: Namespace) -> int:
         print_json([entry._asdict() for entry in found])
         return 0
     rows = tuple((entry.name, entry.n, entry.d) for entry in found)
-    lines = table_text(
-        Description("Tables that come with emkit", ("name", "rows", "columns"), rows)
-    ).splitlines()
-    texts = ["", "", *(entry.description for entry in found)]
-    sys.stdout.write(
-        "\n".join(f"{line}  {text}".rstrip() for line, text in zip(lines, texts, strict=True)) + "\n"
-    )
+    lines = table_text(Description("Tables that come with emkit", ("name", "rows", "columns"), rows)).splitlines()
+    described = zip(lines[2:], (entry.description for entry in found), strict=True)
+    sys.stdout.write("\n".join([*lines[:2], labelled(described)]) + "\n")
     return 0
 
 

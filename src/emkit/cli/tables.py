@@ -54,9 +54,7 @@ class Rows:
         return text + (f"; left out, not numeric: {', '.join(self.skipped)}" if self.skipped else "")
 
 
-def read_rows(
-    data: str, columns: str | None, weights: str | None = None, known: Sequence[str] | None = None
-) -> Rows:
+def read_rows(data: str, columns: str | None, weights: str | None = None, known: Sequence[str] | None = None) -> Rows:
     """Return the rows of a file or shipped table.
 
     Parameters
@@ -80,9 +78,7 @@ def read_rows(
         skipped = table.skipped
         names = [name for name in table.names if name not in skipped and name != weights]
         if not names:
-            table.select(
-                [name for name in table.names if name != weights]
-            ).numeric()  # says that none is numeric
+            table.select([name for name in table.names if name != weights]).numeric()  # says that none is numeric
     return Rows(table.select(names), mass, skipped)
 
 
