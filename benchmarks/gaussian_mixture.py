@@ -71,9 +71,8 @@ def small() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fit = steps.fit(rows).fit_
-    print(
-        f"  one plain EM iteration, 3 components: {1e6 * (time.perf_counter() - begun) / fit.n_e_steps:.0f} microseconds"
-    )
+    each = 1e6 * (time.perf_counter() - begun) / fit.n_e_steps
+    print(f"  one plain EM iteration, 3 components: {each:.0f} microseconds")
 
 
 def optimum() -> None:
