@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import emkit
 
@@ -37,6 +38,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,
     "remove_config_comments": True,
 }
 
@@ -44,3 +46,13 @@ html_theme = "pydata_sphinx_theme"
 html_title = "emkit"
 html_show_sourcelink = False
 html_theme_options = {"navigation_depth": 2, "show_prev_next": True, "secondary_sidebar_items": ["page-toc"]}
+
+
+def _keep_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Show |x| in a docstring as it stands: reStructuredText would take it for a substitution."""
+    lines[:] = [line.replace("|", r"\|") for line in lines]
+
+
+def setup(app: Any) -> None:
+    """Register with Sphinx."""
+    app.connect("autodoc-process-docstring", _keep_bars)

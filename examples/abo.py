@@ -1,6 +1,9 @@
-"""Allele frequencies of the ABO blood groups by gene counting (Ceppellini, Siniscalco & Smith 1955).
+"""
+Blood groups: a model of one's own
+==================================
 
-A model of one's own: acceleration, starts, progress, saving and the rest come along.
+Allele frequencies of the ABO blood groups by gene counting (Ceppellini, Siniscalco & Smith 1955). Acceleration, starts,
+progress, saving and the rest come along.
 """
 
 from dataclasses import dataclass
