@@ -161,7 +161,7 @@ def density(
     Raises
     ------
     DataError
-        If `x` is not one variable, or has fewer than two distinct values: a constant has no density.
+        If `x` is not one variable, or has fewer than three values, or all are the same: a constant has no density.
     ParameterError
         If a number of components is below 1 or more than the distinct values.
 
@@ -211,9 +211,9 @@ def _observed(
     n_missing = int(np.isnan(values).sum())
     kept = ~np.isnan(values) if weights is None else ~np.isnan(values) & (weights > 0)
     values, weights = values[kept], None if weights is None else weights[kept]
-    if len(values) == 0 or values.min() == values.max():
-        came = f"all {len(values)} are {values[0]:g}" if len(values) > 1 else f"there is {len(values)}"
-        message = f"a density needs at least two distinct values, but {came}"
+    if len(values) < 3 or values.min() == values.max():
+        came = f"all {len(values)} are {values[0]:g}" if len(values) > 2 else f"there are {len(values)} values"
+        message = f"a density needs at least three values, not all the same, but {came}"
         raise DataError(message)
     notes = (f"{n_missing} of {source.n_rows} values are missing and were left out",) if n_missing else ()
     name = None if source.feature_names is None else source.feature_names[0]

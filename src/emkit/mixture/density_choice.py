@@ -15,6 +15,9 @@ __all__ = ["Candidate", "Selection", "chosen_mixture"]
 
 SCOUTS = 8  # starts of each candidate on the first round
 RIVAL = 6.0  # difference in BIC that Kass & Raftery 1995 call strong evidence; nearer ones get the full search
+SCOUT_TOL = 0.01  # log-likelihood; a difference in BIC is read in units
+LARGE = 20_000  # rows from which the full search is of `LARGE_STARTS` starts: optima are fewer, each costs more
+LARGE_STARTS = 24
 _TYPES = {"unequal": "full", "equal": "tied"}
 
 
@@ -90,13 +93,21 @@ class _Search:
     random_state: Any
     n_threads: int | None
 
-    def fit(self, k: int, variances: str, n_init: Any) -> GaussianMixture:
+    def scout(self, k: int, variances: str) -> GaussianMixture:
+        """Climb from a few starts, to a tolerance that is enough to compare."""
+        return self._fit(k, variances, n_init=SCOUTS, tol=SCOUT_TOL)
+
+    def fit(self, k: int, variances: str) -> GaussianMixture:
+        """Climb as a mixture does by itself."""
+        return self._fit(k, variances, n_init="auto" if len(self.x) < LARGE else LARGE_STARTS)
+
+    def _fit(self, k: int, variances: str, **effort: Any) -> GaussianMixture:
         mixture = GaussianMixture(
             k,
             covariance_type=_TYPES[variances],
-            n_init=n_init,
             random_state=self.random_state,
             n_threads=self.n_threads,
+            **effort,
         )
         source = mixture._fit_source(self.x[:, None], self.weights, self.n_threads)
         if self.name is not None:
@@ -123,29 +134,29 @@ def chosen_mixture(
 ) -> tuple[GaussianMixture, Selection]:
     """Return the mixture with the smallest BIC among proper fits, and the table of all.
 
-    Every candidate is climbed from a few starts; the best, and those near it, then from as many as a mixture takes by
-    itself, until the best has been. If no candidate is proper, the one with the fewest components is returned.
+    Every candidate is climbed from a few starts; the best, and proper ones near it, then from as many as a mixture
+    takes by itself, until the best has been. If no candidate is proper, the one with the smallest BIC is returned.
     """
     search = _Search(x, weights, name, _narrowest(x), random_state, n_threads)
     keys = [(k, kind) for k in counts for kind in variances if k > 1 or kind == variances[0]]
-    fitted = {key: search.fit(*key, SCOUTS) for key in keys}
+    fitted = {key: search.scout(*key) for key in keys}
     found = {key: search.candidate(*key, fitted[key]) for key in keys}
     searched: set[tuple[int, str]] = set()
-    while True:
+    best = _best(found)
+    while best not in searched:
+        limit = found[best].bic + RIVAL
+        for key in keys:
+            is_rival = found[key].is_proper and found[key].bic <= limit
+            if key not in searched and (is_rival or key == best):
+                fitted[key] = search.fit(*key)
+                found[key] = search.candidate(*key, fitted[key])
+                searched.add(key)
         best = _best(found)
-        near = [key for key in keys if key not in searched and found[key].bic <= found[best].bic + RIVAL]
-        if best in searched or not near:
-            break
-        for key in near:
-            fitted[key] = search.fit(*key, "auto")
-            found[key] = search.candidate(*key, fitted[key])
-            searched.add(key)
     return fitted[best], Selection(tuple(found[key] for key in keys))
 
 
 def _best(found: dict[tuple[int, str], Candidate]) -> tuple[int, str]:
-    proper = [key for key in found if found[key].is_proper]
-    return min(proper, key=lambda key: found[key].bic) if proper else next(iter(found))
+    return min(found, key=lambda key: (not found[key].is_proper, found[key].bic))
 
 
 def _narrowest(x: FloatArray) -> float:

@@ -13,7 +13,7 @@ from emkit.errors import ParameterError
 __all__ = ["NormalMixture"]
 
 _MAX_STEPS = 200  # bisection alone needs about 60
-_GRID = np.linspace(-5, 5, 161)  # standard deviations; the derivative of a normal density turns at 1, 0 and -1
+_GRID = np.linspace(-9, 9, 289)  # standard deviations; farther off a spike cannot turn the slope of a broad hump
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class NormalMixture:
 
         Notes
         -----
-        The derivative changes its sign only on the scale of some component's standard deviation, and maxima lie between
+        The derivative changes its sign on the scale of a near component's standard deviation, and maxima lie between
         the smallest and the largest mean: a grid of a sixteenth of each about each mean brackets every maximum, and
         bisection finds it to the last digit. There are at most k (Carreira-Perpinan & Williams 2003).
         """
