@@ -3,10 +3,21 @@
 They need Matplotlib (`pip install emkit[plot]`), which is imported when the first is drawn, and no window.
 """
 
+from emkit.plot.criterion import CriterionDisplay
 from emkit.plot.density import DensityDisplay
 from emkit.plot.draw import display_of, draw
 from emkit.plot.mixture import MixtureDisplay
 from emkit.plot.pairs import PairsDisplay
+from emkit.plot.responsibility import ResponsibilityDisplay
 from emkit.plot.trace import TraceDisplay
 
-__all__ = ["DensityDisplay", "MixtureDisplay", "PairsDisplay", "TraceDisplay", "display_of", "draw"]
+__all__ = [
+    "CriterionDisplay",
+    "DensityDisplay",
+    "MixtureDisplay",
+    "PairsDisplay",
+    "ResponsibilityDisplay",
+    "TraceDisplay",
+    "display_of",
+    "draw",
+]

@@ -147,18 +147,18 @@ def legend(ax: Any, **where: Any) -> None:
 
 def check_path(path: Any) -> Path:
     """Return `path`, or raise `ParameterError` if no picture can be saved there."""
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        message = f"a picture is saved as {', '.join(SUFFIXES)}, by its suffix; got {path.name!r}"
+    found = Path(path)
+    if found.suffix.lower() not in SUFFIXES:
+        message = f"a picture is saved as {', '.join(SUFFIXES)}, by its suffix; got {found.name!r}"
         raise ParameterError(message)
-    if not path.parent.is_dir():
-        message = f"the folder {str(path.parent)!r} does not exist; make it first"
+    if not found.parent.is_dir():
+        message = f"the folder {str(found.parent)!r} does not exist; make it first"
         raise ParameterError(message)
-    return path
+    return found
 
 
 def save_figure(figure: Any, path: Any) -> Path:
     """Save a figure as png, pdf or svg, by the suffix of `path`."""
-    path = check_path(path)
-    figure.savefig(path)
-    return path
+    found = check_path(path)
+    figure.savefig(found)
+    return found

@@ -89,8 +89,8 @@ class DensityDisplay(Display):
         cls, x: Any, mix: Any, mean: Any, sd: Any, *, bins: Any = None, name: str = "x", ax: Any = None
     ) -> Self:
         """Draw values x (n,) and a mixture given by its weights, means and standard deviations (k,)."""
-        parts = [np.atleast_1d(np.asarray(part, dtype=np.float64)) for part in (mix, mean, sd)]
-        return cls(*parts, histogram(np.asarray(x, dtype=np.float64), bins=bins), name).plot(ax)
+        mix, mean, sd = (np.atleast_1d(np.asarray(part, dtype=np.float64)) for part in (mix, mean, sd))
+        return cls(mix, mean, sd, histogram(np.asarray(x, dtype=np.float64), bins=bins), name).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         self.figure_, self.ax_ = place(ax)

@@ -55,7 +55,7 @@ class Groups:
 
     @property
     def n_features(self) -> int:
-        return self.mean.shape[1]
+        return int(self.mean.shape[1])
 
     def sliced(self, keep: IntArray) -> Groups:
         """Return the components in some of the features."""

@@ -98,4 +98,4 @@ def ellipse(mean: FloatArray, cov: FloatArray, n_sd: float, n: int = 121) -> Flo
     values, vectors = np.linalg.eigh(cov)
     angle = np.linspace(0, 2 * np.pi, n)
     circle = np.stack([np.cos(angle), np.sin(angle)])
-    return mean + n_sd * (vectors @ (np.sqrt(np.maximum(values, 0.0))[:, None] * circle)).T
+    return np.asarray(mean + n_sd * (vectors @ (np.sqrt(np.maximum(values, 0.0))[:, None] * circle)).T)
