@@ -13,7 +13,7 @@ help:
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "emkit needs Python 3.11 or newer"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 
 $(VENV)/.demo: $(BIN)/python $(SOURCES)
@@ -55,4 +55,4 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/gaussian_mixture.py
 
 clean:
-	rm -rf $(VENV) build dist docs/_build docs/auto_examples
+	rm -rf $(VENV) build dist docs/_build docs/_generated docs/auto_examples
