@@ -32,6 +32,12 @@ GENERAL = [
     laws.check_reported,
     laws.check_fixed_point,
     laws.check_solvers_agree,
+    laws.check_spaces,
+    laws.check_stationary,
+    laws.check_reproducible,
+    laws.check_threads,
+    laws.check_absence,
+    laws.check_save_and_load,
 ]
 
 
@@ -44,6 +50,11 @@ def test_general_law_holds(case, law):
 @pytest.mark.parametrize("case", [c for c in CASES if c.is_continuous], ids=str)
 def test_shift_and_scale_law_holds(case):
     laws.check_shift_and_scale(case.model, case.X)  # raises LawBroken
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.is_continuous], ids=str)
+def test_zero_weight_law_holds_for_rows_far_away(case):
+    laws.check_absence(case.model, case.X, ballast=case.X[:50] * 1e3 + 1e4)  # raises LawBroken
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.is_continuous and c.takes_constant], ids=str)

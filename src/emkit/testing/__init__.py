@@ -29,9 +29,17 @@ from emkit.testing.special import (
     check_shift_and_scale,
 )
 from emkit.testing.suite import check_model
+from emkit.testing.whole import (
+    check_absence,
+    check_reproducible,
+    check_spaces,
+    check_stationary,
+    check_threads,
+)
 
 __all__ = [
     "LawBroken",
+    "check_absence",
     "check_blocks_and_threads",
     "check_brute_force",
     "check_canonical",
@@ -42,12 +50,16 @@ __all__ = [
     "check_monotone",
     "check_recovery",
     "check_reported",
+    "check_reproducible",
     "check_row_order",
     "check_save_and_load",
     "check_score",
     "check_shift_and_scale",
     "check_solvers_agree",
+    "check_spaces",
+    "check_stationary",
     "check_statistics_add",
+    "check_threads",
     "check_weights",
     "check_zero_weight",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.core import EM, Anderson, Model, ParametersChart, Problem, QuasiNewton, Squarem, maximise
+from emkit.core import EM, Anderson, Iteration, Model, ParametersChart, Problem, QuasiNewton, Squarem, maximise
 from emkit.core.arrays import Array
 from emkit.core.model import Offer, offered
 from emkit.data import as_source
@@ -194,9 +194,18 @@ def check_float32(model: Model, X: Any, *, seed: int = 0) -> None:
 
 
 def check_reported(model: Model, X: Any, sample_weight: Any = None, *, seed: int = 0) -> None:
-    """The reported log-likelihood and objective are those of the reported parameters; so is the end of the trace."""
-    fit = maximise(model, as_source(X, sample_weight), rng=seed)
-    point = Problem(fit.model, ready(model, X, sample_weight)[1]).evaluate(fit.parameters)
+    """What is reported, at the end and at every iteration, is the objective of the parameters reported with it."""
+    seen: list[Iteration] = []
+    fit = maximise(model, as_source(X, sample_weight), rng=seed, n_starts=1, on_iteration=seen.append)
+    problem = Problem(fit.model, ready(model, X, sample_weight)[1])
+    point = problem.evaluate(fit.parameters)
+    for row in seen:
+        gap = abs(row.objective - problem.evaluate(row.parameters).objective)
+        demand(
+            "the objective is that of its parameters",
+            gap <= 4 * point.noise,
+            f"iteration {row.iteration}: off by {gap:.3g}",
+        )
     for name, told, found in (("loglik", fit.loglik, point.loglik), ("objective", fit.objective, point.objective)):
         gap = abs(told - found)
         demand(

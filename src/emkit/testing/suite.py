@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from emkit.core import Model
-from emkit.testing import laws
+from emkit.testing import laws, special, whole
 
 __all__ = ["check_model"]
 
@@ -19,6 +19,7 @@ def check_model(model: Model, X: Any, *, seed: int = 0) -> None:
     X : array (n, d)
         Data that the model fits; a few hundred rows will do.
     """
+    whole.check_spaces(model, X, seed=seed)
     laws.check_statistics_add(model, X, seed=seed)
     laws.check_monotone(model, X, seed=seed)
     laws.check_score(model, X, seed=seed)
@@ -30,4 +31,9 @@ def check_model(model: Model, X: Any, *, seed: int = 0) -> None:
     laws.check_float32(model, X, seed=seed)
     laws.check_reported(model, X, seed=seed)
     laws.check_fixed_point(model, X, seed=seed)
+    whole.check_stationary(model, X, seed=seed)
     laws.check_solvers_agree(model, X, seed=seed)
+    whole.check_reproducible(model, X, seed=seed)
+    whole.check_threads(model, X, seed=seed)
+    whole.check_absence(model, X, seed=seed)
+    special.check_save_and_load(model, X, seed=seed)
