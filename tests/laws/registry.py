@@ -12,6 +12,7 @@ from emkit.families.covariance import STRUCTURES
 from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_prior import NormalInverseWishart
 from emkit.mixture import FiniteMixture
+from emkit.mixture._kmeans_model import KMeansModel
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 from abo import Abo
@@ -62,4 +63,5 @@ CASES = [
     Case("gaussian-diag-map", _mixture("diag", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
     Case("gaussian-spherical-map", _mixture("spherical", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
     Case("gaussian-one", _mixture("full", 1), _FAITHFUL),
+    Case("k-means", KMeansModel(3), _iris()),
 ]

@@ -297,3 +297,10 @@ def test_start_that_is_the_answer_shows_nothing():
 def test_law_broken_says_which_and_by_how_much():
     with pytest.raises(LawBroken, match=r"law broken: the optimum is stationary: coordinate 0 of 2 .* gain of \d"):
         laws.check_stationary(BiasedMStep(), X)
+
+
+def test_no_law_is_without_a_model_that_breaks_it():
+    text = Path(__file__).read_text()
+    assert {
+        name for name in laws.__all__ if name.startswith("check_") and f"laws.{name}(" not in text.replace(",", "(")
+    } == set()
