@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from emkit.cli.models import ModelEntry, model_named
+from emkit.cli.subjects import fit_of, tell, text_of
 from emkit.cli.tables import Rows, print_json, read_rows
 from emkit.core import EM, Anderson, QuasiNewton, Squarem, Status
 from emkit.errors import DataError, ParameterError
-from emkit.report import summary, to_dict
 
 __all__ = ["check_plotting", "fit"]
 
@@ -31,7 +31,7 @@ def fit(arguments: Namespace) -> int:
     rows = read_rows(arguments.data, arguments.columns, arguments.weights)
     estimator = _fitted(entry, rows, arguments)
     if not arguments.json:
-        sys.stdout.write(f"{rows.sentence}\n\n{summary(estimator)}\n")
+        sys.stdout.write(f"{rows.sentence}\n\n{text_of(estimator)}\n")
     if saved is not None:
         from emkit.io import save
 
@@ -103,7 +103,7 @@ def _say_where(arguments: Namespace, rows: Rows, estimator: Any, saved: Path | N
             "skipped_columns": list(rows.skipped),
         }
         places = {"saved": None if saved is None else str(saved), "picture": arguments.plot}
-        print_json(about | to_dict(estimator) | places)
+        print_json(about | tell(estimator) | places)
         return
     lines = [] if saved is None else [f"Saved the fit to {saved} (see it again: emkit show {saved})"]
     lines += [] if arguments.plot is None else [f"Drew it to {arguments.plot}"]
@@ -112,7 +112,7 @@ def _say_where(arguments: Namespace, rows: Rows, estimator: Any, saved: Path | N
 
 
 def _code(estimator: Any) -> int:
-    status = estimator.fit_.status
+    status = fit_of(estimator).status
     if status is Status.INTERRUPTED:
         return INTERRUPTED
     return OK if status.is_success else NOT_CONVERGED

@@ -62,7 +62,7 @@ def _estimator(home: str, name: str) -> Builder:
     return build
 
 
-def _density(table: Any, _weights: Any, arguments: dict[str, Any]) -> Any:
+def _density(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
     if len(table.names) != 1:
         message = (
             f"density is of one column, but there are {len(table.names)}: {', '.join(table.names)}. "
@@ -71,7 +71,7 @@ def _density(table: Any, _weights: Any, arguments: dict[str, Any]) -> Any:
         raise ParameterError(message)
     from emkit.mixture import density
 
-    return density(table.numeric()[0][:, 0], **arguments)
+    return density(table, sample_weight=weights, **arguments)
 
 
 _SEARCH = {"starts": "n_init", "seed": "random_state", "threads": "n_threads", "weights": "sample_weight"}
@@ -94,13 +94,18 @@ MODELS: tuple[ModelEntry, ...] = (
     ModelEntry(
         "k-means",
         "K clusters, each row in that of the nearest centre",
-        {"components": "n_clusters", **_CLIMB, **_SEARCH},
+        {"components": "n_clusters", "progress": "on_iteration", **_CLIMB, **_SEARCH},
         _estimator("emkit.mixture", "KMeans"),
     ),
     ModelEntry(
         "density",
         "the density of one column; as many normal distributions as BIC asks for",
-        {"components": "n_components"},
+        {
+            "components": "n_components",
+            "seed": "random_state",
+            "threads": "n_threads",
+            "weights": "sample_weight",
+        },
         _density,
     ),
 )

@@ -37,8 +37,7 @@ class Comparison:
 
     def __str__(self) -> str:
         cells = tuple(
-            (shorten(row[0], _NAME), *(f"{x:.2f}" if isinstance(x, float) else x for x in row[1:]))
-            for row in self.rows
+            (shorten(row[0], _NAME), *(f"{x:.2f}" if isinstance(x, float) else x for x in row[1:])) for row in self.rows
         )
         return table_text(Description("Comparison (smaller BIC is better)", _HEADER, cells))
 
@@ -107,8 +106,5 @@ def _check_same_data(found: list[tuple[str, Any]]) -> None:
 
 def _ranked(found: list[tuple[str, Any]]) -> Comparison:
     best = min(fit.bic for _, fit in found)
-    rows = [
-        (name, fit.loglik, fit.n_free, fit.aic, fit.bic, fit.bic - best, fit.status.value)
-        for name, fit in found
-    ]
+    rows = [(name, fit.loglik, fit.n_free, fit.aic, fit.bic, fit.bic - best, fit.status.value) for name, fit in found]
     return Comparison(tuple(sorted(rows, key=lambda row: row[4])))

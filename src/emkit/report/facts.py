@@ -37,6 +37,7 @@ def facts_of(fit: Any, X: Any = None, feature_names: Any = None) -> Facts:
     ParameterError
         If it is neither.
     """
+    fit = getattr(fit, "mixture_", fit)  # what a `Density` is made of
     result = getattr(fit, "fit_", None if hasattr(fit, "get_params") else fit)
     model = getattr(fit, "model_", getattr(result, "model", None))
     parameters = getattr(fit, "parameters_", getattr(result, "parameters", None))
@@ -105,8 +106,7 @@ def to_dict(fit: Any, X: Any = None, *, feature_names: Any = None) -> dict[str, 
         "feature_names": None if facts.feature_names is None else list(facts.feature_names),
         "parameters": {leaf.name: np.asarray(leaf.value).tolist() for leaf in leaves(facts.parameters)},
         "tables": [
-            {"title": t.title, "header": list(t.header), "rows": [_plain(row) for row in t.rows]}
-            for t in facts.tables
+            {"title": t.title, "header": list(t.header), "rows": [_plain(row) for row in t.rows]} for t in facts.tables
         ],
     }
     return known if facts.fit is None else known | _result(facts)

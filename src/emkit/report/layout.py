@@ -54,12 +54,8 @@ def table_text(table: Description, width: int = WIDTH) -> str:
         _aligned(table.header[j], _column([row[j] for row in shown]), is_first=j == 0)
         for j in range(min(width_in_columns, MAX_COLUMNS))
     ]
-    chunks = [
-        "\n".join(_line(lines) for lines in zip(*chunk, strict=True)) for chunk in _chunks(columns, width)
-    ]
-    return "\n".join(
-        [table.title, *chunks, *_hidden(len(table.rows) - MAX_ROWS, width_in_columns - MAX_COLUMNS)]
-    )
+    chunks = ["\n".join(_line(lines) for lines in zip(*chunk, strict=True)) for chunk in _chunks(columns, width)]
+    return "\n".join([table.title, *chunks, *_hidden(len(table.rows) - MAX_ROWS, width_in_columns - MAX_COLUMNS)])
 
 
 def _hidden(n_rows: int, n_columns: int) -> list[str]:

@@ -73,8 +73,6 @@ def _optima(fit: Any) -> str:
     optima = fit.starts.optima
     if len(optima) < 2:
         return ""
-    parts = [
-        _fixed(o.objective) + f" ({o.n_hits}{', collapsed' if o.collapse else ''})" for o in optima[:_LISTED]
-    ]
+    parts = [_fixed(o.objective) + f" ({o.n_hits}{', collapsed' if o.collapse else ''})" for o in optima[:_LISTED]]
     more = [f"and {len(optima) - _LISTED} more"] if len(optima) > _LISTED else []
     return ", ".join([*parts, *more])
