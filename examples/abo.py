@@ -9,6 +9,7 @@ progress, saving and the rest come along.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import xlogy
 
 import emkit
 from emkit.core import Simplex, space
@@ -37,13 +38,13 @@ class Abo(emkit.Model):
         prob = np.array([p * (p + 2 * r), q * (q + 2 * r), 2 * p * q, r * r])
         aa, bb = n[0] * p / (p + 2 * r), n[1] * q / (q + 2 * r)
         alleles = np.array([n[0] + aa + n[2], n[1] + bb + n[2], 2 * n[3] + n[0] - aa + n[1] - bb])
-        return AboStatistics(loglik=n @ np.log(prob), weight=n.sum(), alleles=alleles)
+        return AboStatistics(loglik=xlogy(n, prob).sum(), weight=n.sum(), alleles=alleles)
 
     def m_step(self, statistics, parameters):
         return AboParameters(statistics.alleles / statistics.alleles.sum())
 
     def expected_loglik(self, parameters, statistics):
-        return statistics.alleles @ np.log(parameters.freq)
+        return xlogy(statistics.alleles, parameters.freq).sum()
 
 
 if __name__ == "__main__":

@@ -77,7 +77,8 @@ def climb(
                 n_iter, problem.n_e_steps - first_e_step, point, move.step_length, move.is_accepted, seconds, tag
             )
             rows.append(row)
-            status = Status.CONVERGED if is_over else _told_to_stop(watch, row, point)
+            told = _told_to_stop(watch, row, point)
+            status = Status.CONVERGED if is_over else told
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
     return _ended(problem, Climb(point, status, Trace.of(rows), n_iter, memory))

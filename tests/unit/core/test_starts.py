@@ -97,9 +97,12 @@ def test_portfolio_gets_the_number_of_the_start(toy):
 
     @dataclass(frozen=True)
     class WithPortfolio(toy.TwoHills):
-        def portfolio(self, source, rng, index):
-            numbers.append(index)
-            return self.start(source, rng)
+        def portfolio(self, source, rng):
+            def draw(own_rng, index):
+                numbers.append(index)
+                return self.start(source, own_rng)
+
+            return draw
 
     maximise(WithPortfolio(), toy.source, n_starts=10, rng=0)
     assert sorted(numbers) == list(range(10))
