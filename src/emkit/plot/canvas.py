@@ -19,8 +19,10 @@ __all__ = [
     "check_path",
     "color",
     "divide",
+    "halo",
     "legend",
     "line_style",
+    "marker_face",
     "matplotlib_module",
     "note",
     "place",
@@ -62,6 +64,17 @@ def color(component: int) -> str:
 def line_style(component: int) -> str:
     """Return the line style of a component."""
     return _LINES[(component // len(PALETTE)) % len(_LINES)]
+
+
+def marker_face(component: int) -> str:
+    """Return the fill of a component's marker: white from the ninth on, where the colors repeat."""
+    return color(component) if component < len(PALETTE) else "white"
+
+
+def halo(width: float) -> list[Any]:
+    """Return the effect that keeps a line visible over points of its own color."""
+    effects = matplotlib_module("patheffects")
+    return [effects.Stroke(linewidth=width + 1.6, foreground="white", alpha=0.65), effects.Normal()]
 
 
 def place(ax: Any, size: tuple[float, float] = (6.4, 4.4)) -> tuple[Any, Any]:

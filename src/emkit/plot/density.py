@@ -11,7 +11,7 @@ from emkit.core.arrays import FloatArray
 from emkit.errors import ParameterError
 from emkit.plot.canvas import INK, PALE, color, legend, line_style, place, tidy, title
 from emkit.plot.display import Display
-from emkit.plot.read import groups_of, source_of, values_of
+from emkit.plot.read import groups_of, numbers_of, source_of, values_of
 from emkit.plot.shapes import Histogram, component_curves, curve_grid, histogram
 
 __all__ = ["DensityDisplay", "draw_curves"]
@@ -81,8 +81,7 @@ class DensityDisplay(Display):
         """Draw a `Density` over the histogram of its own values."""
         parts, fit = density.components, density.mixture_.fit_
         bars = histogram(density.x_, density.sample_weight_, bins)
-        detail = f"log-likelihood {fit.loglik:,.2f}   ·   BIC {fit.bic:,.2f}"
-        return cls(parts.mix, parts.mean, parts.sd, bars, density.name, detail).plot(ax)
+        return cls(parts.mix, parts.mean, parts.sd, bars, density.name, numbers_of(fit)).plot(ax)
 
     @classmethod
     def from_arrays(

@@ -9,7 +9,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 from emkit.errors import ParameterError
-from emkit.plot.canvas import color, legend, line_style, matplotlib_module, note, place, tidy, title
+from emkit.plot.canvas import color, halo, legend, line_style, marker_face, matplotlib_module, note, place, tidy, title
 from emkit.plot.display import Display
 from emkit.plot.read import Groups, Points, groups_of, points_of, source_of
 from emkit.plot.shapes import ellipse
@@ -18,6 +18,7 @@ __all__ = ["MixtureDisplay", "draw_groups", "draw_points"]
 
 _RINGS = (1, 2)  # standard deviations
 _LEGEND_ROWS = 9
+_DENSE = 1500  # rows from which points overlap so much that they are drawn fainter
 
 
 @dataclass(eq=False)
@@ -69,9 +70,13 @@ class MixtureDisplay(Display):
             draw_points(self.ax_, self.points, (0, 1))
             note(self.ax_, _remarks(self.points))
         draw_groups(self.ax_, self.groups, (0, 1))
+        if self.groups.cov is None:
+            self.ax_.margins(0.04)
+            _draw_regions(self.ax_, self.groups.mean)
+        else:
+            self.ax_.margins(0.04)
         self.ax_.set_xlabel(self.groups.names[0])
         self.ax_.set_ylabel(self.groups.names[1])
-        self.ax_.margins(0.04)
         tidy(self.ax_)
         self._entitle()
         return self
@@ -90,6 +95,19 @@ class MixtureDisplay(Display):
             legend(self.ax_)
         else:  # beside the picture, where many rows hide nothing
             legend(self.ax_, loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def _draw_regions(ax: Any, centre: FloatArray) -> None:
+    """Shade what is nearest to each centre, behind the points."""
+    limits = (ax.get_xlim(), ax.get_ylim())
+    x, y = (np.linspace(low, high, 401) for low, high in limits)
+    gaps = [(x[None, :] - at[0]) ** 2 + (y[:, None] - at[1]) ** 2 for at in centre]
+    colors = matplotlib_module("colors").ListedColormap([color(i) for i in range(len(centre))])
+    nearest, edge = np.argmin(gaps, axis=0), (-0.5, len(centre) - 0.5)
+    shade = {"cmap": colors, "vmin": edge[0], "vmax": edge[1], "alpha": 0.1, "zorder": 0, "interpolation": "nearest"}
+    ax.imshow(nearest, extent=(*limits[0], *limits[1]), origin="lower", aspect="auto", **shade)
+    ax.set_xlim(*limits[0])
+    ax.set_ylim(*limits[1])
 
 
 def _remarks(points: Points) -> str:
@@ -123,7 +141,8 @@ def _faded(label: Any, certain: FloatArray, k: int) -> FloatArray:
     """Return colors (n, 4): opaque where the component is certain, faint where it might be any."""
     rgba = matplotlib_module("colors").to_rgba_array([color(i) for i in range(k)])[label]
     floor = 1 / k if k > 1 else 0.0
-    rgba[:, 3] = 0.2 + 0.5 * (certain - floor) / (1 - floor)
+    solid = 0.7 if len(label) < _DENSE else 0.4
+    rgba[:, 3] = solid * (0.3 + 0.7 * (certain - floor) / (1 - floor))
     return np.asarray(rgba)
 
 
@@ -133,9 +152,12 @@ def draw_groups(ax: Any, groups: Groups, pair: tuple[int, int], line: float = 1.
     for i, mean in enumerate(groups.mean[:, columns]):
         if groups.cov is not None:
             cov = groups.cov[i][np.ix_(columns, columns)]
-            inner, outer = (ellipse(mean, cov, ring) for ring in _RINGS)
-            ax.fill(*inner.T, color=color(i), alpha=0.13, linewidth=0, zorder=3)
-            ax.plot(*inner.T, line_style(i), color=color(i), linewidth=line, zorder=4)
-            ax.plot(*outer.T, line_style(i), color=color(i), linewidth=0.6 * line, alpha=0.7, zorder=4)
-        label = groups.labelled(i, "cluster" if groups.cov is None else "component")
-        ax.plot(*mean, "o", color=color(i), markersize=4 * line, markeredgecolor="white", label=label, zorder=5)
+            for ring, width in zip(_RINGS, (line, 0.65 * line), strict=True):
+                style = {"color": color(i), "linewidth": width, "path_effects": halo(width), "zorder": 4}
+                ax.plot(*ellipse(mean, cov, ring).T, line_style(i), **style)
+            ax.fill(*ellipse(mean, cov, _RINGS[0]).T, color=color(i), alpha=0.13, linewidth=0, zorder=3)
+        label = groups.labelled(i)
+        edges = {"markeredgecolor": "white", "markeredgewidth": 1.2} if marker_face(i) != "white" else {}
+        size = (4.4 if groups.cov is not None else 6.0) * line
+        style = {"markersize": size, "markerfacecolor": marker_face(i), **edges}
+        ax.plot(*mean, groups.marker, color=color(i), linestyle="none", label=label, zorder=5, **style)

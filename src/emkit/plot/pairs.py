@@ -108,8 +108,8 @@ class PairsDisplay(Display):
         if self.groups.cov is not None:
             sd = np.sqrt(self.groups.cov[:, j, j])
             draw_curves(panel, self.groups.mix, self.groups.mean[:, j], sd, bars, line=1.3)
-        elif bars is not None:
-            panel.stairs(bars.density, bars.edges, fill=True, color="#C9CFD6", alpha=0.65)
+        elif bars is not None and self.points is not None:
+            _draw_stack(panel, bars, self.points.X[:, j], self.points.resp)
         panel.set_yticks([])
         panel.spines["left"].set_visible(False)
 
@@ -125,7 +125,6 @@ class PairsDisplay(Display):
     def _legend(self, d: int) -> None:
         """Put the legend and the numbers into the empty corner."""
         line = matplotlib_module("lines").Line2D
-        word = "cluster" if self.groups.cov is None else "component"
         handles = [
             line(
                 [],
@@ -134,7 +133,7 @@ class PairsDisplay(Display):
                 linestyle="none",
                 color=color(i),
                 markersize=7,
-                label=self.groups.labelled(i, word),
+                label=self.groups.labelled(i),
             )
             for i in range(len(self.groups.mix))
         ]
@@ -145,7 +144,7 @@ class PairsDisplay(Display):
             frameon=False,
             fontsize="small",
             title=self._title(),
-            alignment="right",
+            alignment="left",
             title_fontproperties={"size": "small"},
             borderaxespad=0.0,
         )
@@ -154,6 +153,17 @@ class PairsDisplay(Display):
     def _title(self) -> str:
         parts = self.groups.detail.split("   ·   ") if self.groups.detail else []
         return "\n".join([*parts, *([self.remark] if self.remark else [])])
+
+
+def _draw_stack(panel: Any, bars: Histogram, x: FloatArray, resp: FloatArray) -> None:
+    """Draw a histogram divided by cluster, with the heights of all rows and the shares of those drawn."""
+    own, seen = resp.argmax(axis=1), ~np.isnan(x)
+    counts = [np.histogram(x[seen & (own == i)], bars.edges)[0] for i in range(resp.shape[1])]
+    shares = np.array(counts) / np.maximum(np.sum(counts, axis=0), 1)
+    tops = np.cumsum(shares, axis=0) * bars.density
+    for i, (low, high) in enumerate(zip(np.vstack([np.zeros(len(bars.density)), tops]), tops, strict=False)):
+        panel.stairs(high, bars.edges, baseline=low, fill=True, color=color(i), alpha=0.55)
+    panel.set_ylim(0, 1.06 * bars.density.max())
 
 
 def _columns(groups: Groups, columns: Sequence[int | str] | None) -> IntArray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from emkit.core import Fit
 from emkit.core.arrays import FloatArray, IntArray
-from emkit.data import Estimator, Source
+from emkit.data import Estimator, Source, as_source
 from emkit.errors import ParameterError, not_fitted_error
 from emkit.families.gaussian import Gaussian
 from emkit.mixture.model import FiniteMixture, MixtureParameters
@@ -67,11 +67,17 @@ class Groups:
         """Log-likelihood and BIC, where a fit knows them."""
         if self.fit is None or self.cov is None:
             return ""
-        return f"log-likelihood {self.fit.loglik:,.2f}   ·   BIC {self.fit.bic:,.2f}"
+        return numbers_of(self.fit)
 
-    def labelled(self, component: int, parts: str = "component") -> str:
+    @property
+    def marker(self) -> str:
+        """Marker of the means, or centres."""
+        return "X" if self.cov is None else "o"
+
+    def labelled(self, component: int) -> str:
         """Return the name of a component for a legend: its number and weight."""
-        return f"{parts} {component + 1}  ({100 * self.mix[component]:.0f} %)"
+        word = "cluster" if self.cov is None else "component"
+        return f"{word} {component + 1}  ({100 * self.mix[component]:.0f} %)"
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,11 @@ class Points:
     def remark(self) -> str:
         n = len(self.X)
         return f"{n:,} of {self.n_rows:,} rows drawn" if n < self.n_rows else ""
+
+
+def numbers_of(fit: Fit) -> str:
+    """Return the line of numbers below a title."""
+    return f"log-likelihood {fit.loglik:,.2f}   ·   BIC {fit.bic:,.2f}".replace("-", "−").replace("log−l", "log-l")
 
 
 def is_density(subject: Any) -> bool:
@@ -143,9 +154,9 @@ def _names(names: Any, d: int) -> tuple[str, ...]:
 def source_of(subject: Any, X: Any, sample_weight: Any = None) -> Source:
     """Return the rows to draw as a source, checked against the features of the model."""
     if isinstance(subject, Estimator):
+        if getattr(subject, "n_features_in_", 0) == 1:  # a flat list is one column
+            X = as_source(X, sample_weight, one_feature=True, allow_missing_columns=True)
         return subject._new_source(X, sample_weight, None)
-    from emkit.data.door import as_source
-
     groups = groups_of(subject)
     d = None if groups is None else groups.n_features
     source = as_source(X, sample_weight, one_feature=d == 1, allow_missing_columns=True)
