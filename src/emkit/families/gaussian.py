@@ -103,7 +103,7 @@ class Gaussian(Family):
             cov = _covariance(source, moments.mean, unit) if not source.has_missing else np.diag(moments.var)
             cov = _full_rank(cov, unit) * _unbiased(source.total_weight)
             prior = prior.completed(moments.mean, cov, n_components)
-        rows = max(1.0, source.n_rows / source.total_weight)
+        rows = max(1.0, _n_used(source) / source.total_weight)
         return replace(self, prior=prior, unit=unit, is_pinned=is_pinned, rows_per_weight=rows)
 
     # --- E-step ---
@@ -264,6 +264,13 @@ class Gaussian(Family):
     def describe(self, parameters: Any, names: Sequence[str] | None, member: str) -> tuple[Description, ...]:
         """Return tables of means, standard deviations and, for few features, correlations."""
         return gaussian_tables(parameters.mean, self.structure.cov(parameters), names, member)
+
+
+def _n_used(source: Any) -> int:
+    """Return the number of rows of positive weight: rows of weight zero are absent."""
+    if not source.is_weighted:
+        return int(source.n_rows)
+    return sum(source.map(lambda block: int(np.count_nonzero(block.weights))))
 
 
 def _column_means(X: FloatArray) -> FloatArray:
