@@ -31,7 +31,7 @@ class ProgressBar:
     def __init__(self) -> None:
         self._bar: Any = None
         self._task: Any = None
-        self._best = float("-inf")
+        self.best = float("-inf")
         self._told = float("-inf")
 
     def __enter__(self) -> Self:
@@ -53,10 +53,10 @@ class ProgressBar:
 
     def __call__(self, iteration: Iteration) -> None:
         """Take in one iteration; does nothing outside the `with` block."""
-        self._best = max(self._best, iteration.objective)
+        self.best = max(self.best, iteration.objective)
         now = time.perf_counter()
         if self._bar is not None and now - self._told >= _INTERVAL:
             self._told = now
             where = f"start {iteration.start + 1}, iteration {iteration.iteration}"
-            text = f"{where}, best objective {self._best:.4f}"
+            text = f"{where}, best objective {self.best:.4f}"
             self._bar.update(self._task, description=text)
