@@ -103,8 +103,8 @@ class Density:
         return float(parts.mix @ (parts.sd**2 + (parts.mean - self.mean) ** 2))
 
     def sample(self, n: int = 1, random_state: Any = None) -> FloatArray:
-        """Return `n` new values (n,)."""
-        return self.mixture_.sample(n, random_state)[0][:, 0]
+        """Return `n` new values (n,), others each time unless `random_state` is given."""
+        return self.mixture_.sample(n, np.random.default_rng(random_state))[0][:, 0]
 
     # --- for people ---
 

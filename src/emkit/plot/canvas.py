@@ -83,7 +83,7 @@ def place(ax: Any, size: tuple[float, float] = (6.4, 4.4)) -> tuple[Any, Any]:
         if not callable(getattr(ax, "get_subplotspec", None)):
             message = f"`ax` must be Matplotlib axes, got {type(ax).__name__}"
             raise ParameterError(message)
-        return ax.figure, ax
+        return ax.figure.figure, ax  # of a subfigure, the whole
     figure = _new_figure(size)
     return figure, figure.add_subplot()
 
@@ -115,6 +115,8 @@ def tidy(ax: Any) -> None:
     for side in ("left", "bottom"):
         ax.spines[side].set_color("#888888")
     ax.tick_params(color="#888888", labelcolor="#444444", labelsize="small")
+    ax.yaxis.get_offset_text().set(horizontalalignment="right", fontsize="x-small", color="#444444")  # not in the title
+    ax.xaxis.get_offset_text().set(fontsize="x-small", color="#444444")
     ax.xaxis.label.set_color(INK)
     ax.yaxis.label.set_color(INK)
 

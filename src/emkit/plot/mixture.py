@@ -14,11 +14,11 @@ from emkit.plot.display import Display
 from emkit.plot.read import Groups, Points, groups_of, points_of, source_of
 from emkit.plot.shapes import ellipse
 
-__all__ = ["MixtureDisplay", "draw_groups", "draw_points"]
+__all__ = ["MixtureDisplay", "draw_groups", "draw_points", "is_dense"]
 
 _RINGS = (1, 2)  # standard deviations
 _LEGEND_ROWS = 9
-_DENSE = 1500  # rows from which points overlap so much that they are drawn fainter
+_DENSE = 1500  # rows
 
 
 @dataclass(eq=False)
@@ -69,7 +69,7 @@ class MixtureDisplay(Display):
         if self.points is not None:
             draw_points(self.ax_, self.points, (0, 1))
             note(self.ax_, _remarks(self.points))
-        draw_groups(self.ax_, self.groups, (0, 1))
+        draw_groups(self.ax_, self.groups, (0, 1), is_dense(self.points))
         if self.groups.cov is None:
             self.ax_.margins(0.04)
             _draw_regions(self.ax_, self.groups.mean)
@@ -117,6 +117,11 @@ def _remarks(points: Points) -> str:
     return "; ".join(text for text in (points.remark, hidden) if text)
 
 
+def is_dense(points: Points | None) -> bool:
+    """Tell whether points overlap so much that they are drawn fainter, and lines over them need a halo."""
+    return points is not None and len(points.X) >= _DENSE
+
+
 def draw_points(ax: Any, points: Points, pair: tuple[int, int], size: float = 16.0) -> None:
     """Draw the rows in two columns; where only one is observed, a tick on its axis."""
     x, y = points.X[:, pair[0]], points.X[:, pair[1]]
@@ -141,19 +146,20 @@ def _faded(label: Any, certain: FloatArray, k: int) -> FloatArray:
     """Return colors (n, 4): opaque where the component is certain, faint where it might be any."""
     rgba = matplotlib_module("colors").to_rgba_array([color(i) for i in range(k)])[label]
     floor = 1 / k if k > 1 else 0.0
-    solid = 0.7 if len(label) < _DENSE else 0.4
+    solid = 0.4 if len(label) >= _DENSE else 0.7
     rgba[:, 3] = solid * (0.3 + 0.7 * (certain - floor) / (1 - floor))
     return np.asarray(rgba)
 
 
-def draw_groups(ax: Any, groups: Groups, pair: tuple[int, int], line: float = 1.8) -> None:
+def draw_groups(ax: Any, groups: Groups, pair: tuple[int, int], has_halo: bool, line: float = 1.8) -> None:
     """Draw ellipses and means in two columns."""
     columns = np.array(pair)
     for i, mean in enumerate(groups.mean[:, columns]):
         if groups.cov is not None:
             cov = groups.cov[i][np.ix_(columns, columns)]
             for ring, width in zip(_RINGS, (line, 0.65 * line), strict=True):
-                style = {"color": color(i), "linewidth": width, "path_effects": halo(width), "zorder": 4}
+                effects = halo(width) if has_halo else []
+                style = {"color": color(i), "linewidth": width, "path_effects": effects, "zorder": 4}
                 ax.plot(*ellipse(mean, cov, ring).T, line_style(i), **style)
             ax.fill(*ellipse(mean, cov, _RINGS[0]).T, color=color(i), alpha=0.13, linewidth=0, zorder=3)
         label = groups.labelled(i)

@@ -13,7 +13,7 @@ from emkit.errors import ParameterError
 from emkit.plot.canvas import color, divide, matplotlib_module, tidy
 from emkit.plot.density import draw_curves
 from emkit.plot.display import Display
-from emkit.plot.mixture import draw_groups, draw_points
+from emkit.plot.mixture import draw_groups, draw_points, is_dense
 from emkit.plot.read import Groups, Points, groups_of, points_of, source_of, values_of
 from emkit.plot.shapes import Histogram, histogram
 
@@ -101,7 +101,7 @@ class PairsDisplay(Display):
             return
         if self.points is not None:
             draw_points(panel, self.points, (column, row), size=9.0)
-        draw_groups(panel, self.groups, (column, row), line=1.2)
+        draw_groups(panel, self.groups, (column, row), is_dense(self.points), line=1.2)
 
     def _draw_margin(self, panel: Any, j: int) -> None:
         bars = None if self.histograms is None else self.histograms[j]

@@ -371,3 +371,28 @@ def test_a_missing_matplotlib_is_told(two, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingLibraryError, match=r"pip install emkit\[plot\]"):
         draw(two)
+
+
+def test_axes_of_a_subfigure_save_the_whole(two, tmp_path):
+    figure = Figure()
+    part = figure.subfigures(1, 2)[0]
+    display = MixtureDisplay.from_estimator(two, ax=part.subplots())
+    assert display.figure_ is figure
+    assert display.save(tmp_path / "a.png").exists()
+
+
+def test_pairs_refuse_axes_that_cannot_be_divided(four):
+    with pytest.raises(ParameterError, match="must be part of a grid"):
+        PairsDisplay.from_estimator(four, ax=Figure().add_axes([0, 0, 1, 1]))
+
+
+def test_constant_columns_and_single_rows_are_drawn(tmp_path):
+    X = np.column_stack([np.arange(6.0), np.ones(6)])
+    assert draw(emkit.GaussianMixture(1).fit(X), X, tmp_path / "a.png").axes
+    lone = emkit.GaussianMixture.from_parameters([1.0], [[1.0, 2.0]], [[[1.0, 0.0], [0.0, 1.0]]])
+    assert draw(lone, [[1.0, 2.0]], tmp_path / "b.png").axes
+
+
+def test_samples_of_a_density_differ_unless_seeded(galaxies):
+    assert (galaxies.sample(5) != galaxies.sample(5)).any()
+    np.testing.assert_array_equal(galaxies.sample(5, 1), galaxies.sample(5, 1))
