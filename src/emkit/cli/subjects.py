@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from emkit.errors import ParameterError
-from emkit.mixture import Density
+from emkit.mixture import Density, KMeans
 from emkit.report import summary, to_dict
 
 __all__ = ["answer_of", "estimator_of", "fit_of", "has_answer", "names_of", "tell", "text_of"]
@@ -30,21 +30,28 @@ def names_of(subject: Any) -> list[str] | None:
 
 def text_of(subject: Any) -> str:
     """Return a subject as text for people."""
-    return subject.summary() if isinstance(subject, Density) else summary(subject)
+    if isinstance(subject, Density):
+        return subject.summary()
+    told = summary(subject)
+    return f"{told}\nInertia          {subject.inertia_:.6g}" if isinstance(subject, KMeans) else told
 
 
 def tell(subject: Any) -> dict[str, Any]:
     """Return a subject as values for programs."""
-    if not isinstance(subject, Density):
-        return to_dict(subject)
-    own = {
-        "model": repr(subject),
-        "mean": subject.mean,
-        "sd": subject.var**0.5,
-        "modes": subject.modes(),
-        "selection": subject.selection_.to_dict(),
+    if isinstance(subject, Density):
+        return to_dict(subject.mixture_) | _of_density(subject)
+    told = to_dict(subject)
+    return told | {"inertia": subject.inertia_} if isinstance(subject, KMeans) else told
+
+
+def _of_density(density: Density) -> dict[str, Any]:
+    return {
+        "model": repr(density),
+        "mean": density.mean,
+        "sd": density.var**0.5,
+        "modes": density.modes(),
+        "selection": density.selection_.to_dict(),
     }
-    return to_dict(subject.mixture_) | own
 
 
 def has_answer(subject: Any, name: str) -> bool:

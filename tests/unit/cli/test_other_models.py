@@ -25,7 +25,10 @@ def table(capsys):
 
 def test_k_means_is_fitted_saved_and_asked(capsys):
     assert main(["fit", "k-means", "iris", "-k", "3", "--starts", "4", "--plot", "iris.svg"]) == 0
-    assert "KMeans(n_clusters=3, n_init=4, random_state=0)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "KMeans(n_clusters=3, n_init=4, random_state=0)" in told
+    assert "Centers\n  cluster  Sepal.Length  Sepal.Width  Petal.Length  Petal.Width\n" in told
+    assert "Inertia          78.8514" in told
     kmeans = emkit.KMeans(3, n_init=4, random_state=0).fit(emkit.load_data("iris").numeric()[0])
     assert main(["predict", "iris.emkit", "iris"]) == 0
     header, body = table(capsys)
