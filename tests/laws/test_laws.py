@@ -105,7 +105,7 @@ def test_simulated_mixture_is_recovered():
 def test_permuted_start_ends_in_the_same_canonical_fit(iris):
     model = FiniteMixture(Gaussian(), 3)
     ready, source = model.prepare(as_source(iris))
-    start = ready.portfolio(source, np.random.default_rng(3), 1)
+    start = ready.portfolio(source, np.random.default_rng(3))(np.random.default_rng(3), 1)
     order = np.array([2, 0, 1])
     turned = MixtureParameters(start.mix[order], ready.family.reordered(start.members, order))
     fits = [maximise(model, source, start=s, tol=1e-10) for s in (start, turned)]

@@ -225,11 +225,12 @@ def _drawer(model: Model, source: Any, rng: np.random.Generator) -> Callable[[in
     """Return the function that draws start number i, from a generator of its own."""
     seeds = rng.bit_generator.seed_seq.spawn(1)[0]  # type: ignore[attr-defined]
     portfolio = offered(model, Offer.PORTFOLIO)
+    kinds = None if portfolio is None else portfolio(source, rng)
 
     def draw(index: int) -> Any:
         own = np.random.SeedSequence(seeds.entropy, spawn_key=(*seeds.spawn_key, index))
         generator = np.random.Generator(np.random.PCG64(own))
-        return model.start(source, generator) if portfolio is None else portfolio(source, generator, index)
+        return model.start(source, generator) if kinds is None else kinds(generator, index)
 
     return draw
 

@@ -49,7 +49,8 @@ class Model(ABC):
       depend on the parameters. Unlocks the score, `QuasiNewton` and standard errors.
     - `score(parameters, statistics) -> Parameters`: the gradient of `expected_loglik + log_prior` with respect to every
       entry of every array (symmetric for symmetric matrices); differenced where it is absent.
-    - `portfolio(source, rng, index) -> Parameters`: the start number `index` of many, where kinds of start alternate.
+    - `portfolio(source, rng) -> draw`, where `draw(rng, index) -> Parameters` is the start number `index` of many:
+      kinds of start alternate, and what they share is worked out once.
     - `starts_to_agree: int`: how many starts must agree before they are believed (16 where the model does not say).
     - `prepare(source) -> (Model, source)`: constants read off the data once before a fit (scales of a floor or a
       prior) and a faster arrangement of the same rows (equal rows to counts, rows sorted by pattern).

@@ -254,19 +254,18 @@ def _is_same_end(run: _Run, other: _Run) -> bool:
 
 
 def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None) -> bool:
-    """Tell whether more starts are unlikely to find better: all agree, or many have been tried and some agree."""
-    n_tried = len(ended) + len(merged)
+    """Tell whether more starts are unlikely to find better: all agree, or many have been tried and some agree.
+
+    Collapsed ends are no evidence for or against a proper one; many of them and nothing else are.
+    """
     if n_agreeing is None:
         return False
-    if n_agreeing <= n_tried < ENOUGH_STARTS:
-        return _is_unanimous(ended)
-    return n_tried >= ENOUGH_STARTS and _report(ended, merged).n_best >= ENOUGH_HITS
-
-
-def _is_unanimous(ended: Sequence[_Run]) -> bool:
-    objectives = [run.climb.point.objective for run in ended]
-    is_proper = all(run.climb.status is Status.CONVERGED for run in ended)
-    return is_proper and max(objectives) - min(objectives) < SAME_OPTIMUM
+    report = _report(ended, merged)
+    proper = [optimum for optimum in report.optima if not optimum.collapse]
+    if report.n_starts < ENOUGH_STARTS:
+        is_finished = all(run.climb.status in (Status.CONVERGED, Status.DEGENERATE) for run in ended)
+        return is_finished and len(proper) == 1 and proper[0].n_hits >= n_agreeing
+    return not proper or proper[0].n_hits >= ENOUGH_HITS
 
 
 def _report(ended: Sequence[_Run], merged: dict[int, int]) -> StartReport:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.core.arrays import FloatArray
+from emkit.core.arrays import Array, FloatArray
 
 __all__ = ["collapse_of"]
 
@@ -31,23 +31,28 @@ def collapse_of(family: Any, parameters: Any, count: FloatArray) -> str:
     free = ~family.is_pinned
     if not free.any():
         return ""
-    full = family.structure.full(parameters)[:, free][:, :, free] / np.outer(family.unit[free], family.unit[free])
-    smallest = np.linalg.eigvalsh(full)[:, 0]
+    smallest, is_flat = _smallest(family, parameters, free)
     held = count.sum() if family.structure.is_shared else np.maximum(count, 1e-300)
     is_floored = smallest * held < _FLOOR_MARGIN * max(family.floor, 1e-16)
-    if is_floored.all() and len(count) > 0 and _is_collinear(full):
+    if is_floored.all() and is_flat:
         return "All components are flat: some columns are linear functions of others. Leave those out, or set a prior."
     is_few = np.zeros(len(count), dtype=bool)
     if not family.structure.is_shared:
         needed = int(free.sum()) if family.is_dense else 1
-        is_thin = (count < _FEW * (needed + 1)) & (smallest < _TINY[full.shape[1] > 1])
+        is_thin = (count < _FEW * (needed + 1)) & (smallest < _TINY[int(free.sum() > 1)])
         is_few = (count < needed + _EXTRA_POINTS) | is_thin
     return _sentence(np.flatnonzero(is_floored | is_few), count)
 
 
-def _is_collinear(full: FloatArray) -> bool:
-    """Tell whether all components are flat in the same direction."""
-    return full.shape[1] > 1 and bool(np.linalg.eigvalsh(full.mean(axis=0))[0] < 1e-10)
+def _smallest(family: Any, parameters: Any, free: Array) -> tuple[FloatArray, bool]:
+    """Return the smallest variance (k,) in any direction, in units of the data, and if all are flat in the same one."""
+    unit, k = family.unit[free], len(parameters.mean)
+    if not family.is_dense:
+        var = np.broadcast_to(parameters.var, parameters.mean.shape)[:, free] / unit**2
+        return np.asarray(var.min(axis=1)), False
+    cov = parameters.cov[:, free][:, :, free] / np.outer(unit, unit)
+    smallest = np.broadcast_to(np.linalg.eigvalsh(cov)[:, 0], (k,))
+    return smallest, cov.shape[1] > 1 and bool(np.linalg.eigvalsh(cov.mean(axis=0))[0] < 1e-10)
 
 
 def _sentence(where: Any, count: FloatArray) -> str:

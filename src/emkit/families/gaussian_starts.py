@@ -9,6 +9,8 @@ programs miss.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -16,121 +18,133 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.families.starts import kmeans_labels
 
-__all__ = ["start_responsibilities"]
+__all__ = ["StartingRows"]
 
 _WARD_ROWS = 1000  # agglomeration costs n^2; more rows than this are thinned first
 
 
-def start_responsibilities(X: Array, weights: FloatArray, k: int, rng: np.random.Generator, index: int) -> FloatArray:
-    """Return responsibilities (n, k), case weights included, of start number `index`.
+@dataclass(frozen=True)
+class StartingRows:
+    """The rows (n, d) and case weights (n,) that starts are made from, and their coordinates, worked out once.
 
-    Kinds alternate: k-means on scaled, whitened and raw data, k-means on a random projection, nearest of a few random
-    points, neighbourhoods of random rows, and once Ward's agglomeration. Missing entries are filled with column means
-    for this purpose only.
+    Missing entries are at the mean of their column, for this purpose only.
     """
-    points = _standardised(X, weights)
-    if k == 1:
-        return np.asarray(weights, dtype=np.float64)[:, None].copy()
-    if index == _WARD_INDEX:
-        labels = _ward(_whitened(points, weights), weights, k, rng)
-    else:
-        labels = _KINDS[index % len(_KINDS)](X, points, weights, k, rng)
-    resp = np.zeros((len(labels), k))
-    resp[np.arange(len(labels)), labels] = weights
-    return resp
+
+    X: Array
+    weights: FloatArray
+
+    @cached_property
+    def scaled(self) -> FloatArray:
+        """The rows with columns centred and scaled to unit variance."""
+        points = np.array(self.X, dtype=np.float64)
+        seen = ~np.isnan(points)
+        is_complete = bool(seen.all())
+        mass = self.weights @ seen
+        mass[mass == 0] = 1.0
+        points -= self.weights @ (points if is_complete else np.where(seen, points, 0.0)) / mass
+        if not is_complete:
+            points[~seen] = 0.0
+        sd = np.sqrt(self.weights @ points**2 / mass)
+        sd[sd == 0] = 1.0
+        points /= sd
+        return points
+
+    @cached_property
+    def white(self) -> FloatArray:
+        """Scores on the principal components, each scaled to unit variance; flat directions are left out."""
+        points = self.scaled
+        values, vectors = np.linalg.eigh((points * self.weights[:, None]).T @ points / self.weights.sum())
+        if not values[-1] > 0:  # every row is the same
+            return np.zeros((len(points), 1))
+        keep = values > 1e-10 * values[-1]
+        return np.ascontiguousarray(points @ (vectors[:, keep] / np.sqrt(values[keep])))
+
+    @cached_property
+    def raw(self) -> Array:
+        """The rows as they are, where they are complete."""
+        return self.scaled if np.isnan(self.X).any() else self.X
+
+    def responsibilities(self, k: int, rng: np.random.Generator, index: int) -> FloatArray:
+        """Return responsibilities (n, k), case weights included, of start number `index`.
+
+        Kinds alternate: k-means on scaled, whitened and raw data, k-means on a random projection, nearest of a few
+        random points, neighbourhoods of random rows, and once Ward's agglomeration.
+        """
+        if k == 1:
+            return np.asarray(self.weights, dtype=np.float64)[:, None].copy()
+        kind = _ward if index == _WARD_INDEX else _KINDS[index % len(_KINDS)]
+        labels = kind(self, k, rng)
+        resp = np.zeros((len(labels), k))
+        resp[np.arange(len(labels)), labels] = self.weights
+        return resp
 
 
-def _standardised(X: Array, weights: FloatArray) -> FloatArray:
-    """Return the rows (n, d) with columns centred and scaled, missing entries at the mean."""
-    points = np.array(X, dtype=np.float64)
-    seen = ~np.isnan(points)
-    is_complete = bool(seen.all())
-    mass = weights @ seen
-    mass[mass == 0] = 1.0
-    mean = weights @ (points if is_complete else np.where(seen, points, 0.0)) / mass
-    points -= mean
-    if not is_complete:
-        points[~seen] = 0.0
-    sd = np.sqrt(weights @ points**2 / mass)
-    sd[sd == 0] = 1.0
-    points /= sd
-    return points
+def _scaled(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
+    return kmeans_labels(rows.scaled, rows.weights, k, rng)
 
 
-def _whitened(points: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return scores on the principal components, each scaled to unit variance; flat directions are left out."""
-    values, vectors = np.linalg.eigh((points * weights[:, None]).T @ points / weights.sum())
-    if not values[-1] > 0:  # every row is the same
-        return np.zeros((len(points), 1))
-    keep = values > 1e-10 * values[-1]
-    return np.ascontiguousarray(points @ (vectors[:, keep] / np.sqrt(values[keep])))
+def _white(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
+    return kmeans_labels(rows.white, rows.weights, k, rng)
 
 
-def _scaled(X: Array, points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
-    return kmeans_labels(points, weights, k, rng)
+def _raw(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
+    return kmeans_labels(rows.raw, rows.weights, k, rng)
 
 
-def _white(X: Array, points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
-    return kmeans_labels(_whitened(points, weights), weights, k, rng)
-
-
-def _raw(X: Array, points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
-    return _scaled(X, points, weights, k, rng) if np.isnan(X).any() else kmeans_labels(X, weights, k, rng)
-
-
-def _projected(X: Array, points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
+def _projected(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
     """Cluster a random projection of the whitened data to about half its dimensions (one at least)."""
-    white = _whitened(points, weights)
-    d = white.shape[1]
+    d = rows.white.shape[1]
     axes = rng.standard_normal((d, max(1, d // 2)))
-    return kmeans_labels(np.ascontiguousarray(white @ axes), weights, k, rng)
+    return kmeans_labels(np.ascontiguousarray(rows.white @ axes), rows.weights, k, rng)
 
 
-def _nearest(X: Array, points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
+def _nearest(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
     """Give each row to the nearest of k random rows, in whitened coordinates: uneven and overlapping cells."""
-    white = _whitened(points, weights)
-    p = weights / weights.sum()
-    chosen = rng.choice(len(white), size=min(k, int(np.count_nonzero(p))), replace=False, p=p)
-    distance = ((white[:, None, :] - white[chosen][None]) ** 2).sum(axis=2)
-    return np.asarray(distance.argmin(axis=1), dtype=np.intp)
+    p = rows.weights / rows.weights.sum()
+    chosen = rng.choice(len(p), size=min(k, int(np.count_nonzero(p))), replace=False, p=p)
+    return _cells(rows.white, rows.white[chosen])
 
 
-def _tight(X: Array, points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
+def _tight(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
     """Cluster into fewer, then give neighbourhoods of random rows, of random sizes, clusters of their own.
 
     Small and dense components beside large ones are what k-means never proposes.
     """
-    white = _whitened(points, weights)
-    n, d = white.shape
+    n, d = rows.white.shape
     n_tight = int(rng.integers(1, k))
-    labels = kmeans_labels(white, weights, k - n_tight, rng).copy()
+    labels = kmeans_labels(rows.white, rows.weights, k - n_tight, rng).copy()
+    p = rows.weights / rows.weights.sum()
     for j in range(k - n_tight, k):
-        centre = white[_any_row(weights, rng)]
         size = int(np.exp(rng.uniform(np.log(d + 2), np.log(max(d + 3, n / k)))))
-        labels[np.argsort(((white - centre) ** 2).sum(axis=1), kind="stable")[:size]] = j
+        distance = _squared(rows.white, rows.white[rng.choice(n, p=p)])
+        labels[np.argsort(distance, kind="stable")[:size]] = j
     return labels
 
 
-def _any_row(weights: FloatArray, rng: np.random.Generator) -> int:
-    return int(rng.choice(len(weights), p=weights / weights.sum()))
-
-
-def _ward(points: FloatArray, weights: FloatArray, k: int, rng: np.random.Generator) -> IntArray:
+def _ward(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
     """Cut Ward's tree of (a sample of) the rows at k clusters; the others join the nearest centre."""
-    n = len(points)
-    used = np.flatnonzero(weights > 0)
+    points = rows.white
+    used = np.flatnonzero(rows.weights > 0)
     if len(used) > _WARD_ROWS:
         used = np.sort(rng.choice(used, _WARD_ROWS, replace=False))
     if len(used) <= k:
-        return np.arange(n, dtype=np.intp) % k
+        return np.arange(len(points), dtype=np.intp) % k
     own = fcluster(linkage(points[used], "ward"), k, "maxclust") - 1
-    centres = np.stack([points[used[own == j]].mean(axis=0) for j in range(own.max() + 1)])
-    distance = ((points[:, None, :] - centres[None]) ** 2).sum(axis=2)
-    labels = np.asarray(distance.argmin(axis=1), dtype=np.intp)
+    labels = _cells(points, np.stack([points[used[own == j]].mean(axis=0) for j in range(own.max() + 1)]))
     labels[used] = own
     return labels
 
 
-_Kind = Callable[[Array, FloatArray, FloatArray, int, np.random.Generator], IntArray]
+def _squared(points: FloatArray, centre: FloatArray) -> FloatArray:
+    gap = points - centre
+    return np.asarray(np.einsum("ij,ij->i", gap, gap))
+
+
+def _cells(points: FloatArray, centres: FloatArray) -> IntArray:
+    """Return the nearest centre (n,) of each row."""
+    return np.asarray(np.stack([_squared(points, c) for c in centres]).argmin(axis=0), dtype=np.intp)
+
+
+_Kind = Callable[[StartingRows, int, np.random.Generator], IntArray]
 _KINDS: tuple[_Kind, ...] = (_scaled, _white, _raw, _projected, _white, _nearest, _tight, _tight)
 _WARD_INDEX = 2

@@ -17,12 +17,14 @@ Celeux & Govaert 1992, *A classification EM algorithm for clustering and two sto
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from emkit.core.arrays import FloatArray
+from emkit.core.describe import Description
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive, Real
@@ -82,7 +84,7 @@ class KMeansModel(Model):
     # --- the protocol ---
 
     def start(self, source: Any, rng: np.random.Generator) -> KMeansParameters:
-        return self.portfolio(source, rng, 0)
+        return self.portfolio(source, rng)(rng, 0)
 
     def e_step(self, parameters: KMeansParameters, block: Any) -> KMeansStatistics:
         done = kernel.assign(block.X, block.kernel_weights, parameters.centers)
@@ -102,10 +104,15 @@ class KMeansModel(Model):
         spread = float(np.mean(moments.var))
         return replace(self, floor=max(_FLOOR * spread, KMeansModel.floor)), source
 
-    def portfolio(self, source: Any, rng: np.random.Generator, index: int) -> KMeansParameters:
+    def portfolio(
+        self, source: Any, rng: np.random.Generator
+    ) -> Callable[[np.random.Generator, int], KMeansParameters]:
+        block = source.sample(_START_ROWS, rng)
+        return lambda own_rng, index: self._drawn(block, own_rng, index)
+
+    def _drawn(self, block: Any, rng: np.random.Generator, index: int) -> KMeansParameters:
         """Return the end of a small k-means on (a sample of) the rows; of one variable, first the exact optimum."""
-        block, k = source.sample(_START_ROWS, rng), self.n_clusters
-        weights = block.kernel_weights
+        k, weights = self.n_clusters, block.kernel_weights
         centers = line_centers(block.X, weights, k) if block.X.shape[1] == 1 and index == 0 else None
         if centers is None:
             n_swaps = int(min(_MAX_SWAPS, 3 * k * k, _SWAP_WORK / max(1, block.X.size * k)))
@@ -127,6 +134,18 @@ class KMeansModel(Model):
         labels = rng.integers(self.n_clusters, size=n)
         noise = rng.standard_normal((n, parameters.centers.shape[1])) * math.sqrt(float(parameters.var[0]))
         return parameters.centers[labels] + noise, labels
+
+    def describe(
+        self, parameters: KMeansParameters, feature_names: Sequence[str] | None
+    ) -> tuple[Description, ...]:
+        """Return the centres, and the one standard deviation about them."""
+        names = feature_names or [f"x{j + 1}" for j in range(parameters.centers.shape[1])]
+        rows = tuple((str(i + 1), *center) for i, center in enumerate(parameters.centers.tolist()))
+        sd = math.sqrt(float(parameters.var[0]))
+        return (
+            Description("Centers", ("cluster", *names), rows),
+            Description("Standard deviation about the centers", ("cluster", "each feature"), (("all", sd),)),
+        )
 
     # --- helpers of the solver ---
 

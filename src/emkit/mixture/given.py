@@ -77,7 +77,7 @@ def _from_start(start: Any, model: FiniteMixture, source: Any) -> MixtureParamet
 
 def _same_kind(parameters: Any, model: FiniteMixture, source: Any) -> MixtureParameters:
     blank = model.prepare(source)[0]
-    wanted = blank.portfolio(source, np.random.default_rng(0), 0)
+    wanted = blank.start(source, np.random.default_rng(0))
     mine, theirs = wanted.members, getattr(parameters, "members", None)
     fits = type(mine) is type(theirs) and all(
         np.shape(getattr(mine, name)) == np.shape(getattr(theirs, name)) for name in vars(mine) if name in vars(theirs)
@@ -107,7 +107,7 @@ def _from_inits(model: FiniteMixture, source: Any, weights: Any, means: Any, pre
     structure: Any = ready.family.structure  # type: ignore[attr-defined]
     block = source.sample(16384, np.random.default_rng(0))
     if means is None:
-        guess = ready.portfolio(source, np.random.default_rng(0), 0)
+        guess = ready.start(source, np.random.default_rng(0))
     else:
         guess = _around(np.array(means, dtype=np.float64), ready, block, k, d)
     mix = guess.mix if weights is None else np.array(weights, dtype=np.float64)

@@ -12,6 +12,7 @@ McLachlan & Peel 2000, *Finite Mixture Models*, section 2.8.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,7 +27,7 @@ from emkit.core.statistics import Statistics
 from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_missing import pattern_order
-from emkit.families.gaussian_starts import start_responsibilities
+from emkit.families.gaussian_starts import StartingRows
 from emkit.kernels.gaussian import softmax_rows
 
 __all__ = ["FiniteMixture", "MixtureParameters", "MixtureStatistics"]
@@ -74,7 +75,7 @@ class FiniteMixture(Model):
     # --- the protocol ---
 
     def start(self, source: Any, rng: np.random.Generator) -> MixtureParameters:
-        return self.portfolio(source, rng, 0)
+        return self.portfolio(source, rng)(rng, 0)
 
     def e_step(self, parameters: MixtureParameters, block: Any) -> MixtureStatistics:
         step = self.family.mixture_step(_log(parameters.mix), parameters.members, block)
@@ -111,11 +112,18 @@ class FiniteMixture(Model):
         ready = replace(self, family=self.family.prepared(source, self.n_components))
         return ready, _by_pattern(source) if source.has_missing else source
 
-    def portfolio(self, source: Any, rng: np.random.Generator, index: int) -> MixtureParameters:
+    def portfolio(
+        self, source: Any, rng: np.random.Generator
+    ) -> Callable[[np.random.Generator, int], MixtureParameters]:
         block = source.sample(_START_ROWS, rng)
-        resp = start_responsibilities(block.X, block.weights, self.n_components, rng, index)
-        mix = resp.sum(axis=0) + 1.0
-        return MixtureParameters(mix / mix.sum(), self.family.start(block.X, resp))
+        rows = StartingRows(block.X, block.weights)
+
+        def draw(own_rng: np.random.Generator, index: int) -> MixtureParameters:
+            resp = rows.responsibilities(self.n_components, own_rng, index)
+            mix = resp.sum(axis=0) + 1.0
+            return MixtureParameters(mix / mix.sum(), self.family.start(block.X, resp))
+
+        return draw
 
     def log_density(self, parameters: MixtureParameters, block: Any) -> FloatArray:
         density: FloatArray = softmax_rows(self.log_joint(parameters, block))[0]

@@ -61,4 +61,4 @@ def first_start(model: Any, source: Any, seed: int = 0, index: int = 0) -> Any:
     """Return a start as a fit would draw it."""
     rng = np.random.default_rng(seed)
     portfolio = offered(model, Offer.PORTFOLIO)
-    return model.start(source, rng) if portfolio is None else portfolio(source, rng, index)
+    return model.start(source, rng) if portfolio is None else portfolio(source, rng)(rng, index)
