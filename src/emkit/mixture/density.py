@@ -174,7 +174,9 @@ def density(
     -----
     Fits in which a component collapsed are never chosen, nor those with a component narrower than half the step to
     which the values were rounded (where half of them or more repeat others): many equal values would give a spike any
-    height.
+    height. Each candidate climbs from eight starts; those within 6 of the smallest BIC then get the full search of
+    `GaussianMixture`. The cost is that of up to 2 `max_components` small mixtures and a few full ones, about a second
+    for a thousand values; give `n_components` where speed matters.
 
     References
     ----------

@@ -79,7 +79,7 @@ class PairsDisplay(Display):
     def plot(self, ax: Any = None) -> Self:
         d = self.groups.n_features
         side = min(2.1 * d + 0.6, 13.0)
-        self.figure_, axes = divide(ax, d, d, (side, 0.9 * side))
+        self.figure_, axes = divide(ax, d, d, (side, 0.9 * side) if d > 1 else (6.4, 4.0))
         self.axes_, self.ax_ = axes, axes[0, 0] if ax is None else ax
         for row, column in np.ndindex(d, d):
             panel = axes[row, column]
@@ -137,18 +137,19 @@ class PairsDisplay(Display):
             )
             for i in range(len(self.groups.mix))
         ]
-        corner = self.axes_[0, d - 1]
-        made = corner.legend(
+        where: dict[str, Any] = {"loc": "upper right", "borderaxespad": 0.0}
+        if d == 1:  # there is no empty corner
+            where = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        made = self.axes_[0, d - 1].legend(
             handles=handles,
-            loc="upper right",
             frameon=False,
             fontsize="small",
             title=self._title(),
             alignment="left",
             title_fontproperties={"size": "small"},
-            borderaxespad=0.0,
+            **where,
         )
-        made.set_in_layout(False)
+        made.set_in_layout(d == 1)
 
     def _title(self) -> str:
         parts = self.groups.detail.split("   ·   ") if self.groups.detail else []
