@@ -65,14 +65,14 @@ def read_rows(data: str, columns: str | None, weights: str | None = None, known:
     weights : str or None
         Column of case weights, which is then no feature.
     known : sequence of str or None
-        The columns of a fit: the choice where `columns` is None and the table has them.
+        The columns of a fit: the choice where `columns` is None. Other names are never taken for these by their order.
     """
     table = read_table(data)
     mass = None if weights is None else table.numeric(weights)[0][:, 0]
     skipped: tuple[str, ...] = ()
     if columns is not None:
         names = _split(columns)
-    elif known is not None and (set(known) <= set(table.names) or len(table.names) != len(known)):
+    elif known is not None:
         names = list(known)
     else:
         skipped = table.skipped

@@ -14,9 +14,10 @@ _INTERVAL = 0.1  # seconds between two lines: iterations may be far quicker
 
 
 class ProgressBar:
-    """A line on the terminal that follows a fit: start, iteration, the best objective so far.
+    """A line on the terminal that follows a fit: which start is climbing, its iteration, where it is.
 
-    It writes to standard error, so that results can still be piped, and may be called from many threads.
+    It writes to standard error, so that results can still be piped, and only where that is a terminal or a notebook. It
+    may be called from many threads. `n_iterations` counts what it heard.
 
     Examples
     --------
@@ -31,7 +32,7 @@ class ProgressBar:
     def __init__(self) -> None:
         self._bar: Any = None
         self._task: Any = None
-        self.best = float("-inf")
+        self.n_iterations = 0
         self._told = float("-inf")
 
     def __enter__(self) -> Self:
@@ -42,7 +43,9 @@ class ProgressBar:
             message = "a progress bar needs rich: pip install 'emkit[progress]'"
             raise EmkitError(message) from error
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        console = Console(stderr=True)
+        is_hidden = not (console.is_terminal or console.is_jupyter)
+        self._bar = Progress(*columns, console=console, transient=True, disable=is_hidden)
         self._task = self._bar.add_task("starting")
         self._bar.start()
         return self
@@ -53,10 +56,9 @@ class ProgressBar:
 
     def __call__(self, iteration: Iteration) -> None:
         """Take in one iteration; does nothing outside the `with` block."""
-        self.best = max(self.best, iteration.objective)
+        self.n_iterations += 1
         now = time.perf_counter()
         if self._bar is not None and now - self._told >= _INTERVAL:
             self._told = now
             where = f"start {iteration.start + 1}, iteration {iteration.iteration}"
-            text = f"{where}, best objective {self.best:.4f}"
-            self._bar.update(self._task, description=text)
+            self._bar.update(self._task, description=f"{where}, objective {iteration.objective:.4f}")

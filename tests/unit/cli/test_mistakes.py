@@ -90,6 +90,14 @@ def test_fit_of_other_columns_names_the_one_that_is_missing(mistake):
     assert "'eruptions' in iris" in mistake("predict", "some.emkit", "iris")
 
 
+def test_columns_of_other_names_are_not_taken_by_their_order(mistake, folder):
+    emkit.save(emkit.GaussianMixture(2, random_state=0).fit(emkit.load_data("faithful")), "some.emkit")
+    (folder / "swapped.csv").write_text("waiting,eruption\n79,3.6\n54,1.8\n")
+    assert "no column 'eruptions' in swapped.csv. Did you mean 'eruption'?" in mistake(
+        "score", "some.emkit", "swapped.csv"
+    )
+
+
 def test_k_means_tells_what_it_does_not_know(mistake):
     emkit.save(emkit.KMeans(2, random_state=0).fit(emkit.load_data("faithful")), "some.emkit")
     assert "a saved KMeans, which tells no density" in mistake("score", "some.emkit", "faithful")
