@@ -58,10 +58,10 @@ def save(fit: Any, path: str | os.PathLike[str], *, probe: Any = True) -> None:
     >>> import emkit, tempfile, pathlib
     >>> X, _ = emkit.load_data("galaxies").numeric()
     >>> fit = emkit.GaussianMixture(3, random_state=0).fit(X)
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> path = pathlib.Path(folder.name) / "galaxies.emkit"
-    >>> emkit.save(fit, path)
-    >>> emkit.load(path).fit_.loglik == fit.fit_.loglik
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "galaxies.emkit"
+    ...     emkit.save(fit, path)
+    ...     emkit.load(path).fit_.loglik == fit.fit_.loglik
     True
     """
     _check_fitted(fit)
