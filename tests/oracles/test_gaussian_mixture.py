@@ -21,7 +21,7 @@ KNOWN = ("E", "V", "EII", "VII", "EEI", "VVI", "EEE", "VVV")
 # six components on 82 galaxies, two of them small. (data, model, components) -> objective
 FINDINGS = {("galaxies_mass", "V", 6): -193.7622, ("galaxies_fixed", "V", 6): -194.0195}
 # Optima of narrow basins (one to four starts in a hundred): the default search reaches them from most seeds, not all.
-NARROW = {("galaxies_mass", "V", 5): 2, ("galaxies_fixed", "V", 5): 0, ("waiting", "V", 3): 0}
+NARROW = {("galaxies_mass", "V", 5): 0, ("galaxies_fixed", "V", 5): 0, ("waiting", "V", 3): 0}
 
 
 def _rows(name):

@@ -121,7 +121,7 @@ def maximise(
     solver : Solver or "auto"
         "auto" is `QuasiNewton` where the model has a score to be had at a fair price, and `Squarem` otherwise.
     n_starts : int or "auto"
-        "auto" stops after sixteen starts that agree (or as many as the model says), or after 64 if five of them
+        "auto" stops after sixteen starts that agree (or as many as the model says), or after 128 if eight of them
         reached the best optimum, or after 256 (fewer where an E-step is expensive). Where there are more than 16384
         rows, starts compete on a random sample of that many and the winner climbs on all.
     tol : float, default 1e-6

@@ -21,8 +21,8 @@ __all__ = ["Optimum", "Search", "StartReport", "search"]
 SHORT = (6, 12)  # iterations after which runs that are about to meet are merged; solvers still warm up, by plain EM
 ROUND = 8  # starts looked at together
 UNANIMOUS = 16  # if so many agree, no more are tried; a model may name another number
-ENOUGH_STARTS = 64  # after this many the best optimum is believed ...
-ENOUGH_HITS = 5  # ... if this many starts have reached it
+ENOUGH_STARTS = 128  # after this many the best optimum is believed ...
+ENOUGH_HITS = 8  # ... if this many starts have reached it
 SAME_OPTIMUM = 1e-3  # objectives closer than this are one optimum
 PARALLEL_ROWS = 4096  # below this many rows a start is too quick for threads to pay
 
@@ -63,7 +63,8 @@ class StartReport:
         """Return the report in words."""
         degenerate = sum(o.n_hits for o in self.optima if o.collapse)
         tail = f"; {degenerate} collapsed" if degenerate else ""
-        return f"{self.n_best} of {self.n_starts} starts reached the best of {len(self.optima)} optima{tail}"
+        found = "the only optimum" if len(self.optima) == 1 else f"the best of {len(self.optima)} optima"
+        return f"{self.n_best} of {self.n_starts} starts reached {found}{tail}"
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def search(
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
     Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
-    `n_agreeing` that many starts are believed if they all agree, and after 64 an optimum reached by five of them;
+    `n_agreeing` that many starts are believed if they all agree, and after 128 an optimum reached by eight of them;
     otherwise all `n_starts` are looked at.
     """
     camp = _Camp(watch, n_threads)

@@ -72,7 +72,8 @@ class StartingRows:
         """
         if k == 1:
             return np.asarray(self.weights, dtype=np.float64)[:, None].copy()
-        kind = _ward if index == _WARD_INDEX else _KINDS[index % len(_KINDS)]
+        kinds = _KINDS if index < _LATE else _LATE_KINDS
+        kind = _ward if index == _WARD_INDEX else kinds[index % len(kinds)]
         labels = kind(self, k, rng)
         resp = np.zeros((len(labels), k))
         resp[np.arange(len(labels)), labels] = self.weights
@@ -148,3 +149,5 @@ def _cells(points: FloatArray, centres: FloatArray) -> IntArray:
 _Kind = Callable[[StartingRows, int, np.random.Generator], IntArray]
 _KINDS: tuple[_Kind, ...] = (_scaled, _white, _raw, _projected, _white, _nearest, _tight, _tight)
 _WARD_INDEX = 2
+_LATE = 32  # by then k-means has said what it has to say: whole cells and neighbourhoods of random rows go on
+_LATE_KINDS: tuple[_Kind, ...] = (_tight, _nearest, _tight, _projected)

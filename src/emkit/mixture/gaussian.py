@@ -49,7 +49,7 @@ class GaussianMixture(Estimator):
     max_iter : int, default 1000
         Iterations of each climb.
     n_init : int or "auto"
-        Starts. "auto" stops after 8 (k - 1) that agree, or 64 if five of them reached the best optimum; 256 at most.
+        Starts. "auto" stops after 8 (k - 1) that agree, or 128 if eight of them reached the best optimum, or 256.
     weights_init, means_init, precisions_init : arrays, optional
         A start of one's own: means (k, d) alone will do.
     start : Fit, GaussianMixture, labels (n,) or responsibilities (n, k), optional

@@ -62,7 +62,7 @@ def test_as_many_starts_as_asked_for(toy, n_starts):
 def test_unanimous_starts_are_believed(toy):
     fit = maximise(toy.QuadraticWithQ(), toy.source, rng=0)
     assert fit.starts.n_starts == 16
-    assert fit.starts.sentence == "16 of 16 starts reached the best of 1 optima"
+    assert fit.starts.sentence == "16 of 16 starts reached the only optimum"
 
 
 def test_model_says_how_many_starts_must_agree(toy):
@@ -74,7 +74,7 @@ def test_model_says_how_many_starts_must_agree(toy):
 
 
 def test_starts_that_disagree_make_the_search_longer(toy):
-    assert maximise(toy.TwoHills(), toy.source, rng=0).starts.n_starts == 64
+    assert maximise(toy.TwoHills(), toy.source, rng=0).starts.n_starts == 128
 
 
 def test_collapsed_start_ranks_below_any_proper_one(toy):
@@ -171,12 +171,13 @@ def test_interruption_ends_a_search_in_threads(toy, n_threads):
     def watch(info):
         nonlocal n_seen
         n_seen += 1
-        if n_seen == 60:
+        if n_seen == 150:  # by then starts climb to the end, which these would not reach in a million steps
             _thread.interrupt_main()  # Ctrl-C reaches the main thread, which waits for the others
 
     model = toy.QuadraticWithQ(slowest=1e-6)
     fit = maximise(model, rows, n_starts=24, rng=3, solver=EM(), tol=0.0, max_iter=10**6, on_iteration=watch)
     assert fit.status is Status.INTERRUPTED
+    assert n_seen < 50_000
     assert fit.objective == model.e_step(fit.parameters, next(rows.blocks())).loglik
 
 

@@ -38,7 +38,7 @@ def test_every_solver_finds_the_frequencies(solver):
 
 def test_starts_agree_and_are_reported():
     fit = emkit.fit(Abo(), COUNTS, rng=0, n_starts=8)
-    assert fit.starts.sentence == "8 of 8 starts reached the best of 1 optima"
+    assert fit.starts.sentence == "8 of 8 starts reached the only optimum"
 
 
 def test_weight_counts_a_row_so_many_times():
