@@ -58,7 +58,7 @@ def run_page(text: str, name: str) -> Iterator[tuple[Block, str, list[Any]]]:
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for block in blocks_of(text):
             printed = io.StringIO()
-            with contextlib.redirect_stdout(printed):
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 shown = _run_commands(block, name) if block.language == "console" else _run(block, name, namespace)
             yield block, printed.getvalue(), [*map(plt.figure, plt.get_fignums()), *shown]
             plt.close("all")

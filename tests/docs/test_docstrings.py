@@ -1,0 +1,30 @@
+"""Every example in a docstring gives what it shows."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import emkit
+
+GONE = pytest.mark.xfail(strict=True, reason="the example of emkit.fit imports a class that is not there")
+
+
+def _with_examples():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for found in pkgutil.walk_packages(emkit.__path__, "emkit."):
+        if "_native" in found.name or found.name.endswith("__main__"):
+            continue
+        module = importlib.import_module(found.name)
+        for case in finder.find(module, found.name):
+            if case.examples:
+                yield pytest.param(case, id=case.name, marks=GONE if case.name == "emkit._fit.fit" else ())
+
+
+@pytest.mark.parametrize("case", list(_with_examples()))
+def test_example(case, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    said = []
+    doctest.DocTestRunner(verbose=False).run(case, out=said.append)
+    assert not said, "".join(said)
