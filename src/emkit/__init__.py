@@ -15,6 +15,7 @@ _HOMES = {
     "Anderson": "emkit.core",
     "Fit": "emkit.core",
     "Model": "emkit.core",
+    "NormalInverseWishart": "emkit.families",
     "Parameters": "emkit.core",
     "QuasiNewton": "emkit.core",
     "Squarem": "emkit.core",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from emkit.core import Statistics as Statistics
     from emkit.core import Status as Status
     from emkit.data import data_sets as data_sets
+    from emkit.families import NormalInverseWishart as NormalInverseWishart
 
 
 def __getattr__(name: str) -> Any:

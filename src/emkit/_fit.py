@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from emkit.core import Fit, Model, Solver, maximise
 from emkit.data import Source, as_source
+from emkit.errors import ParameterError
 
 __all__ = ["fit"]
 
@@ -69,12 +70,17 @@ def fit(
     Examples
     --------
     >>> import emkit
-    >>> from emkit.mixture import GaussianMixtureModel
+    >>> from emkit.mixture import FiniteMixture
     >>> table = emkit.load_data("faithful")
-    >>> done = emkit.fit(GaussianMixtureModel(n_components=2), table.numeric()[0], rng=0)
+    >>> done = emkit.fit(FiniteMixture(n_components=2), table.numeric()[0], rng=0)
     >>> round(done.loglik, 3)
     -1130.264
     """
+    if not isinstance(model, Model):
+        message = f"`model` must be an emkit.Model, got {model!r}"
+        if hasattr(model, "get_params"):
+            message += "; an estimator is fitted by its own method, `.fit(X)`"
+        raise ParameterError(message)
     source = data if isinstance(data, Source) else as_source(data, sample_weight, n_threads=n_threads)
     return maximise(
         model,

@@ -8,8 +8,6 @@ import pytest
 
 import emkit
 
-GONE = pytest.mark.xfail(strict=True, reason="the example of emkit.fit imports a class that is not there")
-
 
 def _with_examples():
     finder = doctest.DocTestFinder(exclude_empty=True)
@@ -19,7 +17,7 @@ def _with_examples():
         module = importlib.import_module(found.name)
         for case in finder.find(module, found.name):
             if case.examples:
-                yield pytest.param(case, id=case.name, marks=GONE if case.name == "emkit._fit.fit" else ())
+                yield pytest.param(case, id=case.name)
 
 
 @pytest.mark.parametrize("case", list(_with_examples()))

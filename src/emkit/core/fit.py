@@ -138,6 +138,9 @@ def maximise(
     ParameterError
         If `start` is outside its spaces or an option is out of range.
     """
+    if solver != "auto" and not isinstance(solver, Solver):
+        message = f'`solver` must be "auto" or a solver such as `emkit.EM()` or `emkit.QuasiNewton()`, got {solver!r}'
+        raise ParameterError(message)
     if not tol >= 0:
         message = f"`tol` must be at least 0, got {tol!r}"
         raise ParameterError(message)
@@ -273,7 +276,8 @@ def _finished(hill: _Hill, found: Search, began: float) -> Fit:
         if ordered is not point.parameters:  # summing in another order changes the last digits of the log-likelihood
             point, spent = Problem(model, hill.source).evaluate(ordered), spent + 1
     remarks = offered(model, Offer.REMARKS)
-    notes = ((best.collapse,) if best.collapse else ()) + (remarks(point.parameters) if remarks is not None else ())
+    own = remarks(point.parameters) if remarks is not None else ()
+    notes = tuple(note for note in (best.collapse, found.report.doubt) if note) + own
     return Fit(
         model=model,
         parameters=point.parameters,

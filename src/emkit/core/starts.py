@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ ROUND = 8  # starts looked at together
 UNANIMOUS = 16  # if so many agree, no more are tried; a model may name another number
 ENOUGH_STARTS = 128  # after this many the best optimum is believed ...
 ENOUGH_HITS = 8  # ... if this many starts have reached it
+_RARE = 2
 SAME_OPTIMUM = 1e-3  # objectives closer than this are one optimum
 PARALLEL_ROWS = 4096  # below this many rows a start is too quick for threads to pay
 
@@ -57,6 +58,17 @@ class StartReport:
     def n_best(self) -> int:
         """Return how many starts reached the best proper optimum."""
         return self.optima[0].n_hits if self.optima else 0
+
+    @property
+    def doubt(self) -> str:
+        """Return a sentence if many starts were tried and hardly any reached the best optimum, else nothing."""
+        if self.n_starts < ENOUGH_STARTS or self.n_best > _RARE:
+            return ""
+        noun = "start" if self.n_best == 1 else "starts"
+        return (
+            f"Only {self.n_best} of {self.n_starts} {noun} reached this optimum, so there may be a better one. "
+            "Try more starts, or fewer components."
+        )
 
     @property
     def sentence(self) -> str:
@@ -182,8 +194,9 @@ class _Camp:
 
     def _in_threads(self, task: Callable[[Any], _Run], items: Sequence[Any]) -> list[_Run]:
         with ThreadPoolExecutor(self._n_threads) as pool:
-            futures = [pool.submit(task, item) for item in items]
+            futures: list[Future[_Run]] = []
             try:
+                futures.extend(pool.submit(task, item) for item in items)
                 return [self._noted(future.result()) for future in futures]
             except BaseException:
                 self._is_halted = True

@@ -212,3 +212,10 @@ def test_time_that_runs_out_ends_the_whole_search(toy):
     fit = maximise(toy.TwoHills(), toy.source, n_starts=24, rng=3, max_seconds=0.0)
     assert fit.status is Status.MAX_SECONDS
     assert fit.n_iter == 0
+
+
+@pytest.mark.parametrize(("n_starts", "n_hits", "says"), [(256, 1, "Only 1 of 256 start"), (256, 3, ""), (64, 1, "")])
+def test_a_rare_optimum_is_doubted(n_starts, n_hits, says):
+    report = StartReport(n_starts, (Optimum(1.0, n_hits), Optimum(0.0, n_starts - n_hits)))
+    assert report.doubt.startswith(says)
+    assert bool(report.doubt) == bool(says)

@@ -194,3 +194,10 @@ def test_large_data_screens_starts_on_a_sample_and_ends_on_all():
     assert mixture.fit_.weight == 30000
     assert mixture.score(rows) * 30000 == pytest.approx(mixture.fit_.loglik, rel=1e-12)
     np.testing.assert_allclose(np.sort(mixture.means_[:, 0]), [0, 6], atol=0.1)
+
+
+def test_words_where_objects_belong_are_errors(faithful):
+    with pytest.raises(ParameterError, match=r"`solver` must be \"auto\" or a solver such as `emkit.EM\(\)`"):
+        emkit.GaussianMixture(2, solver="em").fit(faithful)
+    with pytest.raises(ParameterError, match=r"an estimator is fitted by its own method"):
+        emkit.fit(emkit.GaussianMixture(2), faithful)
