@@ -156,7 +156,7 @@ def check_blocks_and_threads(model: Model, X: Any, *, n_rows: int = 40000, seed:
     rows = np.resize(np.asarray(X), (n_rows, np.shape(X)[1]))
     ready_model, source = ready(model, rows)
     parameters = first_start(ready_model, source, seed)
-    rows = np.concatenate([block.X for block in source.blocks()])
+    rows = np.resize(np.concatenate([block.X for block in source.blocks()]), rows.shape)  # equal rows may be counted
     sums = [as_source(rows, n_threads=n).reduce(lambda block: ready_model.e_step(parameters, block)) for n in (1, 2, 3)]
     for other in sums[1:]:
         where, gap = worst_gap(other, sums[0])

@@ -151,9 +151,7 @@ class TestRefuses:
             as_source(np.ones((1, 3)), min_rows=2)
 
     def test_no_features(self):
-        with pytest.raises(
-            DataError, match=r"0 feature\(s\) \(shape=\(4, 0\)\) while a minimum of 1 is required."
-        ):
+        with pytest.raises(DataError, match=r"0 feature\(s\) \(shape=\(4, 0\)\) while a minimum of 1 is required."):
             as_source(np.empty((4, 0)))
 
     def test_complex(self):
@@ -165,9 +163,7 @@ class TestRefuses:
     def test_infinity_by_row_and_column(self, value):
         X = np.ones((BLOCK_ROWS + 10, 2))
         X[BLOCK_ROWS + 3, 1] = value
-        with pytest.raises(
-            DataError, match=rf"infinity: row {BLOCK_ROWS + 3}, column 1 holds {value} \(the only"
-        ):
+        with pytest.raises(DataError, match=rf"infinity: row {BLOCK_ROWS + 3}, column 1 holds {value} \(the only"):
             as_source(X)
         X[BLOCK_ROWS + 4] = np.inf
         with pytest.raises(DataError, match=r"column 1 \('width'\) holds .*the first of 3 such entries"):
@@ -250,9 +246,7 @@ class TestSparse:
             with pytest.raises(DataTypeError, match=r"sparse matrix.*toarray\(\)"):
                 as_source(kind(np.eye(3)))
 
-    @pytest.mark.parametrize(
-        "kind", [scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array]
-    )
+    @pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array])
     def test_becomes_compressed_rows(self, kind):
         source = as_source(kind(np.eye(3, dtype=np.int64)), allow_sparse=True)
         assert isinstance(source.X, scipy.sparse.csr_array)

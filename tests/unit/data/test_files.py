@@ -88,9 +88,7 @@ class TestText:
         assert_columns(read(tmp_path, b"\xef\xbb\xbfa,b\r\n1,2\r\n"), a=[1], b=[2])
 
     def test_truth_values(self, tmp_path):
-        assert_columns(
-            read(tmp_path, "a,b\nTRUE,x\nFALSE,TRUE\nNA,y\n"), a=[1, 0, np.nan], b=["x", "TRUE", "y"]
-        )
+        assert_columns(read(tmp_path, "a,b\nTRUE,x\nFALSE,TRUE\nNA,y\n"), a=[1, 0, np.nan], b=["x", "TRUE", "y"])
 
     def test_labels_that_python_takes_for_numbers(self, tmp_path):
         assert_columns(read(tmp_path, "a,b\n1,1_000\n2,2_000\n"), a=[1, 2], b=["1_000", "2_000"])
@@ -327,9 +325,7 @@ class TestNames:
             read_table(tmp_path)
 
     def test_foreign_kind(self, tmp_path):
-        with pytest.raises(
-            DataError, match=r"files of the kind .xlsx are not read. Save it as CSV or Parquet"
-        ):
+        with pytest.raises(DataError, match=r"files of the kind .xlsx are not read. Save it as CSV or Parquet"):
             read(tmp_path, b"PK", "t.xlsx")
 
     def test_unreadable(self, tmp_path, monkeypatch):

@@ -90,9 +90,7 @@ def test_weights_of_ones_are_no_weights(X):
 def test_weights_reach_the_blocks(X):
     weights = np.arange(len(X), dtype=float)
     source = as_source(X, weights)
-    np.testing.assert_array_equal(
-        np.concatenate([block.kernel_weights for block in source.blocks()]), weights
-    )
+    np.testing.assert_array_equal(np.concatenate([block.kernel_weights for block in source.blocks()]), weights)
     assert source.total_weight == weights.sum()
     assert source.is_weighted
 
@@ -174,9 +172,7 @@ class TestSample:
     def test_uniform(self):
         source = as_source(np.arange(20.0).reshape(-1, 1))
         rng = np.random.default_rng(5)
-        counts = sum(
-            np.bincount(source.sample(5, rng).X[:, 0].astype(int), minlength=20) for _ in range(2000)
-        )
+        counts = sum(np.bincount(source.sample(5, rng).X[:, 0].astype(int), minlength=20) for _ in range(2000))
         assert abs(counts - 500).max() < 5 * np.sqrt(500 * 0.75)
 
     def test_knows_whether_it_has_missing(self):
@@ -266,9 +262,7 @@ class TestColumnMoments:
 
 @pytest.fixture(scope="module")
 def matrix():
-    return scipy.sparse.random_array(
-        (2 * BLOCK_ROWS + 5, 4), density=0.2, rng=np.random.default_rng(0), format="csr"
-    )
+    return scipy.sparse.random_array((2 * BLOCK_ROWS + 5, 4), density=0.2, rng=np.random.default_rng(0), format="csr")
 
 
 class TestSparse:

@@ -36,9 +36,7 @@ def test_columns_asked_for_in_their_order(table):
 
 
 def test_unknown_column(table):
-    message = (
-        r"no column 'heigth' in t.csv. Did you mean 'height'.* The columns are: 'height', 'colour', 'width'"
-    )
+    message = r"no column 'heigth' in t.csv. Did you mean 'height'.* The columns are: 'height', 'colour', 'width'"
     with pytest.raises(DataError, match=message):
         table.numeric(["heigth"])
     with pytest.raises(DataError, match="no column 'q'"):

@@ -58,9 +58,7 @@ def test_consumed_in_order(n_threads):
 
 def test_two_threads_do_work_at_once():
     meet = threading.Barrier(2, timeout=10)
-    consume_in_order(
-        lambda _: meet.wait(), range(2), lambda _: None, 2
-    )  # one thread alone would break the barrier
+    consume_in_order(lambda _: meet.wait(), range(2), lambda _: None, 2)  # one thread alone would break the barrier
 
 
 def test_results_do_not_pile_up_behind_a_slow_item():

@@ -216,6 +216,14 @@ def test_failure_at_the_very_end_leaves_the_old_file_and_no_draft(path, mixture,
     unchanged_after(path, mixture, lambda: emkit.save(mixture, path))
 
 
+def test_file_is_put_in_place_in_one_step(path, mixture, monkeypatch):
+    def replace(draft, target):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(files.Path, "replace", replace)
+    unchanged_after(path, mixture, lambda: emkit.save(mixture, path))
+
+
 def test_interruption_leaves_the_old_file_and_no_draft(path, mixture, monkeypatch):
     def fsync(descriptor):
         raise KeyboardInterrupt

@@ -41,9 +41,7 @@ def assert_moments_close(left, right, rtol=1e-10):
 
 def by_scipy(X, weights, log_mix, mean, cov):
     """Give the moments by scipy's densities and plain sums."""
-    joint = np.stack(
-        [stats.multivariate_normal(m, c).logpdf(X) for m, c in zip(mean, cov, strict=True)], axis=-1
-    )
+    joint = np.stack([stats.multivariate_normal(m, c).logpdf(X) for m, c in zip(mean, cov, strict=True)], axis=-1)
     joint = joint.reshape(len(X), len(mean)) + log_mix
     share = softmax(joint, axis=1) * weights[:, None]
     centred = X[:, None, :] - mean
@@ -89,9 +87,7 @@ def test_moments_and_rows_equal_scipy(d, k):
 def test_diagonal_is_full_with_a_diagonal_factor():
     log_mix, mean, _, _, scale = mixture(6, 4)
     X, whiten = rows_of(77, 6), np.einsum("ki,ij->kij", scale, np.eye(6))
-    full, diagonal = (
-        f(X, None, log_mix, mean, w) for f, w in zip(FACES["moments"], (whiten, scale), strict=True)
-    )
+    full, diagonal = (f(X, None, log_mix, mean, w) for f, w in zip(FACES["moments"], (whiten, scale), strict=True))
     assert_moments_close(diagonal[:3], full[:3])
     np.testing.assert_allclose(diagonal.second, np.einsum("kii->ki", full.second), rtol=1e-10)
     joint = [f(X, log_mix, mean, w) for f, w in zip(FACES["log_joint"], (whiten, scale), strict=True)]
@@ -137,9 +133,7 @@ def test_blocks_add_up(d):
 
 
 @pytest.mark.parametrize("d", [2, 8, 12])
-@pytest.mark.parametrize(
-    ("offset", "unit"), [(1e8, 1.0), (0.0, 1e-12), (0.0, 1e12), (1e8, 1e-3), (-3e5, 1e12)]
-)
+@pytest.mark.parametrize(("offset", "unit"), [(1e8, 1.0), (0.0, 1e-12), (0.0, 1e12), (1e8, 1e-3), (-3e5, 1e12)])
 def test_offset_and_unit_lose_nothing(offset, unit, d):
     """The moments of data moved and rescaled are those of the data that the numbers then hold."""
     log_mix, mean, _, whiten, _ = mixture(d, 2)
@@ -194,9 +188,7 @@ def test_rows_beyond_all_densities_go_to_the_nearest(d, code):
     weights = np.ones(35)
     weights[[3, 34]] = 0.0
     kept = code.full_moments(X, weights, log_mix, mean, whiten)
-    assert_moments_close(
-        kept, code.full_moments(np.delete(X, [3, 34], axis=0), None, log_mix, mean, whiten), 1e-13
-    )
+    assert_moments_close(kept, code.full_moments(np.delete(X, [3, 34], axis=0), None, log_mix, mean, whiten), 1e-13)
 
 
 @pytest.mark.parametrize("code", [kernels, twins])
@@ -304,9 +296,7 @@ def test_factors_whiten_and_give_the_determinant(d, code):
     cov = root @ root.transpose(0, 2, 1) + np.eye(d)
     whiten, half_log_det, status = code.whiten_factors(cov)
     assert status.tolist() == [0, 0, 0]
-    np.testing.assert_allclose(
-        whiten @ cov @ whiten.transpose(0, 2, 1), np.stack([np.eye(d)] * 3), atol=1e-10
-    )
+    np.testing.assert_allclose(whiten @ cov @ whiten.transpose(0, 2, 1), np.stack([np.eye(d)] * 3), atol=1e-10)
     assert not np.triu(whiten, 1).any()
     np.testing.assert_allclose(half_log_det, np.linalg.slogdet(cov)[1] / 2, rtol=1e-12, atol=1e-14)
 
