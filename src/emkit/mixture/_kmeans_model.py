@@ -11,7 +11,7 @@ and at its best v this is a falling function of the inertia, sum_i w_i |x_i - c_
 
 References
 ----------
-Celeux & Govaert 1992, *A classification EM algorithm for clustering and two stochastic versions*, CSDA 14:315, section 4.
+Celeux & Govaert 1992, *A classification EM algorithm for clustering and two stochastic versions*, CSDA 14:315.
 """
 
 from __future__ import annotations
@@ -135,9 +135,7 @@ class KMeansModel(Model):
         noise = rng.standard_normal((n, parameters.centers.shape[1])) * math.sqrt(float(parameters.var[0]))
         return parameters.centers[labels] + noise, labels
 
-    def describe(
-        self, parameters: KMeansParameters, feature_names: Sequence[str] | None
-    ) -> tuple[Description, ...]:
+    def describe(self, parameters: KMeansParameters, feature_names: Sequence[str] | None) -> tuple[Description, ...]:
         """Return the centres, and the one standard deviation about them."""
         names = feature_names or [f"x{j + 1}" for j in range(parameters.centers.shape[1])]
         rows = tuple((str(i + 1), *center) for i, center in enumerate(parameters.centers.tolist()))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from emkit.core import Fit, maximise
-from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.core.arrays import Array, FloatArray
 from emkit.data import Estimator, Source
 from emkit.errors import ParameterError, warn_convergence
 from emkit.kernels import kmeans as kernel
