@@ -11,6 +11,7 @@ import emkit
 from emkit.families.covariance import STRUCTURES
 from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_prior import NormalInverseWishart
+from emkit.families.student import Student
 from emkit.mixture import FiniteMixture
 from emkit.mixture._kmeans_model import KMeansModel
 
@@ -45,6 +46,10 @@ def _mixture(word, k=3, prior=None, concentration=1.0):
     return FiniteMixture(Gaussian(STRUCTURES[word], prior), k, concentration)
 
 
+def _student(dof, k=2, word="full"):
+    return FiniteMixture(Student(STRUCTURES[word], dof=dof), k)
+
+
 _FAITHFUL = emkit.load_data("faithful").numeric()[0]
 
 CASES = [
@@ -63,5 +68,11 @@ CASES = [
     Case("gaussian-diag-map", _mixture("diag", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
     Case("gaussian-spherical-map", _mixture("spherical", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
     Case("gaussian-one", _mixture("full", 1), _FAITHFUL),
+    Case("student-fixed", _student(4.0), _FAITHFUL, takes_constant=False),
+    Case("student-each", _student("each"), _FAITHFUL, takes_constant=False),
+    Case("student-shared", _student("shared"), _FAITHFUL, takes_constant=False),
+    Case("student-tied", _student("each", word="tied"), _FAITHFUL, takes_constant=False),
+    Case("student-tied-shared", _student("shared", word="tied"), _FAITHFUL, takes_constant=False),
+    Case("student-missing", _student(5.0), _iris(0.1)[:75], takes_constant=False),
     Case("k-means", KMeansModel(3), _iris()),
 ]

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
+from emkit.kernels.gaussian import softmax_rows
 
-__all__ = ["Family", "MixtureStep"]
+__all__ = ["Family", "MixtureStep", "Starts"]
+
+
+class Starts(Protocol):
+    """What starts are drawn from: the rows of a sample, seen as the family sees them."""
+
+    def responsibilities(self, k: int, rng: np.random.Generator, index: int) -> FloatArray:
+        """Return responsibilities (n, k), case weights included, of start number `index`; kinds alternate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,14 @@ class Family(ABC):
     def prepared(self, source: Any, n_components: int) -> Family:
         """Return the family with the constants it reads off the data once: scales, defaults of a prior."""
 
+    def arranged(self, source: Any) -> Any:
+        """Return the same rows arranged so that passes over them cost less; as they are where nothing is gained."""
+        return source
+
+    @abstractmethod
+    def starting_rows(self, block: Any) -> Starts:
+        """Return what starts are drawn from, given a sample of the rows; what they share is worked out once."""
+
     @abstractmethod
     def start(self, X: Array, resp: FloatArray) -> Any:
         """Return parameters from rows (n, d) and their responsibilities (n, k): a first guess, never degenerate."""
@@ -41,9 +57,18 @@ class Family(ABC):
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
         """Return log mix_k + log density of each row under each member, (n, k)."""
 
-    @abstractmethod
     def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
-        """Return the E-step of a mixture with these proportions on a block, in one pass."""
+        """Return the E-step of a mixture with these proportions on a block; families with a fused kernel override it.
+
+        Rows of weight zero change nothing, whatever they hold.
+        """
+        density, resp = softmax_rows(self.log_joint(log_mix, parameters, block.X))
+        weights = block.weights
+        if block.is_weighted:
+            density = np.where(weights > 0, density, 0.0)
+            resp *= weights[:, None]
+        loglik = float(weights @ density)
+        return MixtureStep(loglik, resp.sum(axis=0), self.statistics(parameters, block.X, resp))
 
     @abstractmethod
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> Any:

@@ -26,8 +26,9 @@ from emkit.families.base import Family, MixtureStep
 from emkit.families.covariance import Dense, Structure
 from emkit.families.gaussian_collapse import collapse_of
 from emkit.families.gaussian_describe import gaussian_tables
-from emkit.families.gaussian_missing import missing_log_joint, missing_step
+from emkit.families.gaussian_missing import missing_log_joint, missing_step, pattern_order
 from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
+from emkit.families.gaussian_starts import StartingRows
 from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_log_joint, full_moments
 
 __all__ = ["Gaussian", "GaussianStatistics"]
@@ -105,6 +106,17 @@ class Gaussian(Family):
             prior = prior.completed(moments.mean, cov, n_components)
         rows = max(1.0, _n_used(source) / source.total_weight)
         return replace(self, prior=prior, unit=unit, is_pinned=is_pinned, rows_per_weight=rows)
+
+    def arranged(self, source: Any) -> Any:
+        """Return the rows with equal patterns of missing entries side by side."""
+        if not source.has_missing:
+            return source
+        X = np.concatenate([block.X for block in source.blocks()]) if source.n_rows else np.empty((0, 1))
+        return source.permuted(pattern_order(X))
+
+    def starting_rows(self, block: Any) -> StartingRows:
+        """Return the rows in the coordinates that k-means is run in."""
+        return StartingRows(block.X, block.weights)
 
     # --- E-step ---
 

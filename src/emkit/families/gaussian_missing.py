@@ -21,7 +21,7 @@ from emkit.kernels.gaussian import (
     whiten_factors,
 )
 
-__all__ = ["missing_log_joint", "missing_step", "pattern_order", "patterns"]
+__all__ = ["complete_dense", "missing_log_joint", "missing_step", "pattern_order", "patterns"]
 
 
 def patterns(X: Array) -> Iterator[tuple[IntArray, Array]]:
@@ -86,14 +86,14 @@ def _pattern_step(
     if seen.all():
         return loglik, count, seen_first, seen_second
     if parameters.whiten.ndim == 3:
-        return loglik, count, *_complete_dense(parameters, seen, count, seen_first, seen_second)
+        return loglik, count, *complete_dense(parameters, seen, count, seen_first, seen_second)
     first, second = np.zeros((k, d)), np.empty((k, d))
     first[:, seen], second[:, seen] = seen_first, seen_second
     second[:, ~seen] = count[:, None] * np.broadcast_to(parameters.var, (k, d))[:, ~seen]
     return loglik, count, first, second
 
 
-def _complete_dense(
+def complete_dense(
     parameters: Any, seen: Array, count: FloatArray, seen_first: FloatArray, seen_second: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the moments of the filled-in rows from those of their observed columns."""

@@ -12,7 +12,7 @@ from emkit.errors import ParameterError
 from emkit.families.covariance import Dense, Diagonal
 from emkit.mixture.model import FiniteMixture, MixtureParameters
 
-__all__ = ["given_start", "parameters_from"]
+__all__ = ["given_start", "parameters_from", "start_from"]
 
 
 def given_start(estimator: Any, model: FiniteMixture, source: Any) -> MixtureParameters | None:
@@ -22,7 +22,7 @@ def given_start(estimator: Any, model: FiniteMixture, source: Any) -> MixturePar
         if any(wish is not None for wish in wishes):
             message = "give either `start` or `weights_init`, `means_init` and `precisions_init`, not both"
             raise ParameterError(message)
-        return _from_start(estimator.start, model, source)
+        return start_from(estimator.start, model, source)
     if all(wish is None for wish in wishes):
         return None
     return _from_inits(model, source, *wishes)
@@ -55,7 +55,8 @@ def _in_form(covariances: Any, structure: Any, k: int, d: int) -> FloatArray:
     return cov[:, None] if structure.is_spherical else cov
 
 
-def _from_start(start: Any, model: FiniteMixture, source: Any) -> MixtureParameters:
+def start_from(start: Any, model: FiniteMixture, source: Any) -> MixtureParameters:
+    """Return the start that a fit, a fitted mixture, labels (n,) or responsibilities (n, k) stand for."""
     parameters = getattr(start, "parameters_", getattr(start, "parameters", None))
     if isinstance(start, Fit) or parameters is not None:
         return _same_kind(parameters, model, source)

@@ -11,8 +11,7 @@ McLachlan & Peel 2000, *Finite Mixture Models*, section 2.8.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,8 +25,6 @@ from emkit.core.spaces import Simplex
 from emkit.core.statistics import Statistics
 from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
-from emkit.families.gaussian_missing import pattern_order
-from emkit.families.gaussian_starts import StartingRows
 from emkit.kernels.gaussian import softmax_rows
 
 __all__ = ["FiniteMixture", "MixtureParameters", "MixtureStatistics"]
@@ -110,13 +107,13 @@ class FiniteMixture(Model):
 
     def prepare(self, source: Any) -> tuple[FiniteMixture, Any]:
         ready = replace(self, family=self.family.prepared(source, self.n_components))
-        return ready, _by_pattern(source) if source.has_missing else source
+        return ready, ready.family.arranged(source)
 
     def portfolio(
         self, source: Any, rng: np.random.Generator
     ) -> Callable[[np.random.Generator, int], MixtureParameters]:
         block = source.sample(_START_ROWS, rng)
-        rows = StartingRows(block.X, block.weights)
+        rows = self.family.starting_rows(block)
 
         def draw(own_rng: np.random.Generator, index: int) -> MixtureParameters:
             resp = rows.responsibilities(self.n_components, own_rng, index)
@@ -171,9 +168,3 @@ def _log(mix: FloatArray) -> FloatArray:
 
 def _weight(block: Any) -> float:
     return float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
-
-
-def _by_pattern(source: Any) -> Any:
-    """Return the same rows with equal patterns of missing entries side by side."""
-    X = np.concatenate([block.X for block in source.blocks()]) if source.n_rows else np.empty((0, 1))
-    return source.permuted(pattern_order(X))
