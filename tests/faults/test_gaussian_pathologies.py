@@ -26,7 +26,9 @@ def _fit(rows, k=2, **options):
 def test_fewer_distinct_rows_than_components(word):
     rows = np.repeat([[0.0, 0], [1, 3], [4, 1]], 10, axis=0)
     mixture = _fit(rows, 5, covariance_type=word)
-    assert mixture.fit_.status is emkit.Status.DEGENERATE
+    assert "collapsed" in mixture.fit_.starts.sentence
+    if word != "tied":  # one covariance for all may hold two of the three points together: a proper, if odd, optimum
+        assert mixture.fit_.status is emkit.Status.DEGENERATE
     assert np.isfinite(mixture.fit_.loglik)
     assert np.isfinite(mixture.predict_proba(rows)).all()
 

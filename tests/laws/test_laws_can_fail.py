@@ -100,14 +100,14 @@ class PreviousLikelihood(Abo):
 
 
 @dataclass(frozen=True)
-class UphillIsDown(Abo):
-    """Takes a third of each step, and its score points the wrong way: who believes it sees nothing to gain."""
+class GetsTired(Abo):
+    """Its M-step stops moving after a dozen calls: who comes first gets to the top, the others do not."""
+
+    calls: list = field(default_factory=list, compare=False)
 
     def m_step(self, statistics, parameters):
-        return AboParameters((super().m_step(statistics, parameters).freq + 2 * parameters.freq) / 3)
-
-    def expected_loglik(self, parameters, statistics):
-        return -super().expected_loglik(parameters, statistics)
+        self.calls.append(1)
+        return super().m_step(statistics, parameters) if len(self.calls) <= 12 else parameters
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class CountsRows(Abo):
         (laws.check_float32, SinglePrecision()),
         (laws.check_stationary, BiasedMStep()),
         (laws.check_reported, PreviousLikelihood()),
-        (laws.check_solvers_agree, UphillIsDown()),
+        (laws.check_solvers_agree, GetsTired()),
         (laws.check_spaces, LeavesTheSimplex()),
         (laws.check_save_and_load, ForgetsWhenSaved()),
         (laws.check_reproducible, DrawsElsewhere()),

@@ -14,7 +14,7 @@ from emkit.errors import ParameterError
 __all__ = ["Budget", "Convergence", "gain_left"]
 
 _LINEAR = 0.5  # gains that shrink more slowly than this are extrapolated whatever the solver predicts
-_IN_A_ROW = 2  # one small prediction can be an accident of an accelerated step
+_IN_A_ROW = 3  # one small prediction can be an accident of an accelerated step, and so can two (measured)
 
 
 @dataclass(frozen=True)
@@ -96,4 +96,4 @@ class Convergence:
         if math.isnan(predicted):
             return extrapolated
         is_linear = self._gain > noise and _LINEAR * self._gain < gain < self._gain
-        return max(predicted, extrapolated) if is_linear else max(predicted, 0.0)
+        return max(predicted, extrapolated if is_linear else 0.1 * gain)
