@@ -23,6 +23,7 @@ _HOMES = {
     "Status": "emkit.core",
     "GaussianMixture": "emkit.mixture",
     "KMeans": "emkit.mixture",
+    "PoissonMixture": "emkit.mixture",
     "StudentMixture": "emkit.mixture",
     "Density": "emkit.mixture",
     "density": "emkit.mixture",

@@ -11,6 +11,7 @@ import emkit
 from emkit.families.covariance import STRUCTURES
 from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_prior import NormalInverseWishart
+from emkit.families.poisson import Poisson
 from emkit.families.student import Student
 from emkit.mixture import FiniteMixture
 from emkit.mixture._kmeans_model import KMeansModel
@@ -50,6 +51,12 @@ def _student(dof, k=2, word="full"):
     return FiniteMixture(Student(STRUCTURES[word], dof=dof), k)
 
 
+def _counts(share_missing=0.0):
+    rng = np.random.default_rng(2)
+    rows = rng.poisson(np.where(rng.random((150, 1)) < 0.4, [1.0, 4.0, 0.5], [4.0, 1.0, 2.0])).astype(float)
+    return np.where(rng.random(rows.shape) < share_missing, np.nan, rows)
+
+
 _FAITHFUL = emkit.load_data("faithful").numeric()[0]
 
 CASES = [
@@ -74,5 +81,7 @@ CASES = [
     Case("student-tied", _student("each", word="tied"), _FAITHFUL, takes_constant=False),
     Case("student-tied-shared", _student("shared", word="tied"), _FAITHFUL, takes_constant=False),
     Case("student-missing", _student(5.0), _iris(0.1)[:75], takes_constant=False),
+    Case("poisson", FiniteMixture(Poisson(), 2), _counts(), is_continuous=False),
+    Case("poisson-missing", FiniteMixture(Poisson(), 2, 1.5), _counts(0.2), is_continuous=False),
     Case("k-means", KMeansModel(3), _iris()),
 ]

@@ -4,6 +4,7 @@ from emkit.mixture.density import Density, density
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.kmeans import KMeans
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
+from emkit.mixture.poisson import PoissonMixture
 from emkit.mixture.student import StudentMixture
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "KMeans",
     "MixtureParameters",
     "MixtureStatistics",
+    "PoissonMixture",
     "StudentMixture",
     "density",
 ]

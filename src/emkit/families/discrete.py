@@ -1,0 +1,65 @@
+"""What families of discrete data share: equal rows counted once, and starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.data import as_source
+from emkit.families.gaussian_starts import StartingRows
+
+__all__ = ["DiscreteStarts", "distinct_rows"]
+
+_WORTH = 0.7  # distinct rows are used where they are fewer than this part of all
+_LARGEST = 2**62
+
+
+def distinct_rows(source: Any) -> Any:
+    """Return the distinct rows with their total weights, or the source itself where that is hardly smaller.
+
+    Rows of weight zero are left out; missing entries equal one another.
+    """
+    blocks = list(source.blocks())
+    X = np.concatenate([block.X for block in blocks])
+    weights = np.concatenate([block.weights for block in blocks])
+    X, weights = X[weights > 0], weights[weights > 0]
+    _, first, inverse = np.unique(_keys(X), return_index=True, return_inverse=True)
+    if len(first) > _WORTH * source.n_rows:
+        return source
+    total = np.bincount(inverse.reshape(-1), weights=weights, minlength=len(first))
+    return as_source(X[first], total, feature_names=source.feature_names, n_threads=source.n_threads)
+
+
+def _keys(X: Array) -> IntArray:
+    """Return a number (n,) for each row, equal where rows are equal."""
+    keys, size = np.zeros(len(X), dtype=np.int64), 1
+    for column in X.T:
+        levels, codes = np.unique(column, return_inverse=True)  # NaN are one level
+        if size * len(levels) > _LARGEST:
+            known, keys = np.unique(keys, return_inverse=True)
+            keys, size = keys.reshape(-1), len(known)
+        keys, size = keys * len(levels) + codes.reshape(-1), size * len(levels)
+    return keys
+
+
+@dataclass(frozen=True)
+class DiscreteStarts:
+    """Starts from points (n, p) that stand for the rows: clusterings, and random memberships in turn."""
+
+    points: FloatArray
+    weights: FloatArray
+
+    @cached_property
+    def _clustered(self) -> StartingRows:
+        return StartingRows(self.points, self.weights)
+
+    def responsibilities(self, k: int, rng: np.random.Generator, index: int) -> FloatArray:
+        """Return responsibilities (n, k), case weights included, of start number `index`."""
+        if k > 1 and index % 2:
+            resp: FloatArray = rng.dirichlet(np.full(k, 0.5), len(self.weights)) * self.weights[:, None]
+            return resp
+        return self._clustered.responsibilities(k, rng, index // 2)
