@@ -75,9 +75,7 @@ class DataWarning(EmkitWarning):
 def not_fitted_error(name: str) -> NotFittedError:
     """Return the error for an estimator without a fit; scikit-learn's kind too when that is loaded."""
     kind = cast("type[NotFittedError]", _with_sklearn(NotFittedError, _sklearn_exceptions()))
-    return kind(
-        f"This {name} instance is not fitted yet: call 'fit' with data before asking for this answer."
-    )
+    return kind(f"This {name} instance is not fitted yet: call 'fit' with data before asking for this answer.")
 
 
 def warn_convergence(message: str, stacklevel: int = 2) -> None:
@@ -97,9 +95,7 @@ def _with_sklearn(ours: type[Exception], theirs: ModuleType | None) -> type[Exce
     if base is None:
         return ours
     name = ours.__name__
-    return type(
-        name, (ours, base), {"__doc__": ours.__doc__, "__module__": __name__, "__reduce__": _reduce_to(ours)}
-    )
+    return type(name, (ours, base), {"__doc__": ours.__doc__, "__module__": __name__, "__reduce__": _reduce_to(ours)})
 
 
 def _reduce_to(ours: type[Exception]) -> object:

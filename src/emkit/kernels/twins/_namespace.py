@@ -20,9 +20,7 @@ def namespace(array: Any) -> Any:
     try:
         return importlib.import_module(f"array_api_compat.{library}")
     except ImportError as error:
-        error.add_note(
-            f"Arrays of {library} need the package array-api-compat and its support for {library}."
-        )
+        error.add_note(f"Arrays of {library} need the package array-api-compat and its support for {library}.")
         raise
 
 

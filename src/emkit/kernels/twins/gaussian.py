@@ -40,12 +40,8 @@ def full_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> 
         density, resp = _posterior(xp, tile, log_mix, mean, whiten, _NEGLIGIBLE)
         loglik += float(xp.sum(xp.where(w > 0, w * density, xp.zeros_like(w))))
         sums = _sums(xp, tile, resp * w[:, None], mean, is_full=whiten.ndim == 3)
-        count, first, second = (
-            total + part for total, part in zip((count, first, second), sums, strict=True)
-        )
-    for c in range(
-        second.shape[0] if second.ndim == 3 else 0
-    ):  # products of matrices are symmetric but for rounding
+        count, first, second = (total + part for total, part in zip((count, first, second), sums, strict=True))
+    for c in range(second.shape[0] if second.ndim == 3 else 0):  # products of matrices are symmetric but for rounding
         second[c, :, :] = 0.5 * (second[c, :, :] + second[c, :, :].T)
     return loglik, count, first, second
 
@@ -163,9 +159,7 @@ def _posterior(xp: Any, X: Any, log_mix: Any, mean: Any, whiten: Any, floor: flo
     lost = top == -math.inf
     if bool(xp.any(lost)):
         winner = xp.argmin(_far_distance(xp, X, log_mix, mean, whiten), axis=0)
-        is_winner = (
-            winner[:, None] == xp.arange(e.shape[1], **{**placed_as(e), "dtype": winner.dtype})[None, :]
-        )
+        is_winner = winner[:, None] == xp.arange(e.shape[1], **{**placed_as(e), "dtype": winner.dtype})[None, :]
         e = xp.where(lost[:, None], xp.where(is_winner, xp.ones_like(e), xp.zeros_like(e)), e)
     total = xp.sum(e, axis=1)
     return xp.where(lost, top, top + xp.log(total)), e / total[:, None]
