@@ -15,8 +15,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import emkit
 
 UNFAIR = {
-    "check_sample_weight_equivalence_on_dense_data": "15 rows of noise in 30 features have dozens of optima, some without "
-    "limit, and which is met depends on the draw of the starts. From one start the law holds: `check_weights`."
+    "check_sample_weight_equivalence_on_dense_data": "15 rows of noise in 30 features have dozens of optima, some "
+    "without limit, and which is met depends on the draw of the starts. From one start the law holds: `check_weights`."
 }
 
 with warnings.catch_warnings():
