@@ -23,6 +23,8 @@ _HOMES = {
     "Status": "emkit.core",
     "GaussianMixture": "emkit.mixture",
     "KMeans": "emkit.mixture",
+    "BernoulliMixture": "emkit.mixture",
+    "LatentClassAnalysis": "emkit.mixture",
     "PoissonMixture": "emkit.mixture",
     "StudentMixture": "emkit.mixture",
     "Density": "emkit.mixture",

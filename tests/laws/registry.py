@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import emkit
+from emkit.families.categorical import Categorical
 from emkit.families.covariance import STRUCTURES
 from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_prior import NormalInverseWishart
@@ -57,6 +58,14 @@ def _counts(share_missing=0.0):
     return np.where(rng.random(rows.shape) < share_missing, np.nan, rows)
 
 
+def _answers(share_missing=0.0):
+    rng = np.random.default_rng(4)
+    labels = rng.random(150) < 0.4
+    rows = np.column_stack([rng.binomial(n, np.where(labels, 0.2, 0.7)) for n in (1, 2, 3, 1, 2)]).astype(float)
+    return np.where(rng.random(rows.shape) < share_missing, np.nan, rows)
+
+
+_CARCINOMA = emkit.load_data("carcinoma").numeric()[0]
 _FAITHFUL = emkit.load_data("faithful").numeric()[0]
 
 CASES = [
@@ -83,5 +92,8 @@ CASES = [
     Case("student-missing", _student(5.0), _iris(0.1)[:75], takes_constant=False),
     Case("poisson", FiniteMixture(Poisson(), 2), _counts(), is_continuous=False),
     Case("poisson-missing", FiniteMixture(Poisson(), 2, 1.5), _counts(0.2), is_continuous=False),
+    Case("categorical", FiniteMixture(Categorical(), 2), _answers(), is_continuous=False),
+    Case("categorical-missing", FiniteMixture(Categorical(), 2, 1.5), _answers(0.2), is_continuous=False),
+    Case("categorical-zeros", FiniteMixture(Categorical(), 2), _CARCINOMA - 1, is_continuous=False),
     Case("k-means", KMeansModel(3), _iris()),
 ]

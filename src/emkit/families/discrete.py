@@ -26,10 +26,11 @@ def distinct_rows(source: Any) -> Any:
     blocks = list(source.blocks())
     X = np.concatenate([block.X for block in blocks])
     weights = np.concatenate([block.weights for block in blocks])
-    X, weights = X[weights > 0], weights[weights > 0]
+    used = weights > 0
+    X, weights = X[used], weights[used]
     _, first, inverse = np.unique(_keys(X), return_index=True, return_inverse=True)
     if len(first) > _WORTH * source.n_rows:
-        return source
+        return source if used.all() else source.take(np.flatnonzero(used))
     total = np.bincount(inverse.reshape(-1), weights=weights, minlength=len(first))
     return as_source(X[first], total, feature_names=source.feature_names, n_threads=source.n_threads)
 

@@ -1,17 +1,21 @@
 """Finite mixtures, k-means, and the density of one variable."""
 
+from emkit.mixture.bernoulli import BernoulliMixture
 from emkit.mixture.density import Density, density
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.kmeans import KMeans
+from emkit.mixture.latent_class import LatentClassAnalysis
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
 from emkit.mixture.poisson import PoissonMixture
 from emkit.mixture.student import StudentMixture
 
 __all__ = [
+    "BernoulliMixture",
     "Density",
     "FiniteMixture",
     "GaussianMixture",
     "KMeans",
+    "LatentClassAnalysis",
     "MixtureParameters",
     "MixtureStatistics",
     "PoissonMixture",

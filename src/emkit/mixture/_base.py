@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -22,7 +22,7 @@ __all__ = ["MixtureEstimator"]
 class MixtureEstimator(Estimator):
     """Base of the estimators: a subclass says which family, and how its parameters are shown."""
 
-    n_components: Any
+    _count_name: ClassVar[str] = "n_components"  # the argument that says how many components
     weight_concentration: float
     start: Any
     solver: Any
@@ -77,10 +77,10 @@ class MixtureEstimator(Estimator):
         model = self._model()
         source = self._fit_source(X, sample_weight, self.n_threads)
         n_rows = int(np.count_nonzero(source.weights)) if source.is_weighted else source.n_rows  # type: ignore[attr-defined]
-        if n_rows < self.n_components:
+        if n_rows < model.n_components:
             message = (
-                f"`X` has {n_rows} rows (of positive weight) but `n_components` is {self.n_components}; "
-                f"use at most {n_rows} components or more rows"
+                f"`X` has {n_rows} rows (of positive weight) but `{self._count_name}` is {model.n_components}; "
+                f"use at most {n_rows} or more rows"
             )
             raise ParameterError(message)
         self._adopt(self._maximised(model, source))
@@ -88,9 +88,9 @@ class MixtureEstimator(Estimator):
         return source
 
     def _model(self) -> FiniteMixture:
-        k = self.n_components
+        k = getattr(self, self._count_name)
         if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            message = f"`n_components` must be an integer of at least 1, got {k!r}"
+            message = f"`{self._count_name}` must be an integer of at least 1, got {k!r}"
             raise ParameterError(message)
         if not self.weight_concentration > 0:
             message = f"`weight_concentration` must be positive, got {self.weight_concentration!r}"

@@ -1,0 +1,110 @@
+"""Answers of any kind to codes of levels and back: the door of categorical estimators."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray
+from emkit.data import Source, Table
+from emkit.data.frames import frame_columns
+from emkit.errors import DataError
+
+__all__ = ["Levels", "read_columns"]
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of each item, sorted, as they were met in the training data."""
+
+    values: tuple[tuple[Any, ...], ...]
+
+    @classmethod
+    def of(cls, columns: Sequence[Array]) -> Levels:
+        """Return the levels that occur in columns of answers."""
+        return cls(tuple(_sorted(set(_indexed(column)[0]) - {None}) for column in columns))
+
+    @property
+    def labels(self) -> tuple[tuple[str, ...], ...]:
+        """The levels as words."""
+        return tuple(tuple(map(str, values)) for values in self.values)
+
+    def codes(self, columns: Sequence[Array], names: Sequence[str], *, unseen: str) -> FloatArray:
+        """Return codes (n, d), NaN for missing; answers not among the levels are an error, or missing."""
+        coded = np.empty((len(columns[0]) if columns else 0, len(columns)))
+        for j, (column, values) in enumerate(zip(columns, self.values, strict=True)):
+            number = {value: float(code) for code, value in enumerate(values)} | {None: np.nan}
+            distinct, index = _indexed(column)
+            if unseen == "error":
+                _refuse_unseen(names[j], values, distinct, index)
+            coded[:, j] = np.array([number.get(value, np.nan) for value in distinct])[index]
+        return coded
+
+    def decoded(self, codes: FloatArray) -> Array:
+        """Return the answers (n, d) behind codes without missing ones, as objects."""
+        answers = np.empty(codes.shape, dtype=object)
+        for j, values in enumerate(self.values):
+            answers[:, j] = np.array([*values, None], dtype=object)[codes[:, j].astype(np.intp)]
+        return answers
+
+
+def read_columns(X: Any) -> tuple[list[Array], list[str], bool]:
+    """Return the columns of a table of answers, their names, and whether the names are the table's own."""
+    if isinstance(X, Source):
+        message = "categorical answers are read from a table or an array, not from a Source: pass the table itself"
+        raise DataError(message)
+    found = (list(X.columns), list(X.columns.values())) if isinstance(X, Table) else frame_columns(X)
+    if found is not None:
+        names, columns = found
+        words = [str(name) for name in names]
+        if len(set(words)) < len(words):
+            message = f"item names must differ from one another, got {words}"
+            raise DataError(message)
+        return [np.asarray(column) for column in columns], words, True
+    array = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
+    if array.ndim != 2:
+        message = f"expected a table of answers with rows and columns, got an array of shape {array.shape}"
+        raise DataError(message)
+    return list(array.T), [f"x{j + 1}" for j in range(array.shape[1])], False
+
+
+def _refuse_unseen(name: str, values: Sequence[Any], distinct: Sequence[Any], index: Array) -> None:
+    for at, value in enumerate(distinct):
+        if value is not None and value not in values:
+            known = ", ".join(map(repr, values))
+            message = (
+                f"item {name!r} has the answer {value!r} in row {int(np.argmax(index == at))}, which did not occur in "
+                f"the training data; known are {known}. Set `unseen='missing'` to take such answers for missing"
+            )
+            raise DataError(message)
+
+
+def _indexed(column: Array) -> tuple[list[Any], Array]:
+    """Return the distinct answers of a column as plain values, and the index (n,) of each row among them."""
+    if column.dtype.kind != "O":
+        distinct, index = np.unique(column, return_inverse=True)
+        return [_plain(value) for value in distinct.tolist()], index.reshape(-1)
+    places: dict[Any, int] = {}
+    where = [places.setdefault(_plain(value), len(places)) for value in column.tolist()]
+    return list(places), np.array(where, dtype=np.intp)
+
+
+def _plain(value: Any) -> Any:
+    """Return an answer as a plain value: None for missing, whole numbers and truth values as integers."""
+    if value is None or value != value:  # noqa: PLR0124 (only NaN differs from itself)
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return int(value)
+    return value
+
+
+def _sorted(values: set[Any]) -> tuple[Any, ...]:
+    try:
+        return tuple(sorted(values))
+    except TypeError:  # numbers and words side by side
+        return tuple(sorted(values, key=lambda value: (type(value).__name__, str(value))))
