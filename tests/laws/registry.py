@@ -14,6 +14,7 @@ from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_prior import NormalInverseWishart
 from emkit.families.poisson import Poisson
 from emkit.families.student import Student
+from emkit.missing.model import Normal
 from emkit.mixture import FiniteMixture
 from emkit.mixture._kmeans_model import KMeansModel
 
@@ -96,4 +97,6 @@ CASES = [
     Case("categorical-missing", FiniteMixture(Categorical(), 2, 1.5), _answers(0.2), is_continuous=False),
     Case("categorical-zeros", FiniteMixture(Categorical(), 2), _CARCINOMA - 1, is_continuous=False),
     Case("k-means", KMeansModel(3), _iris()),
+    Case("normal-missing", Normal(), _iris(0.1), takes_constant=False),
+    Case("normal-missing-map", Normal(5.0), _iris(0.1), takes_constant=False),
 ]

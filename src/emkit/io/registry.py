@@ -26,6 +26,8 @@ _HOMES = {
     "Squarem": "emkit.core",
     "Anderson": "emkit.core",
     "Gaussian": "emkit.families.gaussian",
+    "Normal": "emkit.missing.model",
+    "NormalParameters": "emkit.missing.model",
     "Categorical": "emkit.families.categorical",
     "CategoricalParameters": "emkit.families.categorical",
     "ItemParameters": "emkit.families.categorical",

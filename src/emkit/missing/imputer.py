@@ -1,0 +1,105 @@
+"""A transformer that fills in missing entries from a multivariate normal."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray
+from emkit.data import Estimator
+from emkit.errors import ParameterError
+from emkit.missing.conditional import conditional_sd, filled
+from emkit.missing.normal import fit_normal, rows_of, warn_of
+
+__all__ = ["EMImputer"]
+
+
+class EMImputer(Estimator):
+    """Fill in missing entries by their mean, or a draw, given the entries observed in the same row.
+
+    Mean and covariance are the maximum-likelihood estimates of `missing.MultivariateNormal`.
+
+    Parameters
+    ----------
+    method : "mean" or "draw", default "mean"
+        "mean" predicts best; "draw" keeps the spread of the data.
+    prior_rows : float, default 0
+        See `missing.MultivariateNormal`; for more columns than rows, or columns that determine one another.
+    tol : float, default 1e-6
+    max_iter : int, default 1000
+    random_state : int, Generator or None
+        Seeds the draws.
+    n_threads : int, optional
+
+    Attributes
+    ----------
+    mean_, covariance_ : arrays (d,), (d, d)
+    fit_ : Fit
+    n_iter_ : int
+    """
+
+    _takes_missing: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        method: Literal["mean", "draw"] = "mean",
+        prior_rows: float = 0.0,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        random_state: Any = None,
+        n_threads: int | None = None,
+    ) -> None:
+        self.method = method
+        self.prior_rows = prior_rows
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.n_threads = n_threads
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to rows `X` (n, d), with case weights (n,) if given; `y` is ignored."""
+        if self.method not in ("mean", "draw"):
+            message = f'`method` must be "mean" or "draw", got {self.method!r}'
+            raise ParameterError(message)
+        source = self._fit_source(X, sample_weight, self.n_threads)
+        self.fit_ = fit_normal(source, self.prior_rows, self.tol, self.max_iter, "auto")
+        self.mean_, self.covariance_ = self.fit_.parameters.mean, self.fit_.parameters.cov
+        self.n_iter_ = self.fit_.n_iter
+        warn_of(self.fit_)
+        return self
+
+    def transform(self, X: Any) -> FloatArray:
+        """Return a copy of `X` (n, d) without missing entries."""
+        X = rows_of(self._new_source(X, None, self.n_threads))[0]
+        rng = None if self.method == "mean" else _generator(self.random_state)
+        return filled(self.fit_.parameters, X, rng)
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> FloatArray:
+        """Fit to `X` and return it without missing entries."""
+        return self.fit(X, y, sample_weight).transform(X)
+
+    def conditional_sd(self, X: Any) -> FloatArray:
+        """Return how uncertain each filled-in entry is (n, d): its standard deviation given its row; 0 if observed."""
+        return conditional_sd(self.fit_.parameters, rows_of(self._new_source(X, None, self.n_threads))[0])
+
+    def get_feature_names_out(self, input_features: Any = None) -> Any:
+        """Return the names of the columns, which are those of the input."""
+        self._check_fitted()
+        known = getattr(self, "feature_names_in_", None)
+        default = known if known is not None else [f"x{j}" for j in range(self.n_features_in_)]
+        names = np.asarray(default if input_features is None else input_features, dtype=object)
+        if len(names) != self.n_features_in_ or (known is not None and list(names) != list(known)):
+            message = (
+                "input_features should have length equal to number of features "
+                f"({self.n_features_in_}) and be feature_names_in_"
+            )
+            raise ParameterError(message)
+        return names
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31 - 1, size=4))
+    return np.random.default_rng(random_state)

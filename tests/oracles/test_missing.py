@@ -1,0 +1,56 @@
+"""The normal distribution with missing entries against norm2, lavaan and mice.
+
+The numbers are in `data/missing/reference.json` with their source.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emkit.missing import MultivariateNormal, pool
+
+HERE = Path(__file__).parent / "data" / "missing"
+REFERENCE = json.loads((HERE / "reference.json").read_text())
+MCAR = {"airquality4": "airquality", "freetrade8": "freetrade"}
+
+
+def _rows(name):
+    entry = REFERENCE["mvn_em"][name]
+    with (HERE / entry["file"]).open() as file:
+        table = list(csv.DictReader(file))
+    columns = entry["columns"] or list(table[0])
+    return np.array([[np.nan if row[c] in {"", "NA"} else float(row[c]) for c in columns] for row in table])
+
+
+@pytest.mark.parametrize("name", REFERENCE["mvn_em"])
+def test_maximum_of_norm2_and_lavaan_is_reached(name):
+    entry = REFERENCE["mvn_em"][name]
+    model = MultivariateNormal(tol=1e-9).fit(_rows(name))
+    sd = np.sqrt(np.diag(entry["cov"]))
+    assert model.fit_.is_converged
+    assert model.fit_.loglik == pytest.approx(entry["loglik"], abs=1e-7)
+    np.testing.assert_allclose(model.mean_ / sd, entry["mean"] / sd, atol=2e-6)
+    np.testing.assert_allclose(model.covariance_ / np.outer(sd, sd), entry["cov"] / np.outer(sd, sd), atol=2e-6)
+
+
+@pytest.mark.parametrize("name", REFERENCE["little_mcar"])
+def test_littles_test_agrees(name):
+    entry = REFERENCE["little_mcar"][name]
+    found = MultivariateNormal(tol=1e-10).fit(_rows(MCAR.get(name, name))).mcar_test()
+    assert found.df == entry["df"]
+    assert found.n_patterns == entry["patterns"]
+    assert found.statistic == pytest.approx(entry["d2_ml"], rel=1e-5)
+    assert found.p_value == pytest.approx(entry["p_ml"], rel=1e-4)
+
+
+def test_pooling_agrees_with_mice():
+    each = REFERENCE["per_imputation"]
+    pooled = pool([e["coef"] for e in each], [np.square(e["se"]) for e in each], n=25)
+    for j, entry in enumerate(REFERENCE["pool"]):
+        assert pooled.estimate[j] == pytest.approx(entry["estimate"], rel=1e-9)
+        assert pooled.covariance[j, j] == pytest.approx(entry["t"], rel=1e-9)
+        assert pooled.df[j] == pytest.approx(entry["df"], rel=1e-9)
+        assert pooled.fraction_missing[j] == pytest.approx(entry["fmi"], rel=1e-9)
