@@ -24,7 +24,12 @@ def test_main_job_prints_saves_and_draws(folder, capsys):
     assert err == ""
     for line in ("1              4.290    79.97", "2             0.2630    5.805", "1                       0.3800"):
         assert line in out
-    for words in ("Log-likelihood   -1130.2640", "BIC              2322.19", "converged", "starts reached the only optimum"):
+    for words in (
+        "Log-likelihood   -1130.2640",
+        "BIC              2322.19",
+        "converged",
+        "starts reached the only optimum",
+    ):
         assert words in out
     assert "Saved the fit to faithful.emkit" in out
     assert "faithful.png" in out
