@@ -24,24 +24,17 @@ public:
     Nearest(const T* X, const Clusters& clusters)
         : rows(clusters.d), X_(X), screen_(clusters.centers, clusters.k, clusters.d) {}
 
-    // Labels (in rows.label) of `used` rows; `lower` too where asked for.
-    void find(const int* index, int used, bool with_lower) {
+    // Labels (in rows.label) of `used` rows; `lower` too where asked for. `is_run`: the rows follow one another.
+    void find(const int* index, int used, bool with_lower, bool is_run) {
         if (n_exact_ > 0) {
             n_exact_--;
             exactly(index, used, with_lower);
             return;
         }
-        fill_rows(rows, screen_, X_, index, used);
+        fill_rows(rows, screen_, X_, index, used, is_run);
         screen_rows(rows, screen_);
-        int unclear = 0;
-        for (int r = 0; r < used; r++) {
-            const float error = screen_.error(rows.norm2[r]);
-            if (!(rows.second[r] - rows.best[r] > error)) unclear_[unclear++] = r;
-            if (with_lower) {
-                const double square = static_cast<double>(rows.second[r]) + rows.norm2[r] - 2.0 * error;
-                lower[r] = square > 0 ? __builtin_sqrt(square) / screen_.scale : 0.0;
-            }
-        }
+        const int unclear = list_unclear(used);
+        if (with_lower) bound();
         if (unclear > 0) settle(index, unclear, with_lower);
         if (unclear > used / 2 && used > TILE / 2) n_exact_ = 16;
     }
@@ -51,6 +44,28 @@ private:
     Screen screen_;
     int n_exact_ = 0;  // tiles still to be done the exact way
     int unclear_[TILE], chosen_[TILE], winner_[TILE];
+
+    int list_unclear(int used) {
+        const vf unit = setf(screen_.error_unit()), base = setf(screen_.error_base());
+        int unclear = 0;
+        for (int r = 0; r < used; r += WF) {
+            const vn clear = loadf(rows.second + r) - loadf(rows.best + r) > unit * (loadf(rows.norm2 + r) + base);
+            int n_clear = 0;
+            for (int a = 0; a < WF; a++) n_clear -= clear[a];
+            if (n_clear == WF) continue;
+            for (int a = 0; a < WF && r + a < used; a++)
+                if (!clear[a]) unclear_[unclear++] = r + a;
+        }
+        return unclear;
+    }
+
+    void bound() {
+        const double unit = screen_.error_unit(), base = screen_.error_base(), back = 1.0 / screen_.scale;
+        for (int r = 0; r < TILE; r++) {
+            const double square = static_cast<double>(rows.second[r]) + rows.norm2[r] - 2.0 * unit * (rows.norm2[r] + base);
+            lower[r] = __builtin_sqrt(larger(square, 0.0)) * back;
+        }
+    }
 
     void exactly(const int* index, int used, bool with_lower) {
         rows.used = used;
@@ -71,12 +86,13 @@ private:
     }
 };
 
-// Adds w (x - c) to `sum` (d,) and returns |x - c|^2.
-template <typename T>
-static inline double add_gap(const T* x, const double* c, int d, double w, double* sum) {
+// Adds w (x - c) to `sum` (d,) and returns |x - c|^2. D is d where it is known to the compiler, else 0.
+template <int D, typename T>
+static inline double add_gap(const T* x, const double* c, int n_features, double w, double* sum) {
+    const int d = D > 0 ? D : n_features;
     double total = 0.0;
     int i = 0;
-    if (d >= W) {
+    if (D == 0 && d >= W) {
         vd squares{};
         for (; i + W <= d; i += W) {
             const vd gap = widened(x + i) - load(c + i);
@@ -93,31 +109,52 @@ static inline double add_gap(const T* x, const double* c, int d, double w, doubl
     return total;
 }
 
+struct AssignOut {
+    double inertia, *counts, *sums;
+    int32_t* labels;  // (n,) or null
+    double* squares;  // (n,) or null
+};
+
+template <int D, typename T>
+static void add_rows(const T* X, const double* weights, long start, int used, const Clusters& clusters, const int* label,
+                     AssignOut& out) {
+    const int d = D > 0 ? D : clusters.d;
+    double total = 0.0;
+    for (int r = 0; r < used; r++) {
+        const int j = label[r];
+        const double w = weights == nullptr ? 1.0 : weights[start + r];
+        const size_t at = static_cast<size_t>(j) * d;
+        const double square = add_gap<D>(X + (start + r) * d, clusters.centers + at, d, w, out.sums + at);
+        out.counts[j] += w;
+        total += w * square;
+        if (out.squares != nullptr) out.squares[start + r] = square;
+    }
+    out.inertia += total;
+    if (out.labels != nullptr) std::memcpy(out.labels + start, label, used * sizeof(int));
+}
+
 template <typename T>
 void kmeans_assign(const T* X, const double* weights, long n, const Clusters& clusters, double* inertia, double* counts,
                    double* sums, int32_t* labels, double* squares) {
-    const int d = clusters.d, k = clusters.k;
-    std::memset(counts, 0, k * sizeof(double));
-    std::memset(sums, 0, static_cast<size_t>(k) * d * sizeof(double));
+    std::memset(counts, 0, clusters.k * sizeof(double));
+    std::memset(sums, 0, static_cast<size_t>(clusters.k) * clusters.d * sizeof(double));
+    AssignOut out{0.0, counts, sums, labels, squares};
     Nearest<T> nearest(X, clusters);
     int index[TILE];
-    double total = 0.0;
     for (long start = 0; start < n; start += TILE) {
         const int used = static_cast<int>(smaller<long>(TILE, n - start));
         for (int r = 0; r < used; r++) index[r] = static_cast<int>(start) + r;
-        nearest.find(index, used, false);
-        for (int r = 0; r < used; r++) {
-            const int j = nearest.rows.label[r];
-            const double w = weights == nullptr ? 1.0 : weights[start + r];
-            const size_t at = static_cast<size_t>(j) * d;
-            const double square = add_gap(X + (start + r) * d, clusters.centers + at, d, w, sums + at);
-            counts[j] += w;
-            total += w * square;
-            if (labels != nullptr) labels[start + r] = j;
-            if (squares != nullptr) squares[start + r] = square;
+        nearest.find(index, used, false, true);
+        const int* label = nearest.rows.label;
+        switch (clusters.d) {
+            case 1: add_rows<1>(X, weights, start, used, clusters, label, out); break;
+            case 2: add_rows<2>(X, weights, start, used, clusters, label, out); break;
+            case 3: add_rows<3>(X, weights, start, used, clusters, label, out); break;
+            case 4: add_rows<4>(X, weights, start, used, clusters, label, out); break;
+            default: add_rows<0>(X, weights, start, used, clusters, label, out);
         }
     }
-    *inertia = total;
+    *inertia = out.inertia;
 }
 
 // One pass: rows whose bounds show that they stay are not read. Labels, bounds, and the changes of counts and sums out.
@@ -126,13 +163,22 @@ class Pass {
 public:
     Pass(const T* X, const double* weights, const Clusters& clusters, const PassGiven& given, const PassState& state,
          PassSums& out)
-        : X_(X), weights_(weights), clusters_(clusters), given_(given), state_(state), out_(out), nearest_(X, clusters) {}
+        : X_(X), weights_(weights), clusters_(clusters), given_(given), state_(state), out_(out), nearest_(X, clusters) {
+        double own = 0.0, other = 0.0;
+        for (int j = 0; j < clusters.k; j++) own = larger(own, given.own[j]), other = larger(other, given.other[j]);
+        longest_ = rounded_up(rounded_up((own + other) * (1 + 1e-6)));
+    }
 
     void run(long n) {
-        for (long row = 0; row < n; row++) {
-            if (stays(row)) continue;
-            waiting_[n_waiting_++] = static_cast<int>(row);
-            if (n_waiting_ == TILE) flush();
+        if (state_.upper == nullptr) return look_at_all(n);
+        for (long start = 0; start < n; start += TILE) {
+            const long stop = smaller<long>(start + TILE, n);
+            if (stop - start == TILE && all_stay(start)) continue;
+            for (long row = start; row < stop; row++) {
+                if (stays(row)) continue;
+                waiting_[n_waiting_++] = static_cast<int>(row);
+                if (n_waiting_ == TILE) flush();
+            }
         }
         flush();
     }
@@ -146,12 +192,35 @@ private:
     PassSums& out_;
     Nearest<T> nearest_;
     int waiting_[TILE], n_waiting_ = 0;
+    float longest_;
 
     const T* at(long row) const { return X_ + row * clusters_.d; }
     const double* center(int j) const { return clusters_.centers + static_cast<size_t>(j) * clusters_.d; }
 
+    // Whether all rows of a tile stay whatever their labels: the longest ways of any centre do not reach.
+    bool all_stay(long start) const {
+        vn stay = vn{} - 1;
+        for (long row = start; row < start + TILE; row += WF)
+            stay &= loadf(state_.lower + row) - loadf(state_.upper + row) > setf(longest_);
+        long long parts[W], all = -1;
+        put(parts, stay);
+        for (int a = 0; a < W; a++) all &= parts[a];
+        return all == -1;
+    }
+
+    void look_at_all(long n) {
+        for (long start = 0; start < n; start += TILE) {
+            const int used = static_cast<int>(smaller<long>(TILE, n - start));
+            for (int r = 0; r < used; r++) waiting_[r] = static_cast<int>(start) + r;
+            nearest_.find(waiting_, used, false, true);
+            const int *label = nearest_.rows.label, *before = state_.label + start;
+            if (std::memcmp(label, before, used * sizeof(int)) == 0) continue;
+            for (int r = 0; r < used; r++)
+                if (label[r] != before[r]) move(static_cast<int>(start) + r, before[r], label[r]);
+        }
+    }
+
     bool stays(long row) {
-        if (state_.upper == nullptr) return false;
         const int j = state_.label[row];
         const double reach = larger<double>(state_.lower[row] - given_.other[j], given_.half_gap[j]);
         double own = state_.upper[row] + given_.own[j];
@@ -162,12 +231,11 @@ private:
     }
 
     void flush() {
-        const bool has_bounds = state_.upper != nullptr;
-        nearest_.find(waiting_, n_waiting_, has_bounds);
+        nearest_.find(waiting_, n_waiting_, true, false);
         for (int r = 0; r < n_waiting_; r++) {
             const int row = waiting_[r], from = state_.label[row], to = nearest_.rows.label[r];
             if (to != from) move(row, from, to);
-            if (has_bounds) state_.lower[row] = rounded_down(nearest_.lower[r] + given_.other[to]);
+            state_.lower[row] = rounded_down(nearest_.lower[r] + given_.other[to]);
         }
         n_waiting_ = 0;
     }
@@ -181,8 +249,8 @@ private:
         out_.counts[from] -= w;
         out_.counts[to] += w;
         const size_t a = static_cast<size_t>(from) * d, b = static_cast<size_t>(to) * d;
-        add_gap(at(row), given_.reference + a, d, -w, out_.sums + a);
-        add_gap(at(row), given_.reference + b, d, w, out_.sums + b);
+        add_gap<0>(at(row), given_.reference + a, d, -w, out_.sums + a);
+        add_gap<0>(at(row), given_.reference + b, d, w, out_.sums + b);
         state_.label[row] = to;
         if (state_.upper != nullptr) state_.upper[row] = rounded_up(__builtin_sqrt(square) - given_.own[to]);
     }

@@ -12,7 +12,8 @@ class Improve {
 public:
     Improve(const T* X, const double* weights, long n, int d, int k)
         : X_(X), weights_(weights), n_(n), d_(d), k_(k), wide_((k + W - 1) / W * W), counts_(k), sums_(size_t(k) * d),
-          across_(size_t(wide_) * d), add_(wide_), nearest_(n), before_(n), tried_(size_t(k) * d), tried_labels_(n) {}
+          across_(size_t(wide_) * d), add_(wide_), nearest_(n), before_(n), tried_(size_t(k) * d), tried_labels_(n),
+          far_(n), missed_(k) {}
 
     // Lloyd's algorithm until nothing moves; empty clusters take the row farthest from its centre.
     int lloyd(double* centers, int32_t* labels, double* inertia, int max_iter) {
@@ -50,17 +51,22 @@ public:
         return n_iter;
     }
 
-    // Centres tried at random rows in place of a random centre; what lowers the inertia is kept.
+    // Centres tried at rows far from their own, in place of another centre; what lowers the inertia is kept. Every other
+    // attempt takes one of the centres that would be missed least. A bad one is given up after a few iterations.
     void swaps(double* centers, int32_t* labels, double* inertia, int max_iter, int n_swaps, const double* uniforms) {
+        bool is_new = true;
         for (int s = 0; s < n_swaps && *inertia > 0; s++) {
+            if (is_new) weigh(centers, labels, inertia);
             tried_.take(centers);
-            assign(centers, labels, inertia);
-            const long row = far_row(uniforms[2 * s]);
-            const int out = smaller(k_ - 1, static_cast<int>(uniforms[2 * s + 1] * k_));
+            const long row = draw(far_, uniforms[2 * s]);
+            const int out = chosen_out(uniforms[2 * s + 1]);
             for (int i = 0; i < d_; i++) tried_[out * d_ + i] = static_cast<double>(X_[row * d_ + i]);
             double found = 0.0;
-            settle(tried_.data(), tried_labels_.data(), &found, max_iter);
-            if (!(found < *inertia * (1 - 1e-12))) continue;
+            lloyd(tried_.data(), tried_labels_.data(), &found, TRIAL_ITERATIONS);
+            is_new = found < *inertia * HOPE;
+            if (is_new) settle(tried_.data(), tried_labels_.data(), &found, max_iter);
+            is_new = found < *inertia * (1 - 1e-12);
+            if (!is_new) continue;
             *inertia = found;
             tried_.give(centers);
             tried_labels_.give(labels);
@@ -69,6 +75,10 @@ public:
 
 private:
     static constexpr double EXCHANGE_WORK = 2e6;  // above this a sweep over single rows costs more than it finds
+
+    static constexpr int TRIAL_ITERATIONS = 3;
+    static constexpr double HOPE = 1.05;  // a swap whose inertia is above this after the trial is not worth following
+    static constexpr int N_CHEAP = 3;
 
     const T* X_;
     const double* weights_;
@@ -81,6 +91,8 @@ private:
     Buffer<int32_t> before_;
     Buffer<double> tried_;
     Buffer<int32_t> tried_labels_;
+    Buffer<double> far_;     // (n,) weighted squared distance to the own centre
+    Buffer<double> missed_;  // (k,) rise of the inertia were the centre left out
 
     double weight(long row) const { return weights_ == nullptr ? 1.0 : weights_[row]; }
 
@@ -107,17 +119,45 @@ private:
         }
     }
 
-    // A row drawn with probability proportional to its weighted squared distance from its centre.
-    long far_row(double uniform) const {
+    // What the attempts to swap need to know of the present centres.
+    void weigh(const double* centers, int32_t* labels, double* inertia) {
+        assign(centers, labels, inertia);
+        for (long row = 0; row < n_; row++) far_[row] = weight(row) * nearest_[row];
+        for (int j = 0; j < k_; j++) missed_[j] = 0.0;
+        Nearest<T> nearest(X_, Clusters{d_, k_, centers});
+        int index[TILE];
+        for (long start = 0; start < n_; start += TILE) {
+            const int used = static_cast<int>(smaller<long>(TILE, n_ - start));
+            for (int r = 0; r < used; r++) index[r] = static_cast<int>(start) + r;
+            nearest.find(index, used, true, true);
+            for (int r = 0; r < used; r++) {
+                const long row = start + r;
+                missed_[labels[row]] += weight(row) * (nearest.lower[r] * nearest.lower[r] - nearest_[row]);
+            }
+        }
+    }
+
+    int chosen_out(double uniform) const {
+        if (uniform >= 0.5) return smaller(k_ - 1, static_cast<int>((2 * uniform - 1) * k_));
+        const int wanted = static_cast<int>(2 * uniform * smaller(N_CHEAP, k_));
+        for (int j = 0; j < k_; j++) {
+            int rank = 0;
+            for (int i = 0; i < k_; i++) rank += missed_[i] < missed_[j] || (missed_[i] == missed_[j] && i < j);
+            if (rank == wanted) return j;
+        }
+        return 0;
+    }
+
+    // A row drawn with probability proportional to its mass.
+    long draw(const Buffer<double>& mass, double uniform) const {
         double total = 0.0;
-        for (long row = 0; row < n_; row++) total += weight(row) * nearest_[row];
+        for (long row = 0; row < n_; row++) total += mass[row];
         double left = uniform * total;
         long last = 0;
         for (long row = 0; row < n_; row++) {
-            const double mass = weight(row) * nearest_[row];
-            if (!(mass > 0)) continue;
+            if (!(mass[row] > 0)) continue;
             last = row;
-            left -= mass;
+            left -= mass[row];
             if (left < 0) break;
         }
         return last;

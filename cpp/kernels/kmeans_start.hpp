@@ -13,62 +13,85 @@ constexpr long RUN = 64;  // rows whose masses are summed together in a draw
 template <typename T>
 class Seeding {
 public:
-    Seeding(const T* X, const double* weights, long n, int d)
-        : n_(n), d_(d), padded_((n + RUN - 1) / RUN * RUN), x_(static_cast<size_t>(padded_) * d),
-          weight_(padded_), nearest_(padded_), tried_(padded_), kept_(padded_), mass_(padded_), sums_(padded_ / RUN) {
+    Seeding(const T* X, const double* weights, long n, int d, int trials)
+        : n_(n), d_(d), trials_(trials), padded_((n + RUN - 1) / RUN * RUN), x_(static_cast<size_t>(padded_) * d),
+          weight_(padded_), nearest_(padded_), tried_(static_cast<size_t>(trials) * padded_), mass_(padded_),
+          sums_(padded_ / RUN), points_(static_cast<size_t>(trials) * d), potential_(trials) {
         for (long r = 0; r < n; r++) {
             weight_[r] = weights == nullptr ? 1.0 : weights[r];
-            for (int i = 0; i < d; i++) x_[i * padded_ + r] = static_cast<double>(X[r * d + i]) - static_cast<double>(X[i]);
+            double* x = &x_[r / RUN * RUN * d + r % RUN];
+            for (int i = 0; i < d; i++) x[i * RUN] = static_cast<double>(X[r * d + i]) - static_cast<double>(X[i]);
         }
     }
 
-    int run(int k, int trials, const double* uniforms, long* rows) {
-        rows[0] = draw(weight_, summed(weight_), uniforms[0]);
+    int run(int k, const double* uniforms, long* rows) {
         nearest_.set(INF);
-        reach(rows[0], kept_);
-        nearest_.swap(kept_);
+        rows[0] = draw(weight_, summed(weight_), uniforms[0]);
+        reach(rows, 1);
+        keep(0);
+        Buffer<long> candidates(trials_);
         for (int found = 1; found < k; found++) {
             for (long r = 0; r < padded_; r += W) store(&mass_[r], load(&weight_[r]) * load(&nearest_[r]));
             const double total = summed(mass_);
             if (!(total > 0)) return found;
-            double best = INF;
-            for (int t = 0; t < trials; t++) {
-                const long row = draw(mass_, total, uniforms[1 + (found - 1) * trials + t]);
-                const double potential = reach(row, tried_);
-                if (potential < best) {
-                    best = potential;
-                    rows[found] = row;
-                    kept_.swap(tried_);
-                }
-            }
-            nearest_.swap(kept_);
+            for (int t = 0; t < trials_; t++)
+                candidates[t] = draw(mass_, total, uniforms[1 + (found - 1) * trials_ + t]);
+            reach(candidates.data(), trials_);
+            int best = 0;
+            for (int t = 1; t < trials_; t++)
+                if (potential_[t] < potential_[best]) best = t;
+            rows[found] = candidates[best];
+            keep(best);
         }
         return k;
     }
 
 private:
     long n_;
-    int d_;
+    int d_, trials_;
     long padded_;
-    Buffer<double> x_;  // (d, padded) feature-major, about the first row
-    Buffer<double> weight_, nearest_, tried_, kept_, mass_, sums_;
+    Buffer<double> x_;  // (padded / RUN, d, RUN) about the first row
+    Buffer<double> weight_, nearest_;
+    Buffer<double> tried_;  // (trials, padded) distances were a candidate a seed
+    Buffer<double> mass_, sums_;
+    Buffer<double> points_;     // (trials, d)
+    Buffer<double> potential_;  // (trials,) weighted sums of `tried_`
 
-    // Squared distances to the nearest seed were `row` one of them; returns their weighted sum.
-    double reach(long row, Buffer<double>& out) const {
+    // Squared distances to the nearest seed were each of some rows one of them, and their weighted sums.
+    void reach(const long* rows, int n_rows) {
+        for (int t = 0; t < n_rows; t++) {
+            potential_[t] = 0.0;
+            for (int i = 0; i < d_; i++) points_[t * d_ + i] = x_[(rows[t] / RUN * d_ + i) * RUN + rows[t] % RUN];
+        }
+        for (long b = 0; b < padded_; b += RUN)
+            for (int t = 0; t < n_rows; t++) potential_[t] += reach_run(b, &points_[t * d_], &tried_[t * padded_ + b]);
+    }
+
+    double reach_run(long start, const double* point, double* out) const {
+        constexpr int V = RUN / W < 8 ? RUN / W : 8;  // vectors held at a time
         vd total{};
-        for (long r = 0; r < padded_; r += W) {
-            vd sum{};
+        for (int r = 0; r < RUN; r += V * W) {
+            const double* x = &x_[start * d_ + r];
+            vd sum[V];
+            for (int v = 0; v < V; v++) sum[v] = vd{};
             for (int i = 0; i < d_; i++) {
-                const vd gap = load(&x_[i * padded_ + r]) - set1(x_[i * padded_ + row]);
-                sum += gap * gap;
+                const vd p = set1(point[i]);
+                for (int v = 0; v < V; v++) {
+                    const vd gap = load(x + i * RUN + v * W) - p;
+                    sum[v] += gap * gap;
+                }
             }
-            const vd old = load(&nearest_[r]);
-            const vd nearer = sum < old ? sum : old;
-            store(&out[r], nearer);
-            total += load(&weight_[r]) * nearer;
+            for (int v = 0; v < V; v++) {
+                const vd old = load(&nearest_[start + r + v * W]);
+                const vd nearer = sum[v] < old ? sum[v] : old;
+                store(out + r + v * W, nearer);
+                total += load(&weight_[start + r + v * W]) * nearer;
+            }
         }
         return hsum(total);
     }
+
+    void keep(int trial) { std::memcpy(nearest_.data(), &tried_[trial * padded_], padded_ * sizeof(double)); }
 
     double summed(const Buffer<double>& mass) {
         double total = 0.0;
@@ -100,7 +123,7 @@ private:
 template <typename T>
 int kmeans_seed(const T* X, const double* weights, long n, int d, int k, int trials, const double* uniforms,
                 long* rows) {
-    return Seeding<T>(X, weights, n, d).run(k, trials, uniforms, rows);
+    return Seeding<T>(X, weights, n, d, trials).run(k, uniforms, rows);
 }
 
 // Best partition of sorted numbers into at most k runs, by dynamic programming with divide and conquer (Groenlund et

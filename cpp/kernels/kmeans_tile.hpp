@@ -64,39 +64,103 @@ struct Screen {
         }
     }
 
-    // Largest error of the difference of two screened distances of a row of this norm (rounding of d + 4 operations).
-    float error(float norm2) const {
-        const double unit = (d + 4) * 1.2e-7;
-        return static_cast<float>(unit * reach * (reach + 2.0 * __builtin_sqrt(static_cast<double>(norm2))) + 1e-30);
-    }
+    // Error of the difference of two screened distances of a row x: at most error_unit (|x|^2 + error_base), from the
+    // rounding of d + 4 operations on terms of at most reach (reach + 2 |x|) <= |x|^2 + 2 reach^2.
+    float error_unit() const { return static_cast<float>((d + 4) * 1.2e-7); }
+    float error_base() const { return static_cast<float>(2.0 * reach * reach + 1e-22); }
 };
 
 // A tile of rows and what is found out about them.
 struct Rows {
-    Buffer<float> x;     // (d, TILE) moved and scaled
+    int width;           // d rounded up to a multiple of four
+    Buffer<float> x;     // (width, TILE) moved and scaled
+    Buffer<float> flat;  // (TILE, width) the same before it is turned
     Buffer<double> raw;  // (d, TILE) as given, for the exact way
     float norm2[TILE], best[TILE], second[TILE];
     double exact_best[TILE], exact_second[TILE];
     int label[TILE];
     int used = 0;
 
-    explicit Rows(int d) : x(static_cast<size_t>(d) * TILE), raw(static_cast<size_t>(d) * TILE) {}
+    explicit Rows(int d)
+        : width((d + 3) / 4 * 4), x(static_cast<size_t>(width) * TILE), flat(static_cast<size_t>(width) * TILE),
+          raw(static_cast<size_t>(d) * TILE) {}
 };
 
+typedef float v4 __attribute__((vector_size(16)));
+
+static inline v4 load4(const float* p) {
+    v4 v;
+    std::memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+// Four rows of four features to four features of four rows.
+static inline void transpose4(const float* from, int width, float* to) {
+    const v4 a = load4(from), b = load4(from + width), c = load4(from + 2 * width), d = load4(from + 3 * width);
+    const v4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const v4 AB = __builtin_shufflevector(a, b, 2, 6, 3, 7), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    put(to, __builtin_shufflevector(ab, cd, 0, 1, 4, 5));
+    put(to + TILE, __builtin_shufflevector(ab, cd, 2, 3, 6, 7));
+    put(to + 2 * TILE, __builtin_shufflevector(AB, CD, 0, 1, 4, 5));
+    put(to + 3 * TILE, __builtin_shufflevector(AB, CD, 2, 3, 6, 7));
+}
+
+static inline void sum_squares(Rows& rows, int d) {
+    for (int r = 0; r < TILE; r += WF) {
+        vf sum{};
+        for (int i = 0; i < d; i++) {
+            const vf x = loadf(rows.x.data() + i * TILE + r);
+            sum += x * x;
+        }
+        put(rows.norm2 + r, sum);
+    }
+}
+
+template <int D, typename T>
+static void fill_small(Rows& rows, const Screen& screen, const T* X, const int* index, int used, bool is_run) {
+    double origin[D];
+    for (int i = 0; i < D; i++) origin[i] = screen.origin[i];
+    const double scale = screen.scale;
+    float* out = rows.x.data();
+    if (is_run && used == TILE) {
+        const T* x = X + static_cast<size_t>(index[0]) * D;
+        for (int i = 0; i < D; i++)
+            for (int r = 0; r < TILE; r++)
+                out[i * TILE + r] = static_cast<float>((static_cast<double>(x[r * D + i]) - origin[i]) * scale);
+        return;
+    }
+    for (int r = 0; r < used; r++) {
+        const T* x = X + static_cast<size_t>(index[r]) * D;
+        for (int i = 0; i < D; i++) out[i * TILE + r] = static_cast<float>((static_cast<double>(x[i]) - origin[i]) * scale);
+    }
+}
+
 template <typename T>
-static void fill_rows(Rows& rows, const Screen& screen, const T* X, const int* index, int used) {
-    const int d = screen.d;
-    rows.used = used;
+static void fill_large(Rows& rows, const Screen& screen, const T* X, const int* index, int used) {
+    const int d = screen.d, width = rows.width;
+    float* flat = rows.flat.data();
     for (int r = 0; r < used; r++) {
         const T* x = X + static_cast<size_t>(index[r]) * d;
-        float sum = 0.0f;
-        for (int i = 0; i < d; i++) {
-            const float v = static_cast<float>((static_cast<double>(x[i]) - screen.origin[i]) * screen.scale);
-            rows.x[i * TILE + r] = v;
-            sum += v * v;
-        }
-        rows.norm2[r] = sum;
+        float* to = flat + r * width;
+        for (int i = 0; i < d; i++)
+            to[i] = static_cast<float>((static_cast<double>(x[i]) - screen.origin[i]) * screen.scale);
     }
+    for (int i = 0; i < width; i += 4)
+        for (int r = 0; r < used; r += 4) transpose4(flat + r * width + i, width, rows.x.data() + i * TILE + r);
+}
+
+// Moved and scaled rows `index` of X, and their squared lengths; `is_run` where they follow one another.
+template <typename T>
+static void fill_rows(Rows& rows, const Screen& screen, const T* X, const int* index, int used, bool is_run) {
+    rows.used = used;
+    switch (screen.d) {
+        case 1: fill_small<1>(rows, screen, X, index, used, is_run); break;
+        case 2: fill_small<2>(rows, screen, X, index, used, is_run); break;
+        case 3: fill_small<3>(rows, screen, X, index, used, is_run); break;
+        case 4: fill_small<4>(rows, screen, X, index, used, is_run); break;
+        default: fill_large(rows, screen, X, index, used);
+    }
+    sum_squares(rows, screen.d);
 }
 
 template <typename T>
