@@ -52,7 +52,7 @@ public:
     }
 
     // Centres tried at rows far from their own, in place of another centre; what lowers the inertia is kept. Every other
-    // attempt takes one of the centres that would be missed least. A bad one is given up after a few iterations.
+    // attempt takes one of the centres that would be missed least. A bad one is given up after a couple of iterations.
     void swaps(double* centers, int32_t* labels, double* inertia, int max_iter, int n_swaps, const double* uniforms) {
         bool is_new = true;
         for (int s = 0; s < n_swaps && *inertia > 0; s++) {
@@ -74,9 +74,9 @@ public:
     }
 
 private:
-    static constexpr double EXCHANGE_WORK = 2e6;  // above this a sweep over single rows costs more than it finds
+    static constexpr double EXCHANGE_WORK = 4e4;  // above this a sweep over single rows costs more than it finds
 
-    static constexpr int TRIAL_ITERATIONS = 3;
+    static constexpr int TRIAL_ITERATIONS = 2;
     static constexpr double HOPE = 1.05;  // a swap whose inertia is above this after the trial is not worth following
     static constexpr int N_CHEAP = 3;
 

@@ -120,8 +120,9 @@ def seed_rows(X: Any, weights: Any, k: int, n_trials: int, uniforms: Any) -> Any
 def improve(X: Any, weights: Any, centers: Any, max_iter: int, uniforms: Any) -> Run:
     """Run k-means from `centers` to its end: Lloyd's algorithm, then moves of single rows, then swaps of centres.
 
-    `uniforms` (s, 2) makes s attempts to put a random centre in the place of a random row; what lowers the inertia is
-    kept. Serves to make starting points from up to some ten thousand rows.
+    `uniforms` (s, 2) makes s attempts to move a centre to a row drawn by its weighted squared distance from its own: in
+    half of them any centre, in half one of the three that would be missed least. What lowers the inertia is kept.
+    Serves to make starting points from up to some ten thousand rows.
 
     References
     ----------
