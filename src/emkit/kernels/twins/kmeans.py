@@ -18,13 +18,7 @@ __all__ = [
 ]
 
 _TILE_NUMBERS = 1 << 20  # numbers in the largest temporary: rows per tile follow from k and d
-# as in cpp/kernels/kmeans_improve.hpp
-_ROUNDS = 20
 _SWEEPS = 50
-_EXCHANGE_WORK = 2e6
-_TRIAL_ITERATIONS = 2
-_HOPE = 1.05
-_N_CHEAP = 3
 
 
 def kmeans_assign(X: Any, weights: Any, centers: Any) -> tuple[float, Any, Any, Any, Any]:
@@ -97,19 +91,14 @@ def kmeans_seed(X: Any, weights: Any, k: int, trials: int, uniforms: Any) -> Any
 def kmeans_improve(X: Any, weights: Any, centers: Any, max_iter: int, uniforms: Any) -> tuple[Any, Any, float, int]:
     xp = namespace(X)
     centers, labels, inertia, n_iter = _settle(xp, X, weights, centers, max_iter)
-    k, is_new = centers.shape[0], True
+    k = centers.shape[0]
     for u, v in uniforms if k > 1 else ():
-        if not inertia > 0:
-            break
-        if is_new:
-            far, missed = _weighed(xp, X, weights, centers)
-        out, row = _chosen_out(xp, missed, float(v)), _draw(xp, far, u)
+        squared = kmeans_assign(X, weights, centers)[4]
+        row = _draw(xp, squared if weights is None else weights * squared, u)
+        out = min(k - 1, int(v * k))
         tried = xp.where(xp.arange(k)[:, None] == out, _double(xp, X[row, :])[None, :], centers)
-        end = _lloyd(xp, X, weights, tried, _TRIAL_ITERATIONS)
-        if end[2] < inertia * _HOPE:
-            end = _settle(xp, X, weights, end[0], max_iter)
-        is_new = end[2] < inertia * (1 - 1e-12)
-        if is_new:
+        end = _settle(xp, X, weights, tried, max_iter)
+        if end[2] < inertia * (1 - 1e-12):
             centers, labels, inertia, _ = end
     return centers, labels, inertia, n_iter
 
@@ -172,29 +161,10 @@ def _draw(xp: Any, mass: Any, uniform: Any) -> int:
     return int(xp.argmax(_double(xp, passed)))
 
 
-def _weighed(xp: Any, X: Any, weights: Any, centers: Any) -> tuple[Any, Any]:
-    """Return the weighted squared distance (n,) of each row, and the rise (k,) were a centre left out."""
-    square = xp.stack([xp.sum((_double(xp, X) - centers[j, :]) ** 2, axis=1) for j in range(centers.shape[0])])
-    labels, ordered = xp.argmin(square, axis=0), xp.sort(square, axis=0)
-    w = xp.ones_like(ordered[0, :]) if weights is None else weights
-    member = _double(xp, xp.arange(centers.shape[0])[:, None] == labels[None, :])
-    return w * ordered[0, :], member @ (w * (ordered[1, :] - ordered[0, :]))
-
-
-def _chosen_out(xp: Any, missed: Any, uniform: float) -> int:
-    """Return any centre, or in half of the cases one of those that would be missed least."""
-    k = int(missed.shape[0])
-    if uniform >= 0.5:
-        return min(k - 1, int((2 * uniform - 1) * k))
-    return int(xp.argsort(missed)[int(2 * uniform * min(_N_CHEAP, k))])
-
-
 def _settle(xp: Any, X: Any, weights: Any, centers: Any, max_iter: int) -> tuple[Any, Any, float, int]:
     """Run Lloyd's algorithm and moves of single rows in turn until neither finds anything."""
     centers, labels, inertia, n_iter = _lloyd(xp, X, weights, centers, max_iter)
-    if X.shape[0] * centers.shape[0] * centers.shape[1] > _EXCHANGE_WORK:
-        return centers, labels, inertia, n_iter
-    for _ in range(_ROUNDS):
+    for _ in range(_SWEEPS):
         moved, has_moved = _exchange(xp, X, weights, centers, labels)
         if not has_moved:
             break
@@ -228,34 +198,24 @@ def _refilled(xp: Any, X: Any, weights: Any, centers: Any, count: Any, squared: 
 
 
 def _exchange(xp: Any, X: Any, weights: Any, centers: Any, labels: Any) -> tuple[Any, bool]:
-    """Move single rows while that lowers the inertia, in sweeps over the rows until one finds none."""
-    ids, labels, has_moved = xp.arange(centers.shape[0]), labels + 0, False
-    w = xp.ones(X.shape[0], dtype=xp.float64) if weights is None else weights
+    """Move single rows while that lowers the inertia, one sweep over the rows."""
+    k, n = centers.shape[0], X.shape[0]
+    ids, labels, has_moved = xp.arange(k), xp.asarray(labels, copy=True), False
+    w = xp.ones(n, dtype=xp.float64) if weights is None else weights
     count = xp.sum(_double(xp, labels[:, None] == ids[None, :]) * w[:, None], axis=0)
-    for _ in range(_SWEEPS):
-        is_quiet = True
-        for row in range(X.shape[0]):
-            own, x, weight = int(labels[row]), _double(xp, X[row, :]), float(w[row])
-            to = _better(xp, x, weight, own, centers, count)
-            if to == own:
-                continue
-            for j, part in ((own, -weight), (to, weight)):
-                count = xp.where(ids == j, count + part, count)
-                step = xp.where((ids == j)[:, None], x[None, :] - centers, xp.zeros_like(centers))
-                centers = centers + step * (part / float(count[j]))
-            labels[row], is_quiet = to, False
-        if is_quiet:
-            break
-        has_moved = True
+    for row in range(n):
+        own, weight = int(labels[row]), float(w[row])
+        if not weight > 0 or not float(count[own]) > weight:
+            continue
+        x = _double(xp, X[row, :])
+        sign = xp.where(ids == own, -xp.ones_like(count), xp.ones_like(count))
+        cost = xp.sum((centers - x[None, :]) ** 2, axis=1) * count / (count + sign * weight)
+        to = int(xp.argmin(xp.where(ids == own, xp.full_like(cost, float("inf")), cost)))
+        if not (k > 1 and float(cost[to]) < float(cost[own]) * (1 - 1e-10)):
+            continue
+        for j, part in ((own, -weight), (to, weight)):
+            count = xp.where(ids == j, count + part, count)
+            step = xp.where((ids == j)[:, None], x[None, :] - centers, xp.zeros_like(centers))
+            centers = centers + step * (part / float(count[j]))
+        labels[row], has_moved = to, True
     return centers, has_moved
-
-
-def _better(xp: Any, x: Any, weight: float, own: int, centers: Any, count: Any) -> int:
-    """Return the cluster to which the move of one row lowers the inertia most, or its own."""
-    if not weight > 0 or not float(count[own]) > weight or centers.shape[0] == 1:
-        return own
-    is_own = xp.arange(centers.shape[0]) == own
-    after = xp.where(is_own, count - weight, count + weight)
-    cost = xp.sum((centers - x[None, :]) ** 2, axis=1) * count / after
-    to = int(xp.argmin(xp.where(is_own, xp.full_like(cost, float("inf")), cost)))
-    return to if float(cost[to]) < float(cost[own]) * (1 - 1e-10) else own
