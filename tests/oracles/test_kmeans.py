@@ -1,4 +1,4 @@
-"""k-means under default settings against optima that are proven, or the best of many starts of Hartigan and Wong's algorithm.
+"""k-means under default settings against optima that are proven, or the best of many starts.
 
 The numbers are in `data/kmeans.json` with their source. The best of sixty runs of scikit-learn,
 `sklearn_60_runs`, misses six of them: iris from eight clusters on, faithful from nine, galaxies with seven.
