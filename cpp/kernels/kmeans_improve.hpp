@@ -62,9 +62,8 @@ public:
             const int out = chosen_out(uniforms[2 * s + 1]);
             for (int i = 0; i < d_; i++) tried_[out * d_ + i] = static_cast<double>(X_[row * d_ + i]);
             double found = 0.0;
-            lloyd(tried_.data(), tried_labels_.data(), &found, TRIAL_ITERATIONS);
-            is_new = found < *inertia * HOPE;
-            if (is_new) settle(tried_.data(), tried_labels_.data(), &found, max_iter);
+            if (is_promising(*inertia, max_iter)) settle(tried_.data(), tried_labels_.data(), &found, max_iter);
+            else found = INF;
             is_new = found < *inertia * (1 - 1e-12);
             if (!is_new) continue;
             *inertia = found;
@@ -78,6 +77,7 @@ private:
 
     static constexpr int TRIAL_ITERATIONS = 2;
     static constexpr double HOPE = 1.05;  // a swap whose inertia is above this after the trial is not worth following
+    static constexpr double PATIENCE = 6.0;  // or whose last gains, so many times, would not bring it down to the best
     static constexpr int N_CHEAP = 3;
 
     const T* X_;
@@ -117,6 +117,20 @@ private:
             for (int i = 0; i < d_; i++) centers[j * d_ + i] = static_cast<double>(X_[far * d_ + i]);
             nearest_[far] = 0.0;
         }
+    }
+
+    // Iterates on the centres tried for as long as their inertia may come to lie below that to beat.
+    bool is_promising(double to_beat, int max_iter) {
+        double before = INF, found = 0.0;
+        for (int done = 0; done < max_iter;) {
+            const int n_iter = lloyd(tried_.data(), tried_labels_.data(), &found, TRIAL_ITERATIONS);
+            done += n_iter;
+            if (before == INF && found > to_beat * HOPE) return false;
+            if (found - PATIENCE * (before - found) > to_beat) return false;
+            if (found < to_beat || n_iter < TRIAL_ITERATIONS) return true;
+            before = found;
+        }
+        return true;
     }
 
     // What the attempts to swap need to know of the present centres.

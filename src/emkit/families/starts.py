@@ -13,9 +13,13 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.kernels import kmeans as kernel
 
-__all__ = ["greedy_kmeans_plus_plus", "kmeans_centers", "kmeans_labels", "line_centers"]
+__all__ = ["coreset", "greedy_kmeans_plus_plus", "kmeans_centers", "kmeans_labels", "line_centers"]
 
 _ITERATIONS = 100  # of Lloyd's algorithm; some ten are the rule
+_CORE_ROWS = 1024  # swaps of centres are tried on so many rows, or on this many per centre if that is more:
+_CORE_ROWS_EACH = 16
+_MAX_SWAPS = 500  # of each start on few rows; eight starts then find all the proven optima known
+_SWAP_WORK = 1e8  # nanoseconds, about, that attempts to swap a centre may take
 _LINE_WORK = 3e7  # steps of the exact partition of one variable that a start may cost
 
 
@@ -42,13 +46,43 @@ def kmeans_labels(
     return np.asarray(done.labels, dtype=np.intp)
 
 
-def kmeans_centers(
-    X: Array, weights: FloatArray | None, k: int, rng: np.random.Generator, n_swaps: int = 0
-) -> FloatArray:
-    """Return the centres of one run of k-means on complete rows, improved by attempts to swap a centre for a row."""
+def kmeans_centers(X: Array, weights: FloatArray | None, k: int, rng: np.random.Generator) -> FloatArray:
+    """Return the centres of one run of k-means on complete rows, improved by attempts to swap a centre for a row.
+
+    Which clusters there are is seen on few rows: seeds and swaps work on a coreset where there are many.
+    """
     rows, mass = _plain(X), _mass(weights)
-    seeds = _seeded(rows, mass, k, rng)
-    return np.asarray(kernel.improve(rows, mass, seeds, _ITERATIONS, rng.random((n_swaps, 2))).centers)
+    n_core = max(_CORE_ROWS, _CORE_ROWS_EACH * k)
+    if len(rows) <= 2 * n_core:
+        return _swapped(rows, mass, k, rng, min(_MAX_SWAPS, 5 * k * k))
+    squared = kernel.assign(rows, mass, np.average(rows, axis=0, weights=mass)[None].astype(np.float64)).squared
+    chosen, core_mass = coreset(squared, mass, n_core, rng)
+    centers = _swapped(rows[chosen], core_mass, k, rng, 2 * k)
+    return np.asarray(kernel.improve(rows, mass, centers, _ITERATIONS, np.empty((0, 2))).centers)
+
+
+def coreset(
+    squared: FloatArray, weights: FloatArray | None, size: int, rng: np.random.Generator
+) -> tuple[IntArray, FloatArray]:
+    """Return at most `size` rows and weights for them with which they stand for all rows in k-means.
+
+    Rows are drawn half at random and half by their squared distance from the mean, `squared` (n,), so that no far
+    cluster is missed, and weighted by one over that probability.
+
+    References
+    ----------
+    Bachem, Lucic & Krause 2018, *Scalable k-means clustering via lightweight coresets*, KDD, algorithm 1.
+    """
+    mass = np.ones(len(squared)) if weights is None else weights
+    far = mass * squared
+    total = far.sum()
+    part = mass / mass.sum()
+    if total > 0:
+        part = 0.5 * (part + far / total)
+    edges = np.cumsum(part) * (size / part.sum())
+    drawn = np.searchsorted(edges, np.arange(size) + rng.random(), side="right")  # evenly spaced: no row by luck twice
+    rows, times = np.unique(np.minimum(drawn, np.flatnonzero(part)[-1]), return_counts=True)
+    return rows, times * mass[rows] / (size * part[rows])
 
 
 def line_centers(X: Array, weights: FloatArray | None, k: int) -> FloatArray | None:
@@ -65,6 +99,12 @@ def line_centers(X: Array, weights: FloatArray | None, k: int) -> FloatArray | N
     starts = np.unique(starts)
     centers = x[starts] + np.add.reduceat(mass * gap, starts) / np.add.reduceat(mass, starts)
     return np.asarray(centers[:, None], dtype=np.float64)
+
+
+def _swapped(rows: Array, mass: FloatArray | None, k: int, rng: np.random.Generator, n_swaps: int) -> FloatArray:
+    n_swaps = int(min(n_swaps, _SWAP_WORK / (4 * len(rows) * (k * rows.shape[1] / 25 + 3))))
+    seeds = _seeded(rows, mass, k, rng)
+    return np.asarray(kernel.improve(rows, mass, seeds, _ITERATIONS, rng.random((n_swaps, 2))).centers)
 
 
 def _seeded(rows: Array, mass: FloatArray | None, k: int, rng: np.random.Generator) -> FloatArray:

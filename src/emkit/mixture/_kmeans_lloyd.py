@@ -71,12 +71,12 @@ def _whole_pass(problem: Problem, parameters: KMeansParameters) -> Move:
     k, d = parameters.centers.shape
     n = problem.source.n_rows
     labels = np.empty(n, dtype=np.int32)
-    has_bounds = k * (d + 5) > _BOUNDS_WORK
     sums = problem.source.reduce(lambda block: _assigned(block, parameters.centers, labels))
+    upper, lower = _no_bounds(n) if k * (d + 5) > _BOUNDS_WORK else (None, None)
     memory = _Memory(
         labels=labels,
-        upper=np.full(n, np.inf, dtype=np.float32) if has_bounds else None,
-        lower=np.full(n, -np.inf, dtype=np.float32) if has_bounds else None,
+        upper=upper,
+        lower=lower,
         reference=parameters.centers,
         count=sums.count,
         first=sums.first,
@@ -101,6 +101,11 @@ def _bounded_pass(problem: Problem, parameters: KMeansParameters, point: Point, 
     later = replace(memory, count=memory.count + sums.count, first=memory.first + sums.first, own=own, other=other)
     is_still = sums.n_moved == 0 and not (memory.count == 0).any()
     return _move(problem, parameters, inertia, later, 0.0 if is_still else float("nan"))
+
+
+def _no_bounds(n: int) -> tuple[Array, Array]:
+    """Return bounds that say nothing yet; they are relative to the ways that the centres have gone."""
+    return np.full(n, np.inf, dtype=np.float32), np.full(n, -np.inf, dtype=np.float32)
 
 
 def _ways(shift: FloatArray, memory: _Memory) -> tuple[FloatArray, FloatArray]:

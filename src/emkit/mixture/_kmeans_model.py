@@ -31,12 +31,11 @@ from emkit.core.spaces import Positive, Real
 from emkit.core.statistics import Statistics
 from emkit.families.starts import kmeans_centers, line_centers
 from emkit.kernels import kmeans as kernel
+from emkit.mixture._kmeans_sample import CoresetSource
 
 __all__ = ["KMeansModel", "KMeansParameters", "KMeansStatistics"]
 
 _START_ROWS = 16384
-_SWAP_WORK = 1.5e6  # rows times centres times features, times attempts to swap a centre, that a start may cost
-_MAX_SWAPS = 250  # so many find the proven optimum of iris with ten clusters from nine starts in ten
 _FLOOR = 1e-20  # least variance within, in units of the columns' mean variance: rounding leaves no more
 
 
@@ -102,7 +101,8 @@ class KMeansModel(Model):
     def prepare(self, source: Any) -> tuple[KMeansModel, Any]:
         moments = source.column_moments()
         spread = float(np.mean(moments.var))
-        return replace(self, floor=max(_FLOOR * spread, KMeansModel.floor)), source
+        ready = replace(self, floor=max(_FLOOR * spread, KMeansModel.floor))
+        return ready, source if source.n_rows <= _START_ROWS else CoresetSource(source, moments.mean)
 
     def portfolio(
         self, source: Any, rng: np.random.Generator
@@ -115,8 +115,7 @@ class KMeansModel(Model):
         k, weights = self.n_clusters, block.kernel_weights
         centers = line_centers(block.X, weights, k) if block.X.shape[1] == 1 and index == 0 else None
         if centers is None:
-            n_swaps = int(min(_MAX_SWAPS, 3 * k * k, _SWAP_WORK / max(1, block.X.size * k)))
-            centers = kmeans_centers(block.X, weights, k, rng, n_swaps)
+            centers = kmeans_centers(block.X, weights, k, rng)
         centers = _padded(centers, k)
         inertia = kernel.assign(block.X, weights, centers).inertia
         return self.parameters(centers, inertia, _weight(block))

@@ -1,0 +1,54 @@
+"""Rows of which a sample stands for all in k-means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray
+from emkit.data import Block, ColumnMoments, Source
+from emkit.families.starts import coreset
+from emkit.kernels import kmeans as kernel
+
+__all__ = ["CoresetSource"]
+
+S = TypeVar("S")
+
+
+class CoresetSource:
+    """A source whose samples are weighted rows that no far cluster is missing from.
+
+    A uniform sample of 16384 out of a million rows holds none of a hundred rows far away with probability one fifth,
+    and a start that has not seen a cluster never finds it.
+    """
+
+    def __init__(self, source: Source, mean: FloatArray) -> None:
+        self._source = source
+        self._mean = mean
+        self.n_rows = source.n_rows
+        self.total_weight = source.total_weight
+        self.n_threads = source.n_threads
+
+    def reduce(self, f: Callable[[Any], S]) -> S:
+        return self._source.reduce(f)  # type: ignore[type-var]
+
+    def map(self, f: Callable[[Any], S]) -> list[S]:
+        return self._source.map(f)
+
+    def blocks(self) -> Iterator[Any]:
+        return self._source.blocks()
+
+    def column_moments(self) -> ColumnMoments:
+        return self._source.column_moments()
+
+    def sample(self, n: int, rng: np.random.Generator) -> Block:
+        """Return a coreset of at most `n` rows in the order of the data; all rows if there are no more."""
+        if self.n_rows <= n:
+            return self._source.sample(n, rng)
+        parts = self.map(lambda block: kernel.assign(block.X, None, self._mean[None]).squared)
+        weights = np.concatenate([block.weights for block in self.blocks()]) if self._source.is_weighted else None
+        rows, mass = coreset(np.concatenate(parts), weights, n, rng)
+        taken = next(self._source.take(rows).blocks())
+        return Block(taken.X, mass, 0, True, False)
