@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -48,6 +49,7 @@ class KMeans(Estimator):
     Attributes
     ----------
     cluster_centers_ : array (k, d)
+        By falling weight of their rows.
     labels_ : array (n,), int32
         Nearest centre of each row of the training data.
     inertia_ : float
@@ -192,14 +194,18 @@ class KMeans(Estimator):
         return model.parameters(centers, spread, source.total_weight)
 
     def _adopt(self, fit: Fit, source: Source) -> None:
-        self.fit_ = fit
-        self.cluster_centers_ = fit.parameters.centers.astype(source.dtype, copy=False)
+        """Take over the centres in single or double precision as the data are, by falling weight of their rows."""
+        found = fit.parameters.centers.astype(source.dtype, copy=False)
+        done = _assigned(source, found)
+        count = np.asarray(sum(part.count for part in done))
+        order = np.lexsort((*found.T[::-1], -count))
+        self.fit_ = replace(fit, parameters=replace(fit.parameters, centers=fit.parameters.centers[order]))
+        self.cluster_centers_ = found[order]
         self.n_iter_ = fit.n_iter
         self.converged_ = fit.is_converged
-        done = source.map(lambda block: kernel.assign(block.X, block.kernel_weights, self._centers))
-        self.labels_ = np.concatenate([part.labels for part in done])
+        self.labels_: Array = np.argsort(order).astype(np.int32)[np.concatenate([part.labels for part in done])]
         self.inertia_ = float(sum(part.inertia for part in done))
-        self._n_filled = int(np.count_nonzero(sum(part.count for part in done)))
+        self._n_filled = int(np.count_nonzero(count))
 
     @property
     def _centers(self) -> FloatArray:
@@ -241,6 +247,11 @@ class KMeans(Estimator):
     def _distances(self, source: Source) -> FloatArray:
         parts = source.map(lambda block: cdist(np.asarray(block.X, dtype=np.float64), self._centers))
         return np.concatenate(parts).astype(source.dtype, copy=False)
+
+
+def _assigned(source: Source, centers: Array) -> list[kernel.Assignment]:
+    double = np.asarray(centers, dtype=np.float64)
+    return source.map(lambda block: kernel.assign(block.X, block.kernel_weights, double))
 
 
 def _n_used(source: Source) -> int:
