@@ -13,12 +13,13 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.kernels import kmeans as kernel
 
-__all__ = ["coreset", "greedy_kmeans_plus_plus", "kmeans_centers", "kmeans_labels", "line_centers"]
+__all__ = ["coreset", "greedy_kmeans_plus_plus", "kmeans_centers", "kmeans_labels", "line_centers", "rough_centers"]
 
 _ITERATIONS = 100  # of Lloyd's algorithm; some ten are the rule
 _CORE_ROWS = 1024  # swaps of centres are tried on so many rows, or on this many per centre if that is more:
-_CORE_ROWS_EACH = 16
+_CORE_ROWS_EACH = 32
 _MAX_SWAPS = 500  # of each start on few rows; eight starts then find all the proven optima known
+_CORE_SWAPS = 3  # attempts per centre of each start on a coreset
 _SWAP_WORK = 1e8  # nanoseconds, about, that attempts to swap a centre may take
 _LINE_WORK = 3e7  # steps of the exact partition of one variable that a start may cost
 
@@ -54,11 +55,17 @@ def kmeans_centers(X: Array, weights: FloatArray | None, k: int, rng: np.random.
     rows, mass = _plain(X), _mass(weights)
     n_core = max(_CORE_ROWS, _CORE_ROWS_EACH * k)
     if len(rows) <= 2 * n_core:
-        return _swapped(rows, mass, k, rng, min(_MAX_SWAPS, 5 * k * k))
+        return _swapped(rows, mass, _seeded(rows, mass, k, rng), rng, min(_MAX_SWAPS, 5 * k * k))
     squared = kernel.assign(rows, mass, np.average(rows, axis=0, weights=mass)[None].astype(np.float64)).squared
     chosen, core_mass = coreset(squared, mass, n_core, rng)
-    centers = _swapped(rows[chosen], core_mass, k, rng, 2 * k)
-    return np.asarray(kernel.improve(rows, mass, centers, _ITERATIONS, np.empty((0, 2))).centers)
+    core = rows[chosen]
+    centers = _swapped(core, core_mass, _seeded(core, core_mass, k, rng), rng, _CORE_SWAPS * k)
+    return _settled(rows, mass, centers, np.empty((0, 2)))
+
+
+def rough_centers(X: Array, weights: FloatArray | None, k: int, rng: np.random.Generator) -> FloatArray:
+    """Return up to k centres (k, d) by greedy k-means++ and Lloyd's algorithm, of complete rows."""
+    return _settled(X, weights, _seeded(X, weights, k, rng), np.empty((0, 2)))
 
 
 def coreset(
@@ -66,8 +73,8 @@ def coreset(
 ) -> tuple[IntArray, FloatArray]:
     """Return at most `size` rows and weights for them with which they stand for all rows in k-means.
 
-    Rows are drawn half at random and half by their squared distance from the mean, `squared` (n,), so that no far
-    cluster is missed, and weighted by one over that probability.
+    Rows are drawn half at random and half by their squared distance `squared` (n,) from the mean, or from the centres
+    of a rough k-means, so that no far cluster is missed, and weighted by one over that probability.
 
     References
     ----------
@@ -101,10 +108,16 @@ def line_centers(X: Array, weights: FloatArray | None, k: int) -> FloatArray | N
     return np.asarray(centers[:, None], dtype=np.float64)
 
 
-def _swapped(rows: Array, mass: FloatArray | None, k: int, rng: np.random.Generator, n_swaps: int) -> FloatArray:
-    n_swaps = int(min(n_swaps, _SWAP_WORK / (4 * len(rows) * (k * rows.shape[1] / 25 + 3))))
-    seeds = _seeded(rows, mass, k, rng)
-    return np.asarray(kernel.improve(rows, mass, seeds, _ITERATIONS, rng.random((n_swaps, 2))).centers)
+def _swapped(
+    rows: Array, mass: FloatArray | None, centers: FloatArray, rng: np.random.Generator, n_swaps: int
+) -> FloatArray:
+    """Return centres after a whole k-means with as many swaps as their work allows."""
+    nanoseconds_each = 4 * len(rows) * (centers.size / 25 + 3)
+    return _settled(rows, mass, centers, rng.random((int(min(n_swaps, _SWAP_WORK / nanoseconds_each)), 2)))
+
+
+def _settled(rows: Array, mass: FloatArray | None, centers: FloatArray, uniforms: FloatArray) -> FloatArray:
+    return np.asarray(kernel.improve(rows, mass, centers, _ITERATIONS, uniforms).centers)
 
 
 def _seeded(rows: Array, mass: FloatArray | None, k: int, rng: np.random.Generator) -> FloatArray:

@@ -16,6 +16,7 @@ from emkit.mixture._kmeans_model import KMeansParameters
 __all__ = ["Lloyd"]
 
 _BOUNDS_WORK = 160  # centres times (features + 5): below, looking at every row is quicker than keeping bounds
+_SMALL = 1e-3  # once the inertia falls by no larger part, centres are weighed against far rows
 _FRESH = 1e-4  # when the inertia has fallen to this part of that of the last whole pass, it is summed anew
 
 
@@ -32,6 +33,7 @@ class _Memory:
     own: FloatArray  # (k,) way of each centre since the last whole pass
     other: FloatArray  # (k,) the longest ways of any other
     whole: float  # inertia at the last whole pass
+    is_weighed: bool = False  # whether no centre is worth less than a far row
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Lloyd(Solver):
 
     A row is read only if the ways that centres have gone since it was last looked at could change its nearest centre
     (Hamerly 2010). Sums are changed by the rows that move alone. A cluster that has lost its last row takes the row
-    that lies farthest from its centre.
+    that lies farthest from its centre; and so do, near the end, centres that would be missed less than such a row.
     """
 
     def begin(self, problem: Problem, point: Point) -> None:
@@ -48,13 +50,15 @@ class Lloyd(Solver):
 
     def step(self, problem: Problem, point: Point, memory: _Memory | None) -> Move:
         parameters = problem.em_step(point)
-        is_filled = (point.statistics.count == 0).any()
-        if is_filled:
+        if (point.statistics.count == 0).any():
             parameters = _refilled(problem, parameters, point)
         if memory is None:
             return _whole_pass(problem, parameters)
         move = _bounded_pass(problem, parameters, point, memory)
-        return move if move.memory.whole * _FRESH <= move.point.statistics.inertia else _whole_pass(problem, parameters)
+        if move.point.statistics.inertia < move.memory.whole * _FRESH:
+            return _whole_pass(problem, parameters)
+        is_slow = point.statistics.inertia - move.point.statistics.inertia <= _SMALL * point.statistics.inertia
+        return _weighed(problem, move) if is_slow and not move.memory.is_weighed else move
 
 
 def _move(problem: Problem, parameters: KMeansParameters, inertia: float, memory: _Memory, gain_left: float) -> Move:
@@ -159,17 +163,63 @@ def _changed(block: Any, centers: FloatArray, memory: _Memory, bounds: kernel.Bo
 def _refilled(problem: Problem, parameters: KMeansParameters, point: Point) -> KMeansParameters:
     """Return the parameters with the centres of empty clusters on the rows farthest from any centre."""
     empty = np.flatnonzero(point.statistics.count == 0)
-    found = problem.source.map(lambda block: _far_rows(block, parameters.centers, len(empty)))
-    distance = np.concatenate([far[0] for far in found])
-    rows = np.concatenate([far[1] for far in found])
-    order = np.argsort(-distance, kind="stable")[: len(empty)]
-    order = order[distance[order] > 0]
+    gain, rows = _far_rows(problem, parameters.centers, len(empty))
+    n_found = np.count_nonzero(gain > 0)
+    return _with_centers(parameters, empty[:n_found], rows[:n_found])
+
+
+def _weighed(problem: Problem, move: Move) -> Move:
+    """Move centres that are worth less than a far row to that row, where there are any.
+
+    Without centre j its rows can go to the centre nearest to it, which raises the inertia by no more than its count
+    times the squared gap, and twice the product of gap and sum about the centre. A centre of its own for a row lowers
+    it by the row's part. So each move pays.
+    """
+    parameters, statistics = move.point.parameters, move.point.statistics
+    k = len(statistics.count)
+    if k < 2:
+        return move
+    nearest = np.array([_nearest_other(parameters.centers, j) for j in range(k)])
+    gap = parameters.centers - parameters.centers[nearest]
+    cost = statistics.count * (gap**2).sum(axis=1) + 2 * (gap * statistics.first).sum(axis=1)
+    gain, rows = _far_rows(problem, parameters.centers, k // 2)
+    free: list[int] = []
+    kept: set[int] = set()
+    for j in np.argsort(cost, kind="stable").tolist():
+        if len(free) == len(gain) or not gain[len(free)] > cost[j]:
+            break
+        if j not in kept and nearest[j] not in free:
+            free.append(j)
+            kept.add(int(nearest[j]))
+    if not free:
+        return replace(move, memory=replace(move.memory, is_weighed=True))
+    return _whole_pass(problem, _with_centers(parameters, np.array(free), rows[: len(free)]))
+
+
+def _nearest_other(centers: FloatArray, j: int) -> int:
+    square = ((centers - centers[j]) ** 2).sum(axis=1)
+    square[j] = np.inf
+    return int(square.argmin())
+
+
+def _with_centers(parameters: KMeansParameters, which: Array, rows: FloatArray) -> KMeansParameters:
     centers = parameters.centers.copy()
-    centers[empty[: len(order)]] = rows[order]
+    centers[which] = rows
     return replace(parameters, centers=centers)
 
 
-def _far_rows(block: Any, centers: FloatArray, m: int) -> tuple[FloatArray, FloatArray]:
-    squared = np.where(block.weights > 0, kernel.assign(block.X, None, centers).squared, 0.0)
-    order = np.argsort(-squared, kind="stable")[:m]
-    return squared[order], np.asarray(block.X[order], dtype=np.float64)
+def _far_rows(problem: Problem, centers: FloatArray, m: int) -> tuple[FloatArray, FloatArray]:
+    """Return the largest parts (up to m) of single rows in the inertia, falling, and those rows."""
+    problem.n_e_steps += 1
+    found = problem.source.map(lambda block: _far_of_block(block, centers, m))
+    part = np.concatenate([far[0] for far in found])
+    rows = np.concatenate([far[1] for far in found])
+    order = np.argsort(-part, kind="stable")[:m]
+    return part[order], rows[order]
+
+
+def _far_of_block(block: Any, centers: FloatArray, m: int) -> tuple[FloatArray, FloatArray]:
+    squared = kernel.assign(block.X, None, centers).squared
+    part = block.weights * np.where(block.weights > 0, squared, 0.0)
+    order = np.argsort(-part, kind="stable")[:m]
+    return part[order], np.asarray(block.X[order], dtype=np.float64)

@@ -102,7 +102,7 @@ class KMeansModel(Model):
         moments = source.column_moments()
         spread = float(np.mean(moments.var))
         ready = replace(self, floor=max(_FLOOR * spread, KMeansModel.floor))
-        return ready, source if source.n_rows <= _START_ROWS else CoresetSource(source, moments.mean)
+        return ready, source if source.n_rows <= _START_ROWS else CoresetSource(source, moments.mean, self.n_clusters)
 
     def portfolio(
         self, source: Any, rng: np.random.Generator

@@ -9,12 +9,15 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 from emkit.data import Block, ColumnMoments, Source
-from emkit.families.starts import coreset
+from emkit.families.starts import coreset, rough_centers
 from emkit.kernels import kmeans as kernel
 
 __all__ = ["CoresetSource"]
 
 S = TypeVar("S")
+_ALL_ROWS = 65536  # so many serve whole: a sample's best start is nearly, but not always, the best on all rows
+_ROUGH_ROWS = 1024  # of the coreset by distances from the mean, and so many more for each centre
+_ROUGH_ROWS_EACH = 16
 
 
 class CoresetSource:
@@ -24,9 +27,10 @@ class CoresetSource:
     and a start that has not seen a cluster never finds it.
     """
 
-    def __init__(self, source: Source, mean: FloatArray) -> None:
+    def __init__(self, source: Source, mean: FloatArray, k: int) -> None:
         self._source = source
         self._mean = mean
+        self._k = k
         self.n_rows = source.n_rows
         self.total_weight = source.total_weight
         self.n_threads = source.n_threads
@@ -44,10 +48,15 @@ class CoresetSource:
         return self._source.column_moments()
 
     def sample(self, n: int, rng: np.random.Generator) -> Block:
-        """Return a coreset of at most `n` rows in the order of the data; all rows if there are no more."""
-        if self.n_rows <= n:
-            return self._source.sample(n, rng)
-        parts = self.map(lambda block: kernel.assign(block.X, None, self._mean[None]).squared)
+        """Return a coreset of at most `n` rows in the order of the data; all rows if there are not many more."""
+        if self.n_rows <= max(n, _ALL_ROWS):
+            return self._source.sample(_ALL_ROWS, rng)
+        first = self._drawn(self._mean[None], min(n, _ROUGH_ROWS + _ROUGH_ROWS_EACH * self._k), rng)
+        return self._drawn(rough_centers(first.X, first.weights, self._k, rng), n, rng)
+
+    def _drawn(self, centers: FloatArray, n: int, rng: np.random.Generator) -> Block:
+        """Return a coreset by the distances from these centres."""
+        parts = self.map(lambda block: kernel.assign(block.X, None, centers).squared)
         weights = np.concatenate([block.weights for block in self.blocks()]) if self._source.is_weighted else None
         rows, mass = coreset(np.concatenate(parts), weights, n, rng)
         taken = next(self._source.take(rows).blocks())
