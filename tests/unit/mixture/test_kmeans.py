@@ -169,6 +169,18 @@ def test_an_empty_cluster_takes_the_farthest_row():
     assert (np.abs(found.cluster_centers_ - 50).sum(axis=1) < 1e-9).any()
 
 
+def test_near_the_end_a_centre_worth_little_goes_to_a_far_row():
+    X = np.concatenate([groups(500, 2, 1), [[60.0, 60.0], [61.0, 61.0], [-25.0, 10.0]]])
+    init = np.array([[60.0, 60.0], [61.0, 61.0], [0.0, 0.0]])
+    centers, labels = plain_lloyd(X, init)
+    assert ((X - centers[labels]) ** 2).sum() > 1400  # two centres on the pair, none for the row at (-25, 10)
+    found = emkit.KMeans(3, init=init).fit(X)
+    assert found.inertia_ < 1100
+    assert np.abs(found.cluster_centers_ - X[-1]).sum(axis=1).min() < 1e-9
+    objective = found.fit_.trace.objective
+    assert (np.diff(objective) >= -1e-9 * np.abs(objective[0])).all()
+
+
 @pytest.mark.parametrize("init", ["k-means++", "given"])
 def test_fewer_distinct_rows_than_clusters_end_with_a_warning(init):
     X = np.repeat([[0.0, 0.0], [1.0, 1.0], [1.0, 2.0]], 20, axis=0)
