@@ -165,7 +165,8 @@ public:
          PassSums& out)
         : X_(X), weights_(weights), clusters_(clusters), given_(given), state_(state), out_(out), nearest_(X, clusters) {
         double own = 0.0, other = 0.0;
-        for (int j = 0; j < clusters.k; j++) own = larger(own, given.own[j]), other = larger(other, given.other[j]);
+        for (int j = 0; j < clusters.k && state.upper != nullptr; j++)
+            own = larger(own, given.own[j]), other = larger(other, given.other[j]);
         longest_ = rounded_up(rounded_up((own + other) * (1 + 1e-6)));
     }
 

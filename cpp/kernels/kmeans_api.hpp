@@ -10,7 +10,7 @@ struct Clusters {
     const double* centers;  // (k, d)
 };
 
-// What a pass of Lloyd's algorithm with bounds reads besides the rows.
+// What a pass of Lloyd's algorithm reads besides the rows; all but `reference` only where bounds are kept.
 struct PassGiven {
     const double* reference;  // (k, d) points about which the running sums of each cluster are taken
     const double* half_gap;   // (k,) half the distance of each centre to its nearest other

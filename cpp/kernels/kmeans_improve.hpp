@@ -12,19 +12,34 @@ class Improve {
 public:
     Improve(const T* X, const double* weights, long n, int d, int k)
         : X_(X), weights_(weights), n_(n), d_(d), k_(k), wide_((k + W - 1) / W * W), counts_(k), sums_(size_t(k) * d),
-          across_(size_t(wide_) * d), add_(wide_), nearest_(n), before_(n), tried_(size_t(k) * d), tried_labels_(n),
+          new_counts_(k), new_sums_(size_t(k) * d), reference_(size_t(k) * d),
+          across_(size_t(wide_) * d), add_(wide_), nearest_(n), tried_(size_t(k) * d), tried_labels_(n),
           far_(n), missed_(k) {}
 
-    // Lloyd's algorithm until nothing moves; empty clusters take the row farthest from its centre.
+    // Give every row to its nearest centre and begin running sums.
+    void begin(const double* centers, int32_t* labels, double* inertia) {
+        assign(centers, labels, inertia);
+        reference_.take(centers);
+    }
+
+    // Lloyd's algorithm until nothing moves, from where `begin` or an earlier call left off; empty clusters take the row
+    // farthest from its centre. Counts, sums and the inertia change by the rows that move alone.
     int lloyd(double* centers, int32_t* labels, double* inertia, int max_iter) {
-        for (int it = 1;; it++) {
-            assign(centers, labels, inertia);
-            const bool is_over = it > 1 && std::memcmp(before_.data(), labels, n_ * sizeof(int32_t)) == 0;
-            if (is_over || it > max_iter) return it - 1;
-            before_.take(labels);
-            update(centers);
-            refill(centers);
+        for (int it = 0; it < max_iter; it++) {
+            if (refill(centers, labels)) {
+                begin(centers, labels, inertia);
+                continue;
+            }
+            *inertia -= update(centers);
+            PassSums out{0.0, 0, new_counts_.data(), new_sums_.data()};
+            kmeans_pass<T>(X_, weights_, n_, Clusters{d_, k_, centers}, PassGiven{reference_.data(), nullptr, nullptr, nullptr},
+                           PassState{labels, nullptr, nullptr}, out);
+            *inertia -= out.gain;
+            for (int j = 0; j < k_; j++) counts_[j] += new_counts_[j];
+            for (size_t i = 0; i < sums_.size(); i++) sums_[i] += new_sums_[i];
+            if (out.n_moved == 0) return it + 1;
         }
+        return max_iter;
     }
 
     // Moves of single rows that lower the inertia, each followed by both means at once, until a whole sweep finds none.
@@ -42,12 +57,15 @@ public:
         return has_moved;
     }
 
-    // Lloyd and single moves in turn until neither finds anything.
+    // Lloyd and single moves in turn until neither finds anything, after `begin`; labels and inertia are exact at the end.
     int settle(double* centers, int32_t* labels, double* inertia, int max_iter) {
         int n_iter = lloyd(centers, labels, inertia, max_iter);
-        if (static_cast<double>(n_) * k_ * d_ > EXCHANGE_WORK) return n_iter;
-        for (int round = 0; round < 20 && exchange(centers, labels, 50); round++)
+        const bool is_small = static_cast<double>(n_) * k_ * d_ <= EXCHANGE_WORK;
+        for (int round = 0; is_small && round < 20 && exchange(centers, labels, 50); round++) {
+            begin(centers, labels, inertia);
             n_iter += lloyd(centers, labels, inertia, max_iter);
+        }
+        assign(centers, labels, inertia);
         return n_iter;
     }
 
@@ -62,7 +80,7 @@ public:
             const int out = chosen_out(uniforms[2 * s + 1]);
             for (int i = 0; i < d_; i++) tried_[out * d_ + i] = static_cast<double>(X_[row * d_ + i]);
             double found = 0.0;
-            if (is_promising(*inertia, max_iter)) settle(tried_.data(), tried_labels_.data(), &found, max_iter);
+            if (is_promising(*inertia, max_iter, found)) settle(tried_.data(), tried_labels_.data(), &found, max_iter);
             else found = INF;
             is_new = found < *inertia * (1 - 1e-12);
             if (!is_new) continue;
@@ -74,7 +92,6 @@ public:
 
 private:
     static constexpr double EXCHANGE_WORK = 4e4;  // above this a sweep over single rows costs more than it finds
-
     static constexpr int TRIAL_ITERATIONS = 2;
     static constexpr double HOPE = 1.05;  // a swap whose inertia is above this after the trial is not worth following
     static constexpr double PATIENCE = 6.0;  // or whose last gains, so many times, would not bring it down to the best
@@ -84,11 +101,11 @@ private:
     const double* weights_;
     long n_;
     int d_, k_, wide_;
-    Buffer<double> counts_, sums_;
+    Buffer<double> counts_, sums_, new_counts_, new_sums_;
+    Buffer<double> reference_;  // (k, d) points about which `sums_` are taken
     Buffer<double> across_;  // (d, wide) centres, feature-major
     Buffer<double> add_;     // (wide,) n / (n + w) of each centre, for rows of weight one
     Buffer<double> nearest_;  // (n,) squared distance to the own centre
-    Buffer<int32_t> before_;
     Buffer<double> tried_;
     Buffer<int32_t> tried_labels_;
     Buffer<double> far_;     // (n,) weighted squared distance to the own centre
@@ -101,27 +118,47 @@ private:
                          nearest_.data());
     }
 
-    void update(double* centers) {
-        for (int j = 0; j < k_; j++)
-            if (counts_[j] > 0)
-                for (int i = 0; i < d_; i++) centers[j * d_ + i] += sums_[j * d_ + i] / counts_[j];
+    // Moves centres to the means of their rows; returns by how much that lowers the inertia.
+    double update(double* centers) {
+        double gain = 0.0;
+        for (int j = 0; j < k_; j++) {
+            if (!(counts_[j] > 0)) continue;
+            for (int i = 0; i < d_; i++) {
+                const size_t at = static_cast<size_t>(j) * d_ + i;
+                const double mean = reference_[at] + sums_[at] / counts_[j], shift = mean - centers[at];
+                gain += counts_[j] * shift * shift;
+                centers[at] = mean;
+            }
+        }
+        return gain;
     }
 
-    void refill(double* centers) {
+    // Whether centres of empty clusters were put on far rows; the others are then at their means.
+    bool refill(double* centers, int32_t* labels) {
+        bool has_empty = false;
+        for (int j = 0; j < k_; j++) has_empty |= !(counts_[j] > 0);
+        if (!has_empty) return false;
+        update(centers);
+        double inertia = 0.0;
+        begin(centers, labels, &inertia);
+        bool has_filled = false;
         for (int j = 0; j < k_; j++) {
             if (counts_[j] > 0) continue;
             long far = -1;
             for (long row = 0; row < n_; row++)
                 if (weight(row) > 0 && nearest_[row] > 0 && (far < 0 || nearest_[row] > nearest_[far])) far = row;
-            if (far < 0) return;
+            if (far < 0) break;
             for (int i = 0; i < d_; i++) centers[j * d_ + i] = static_cast<double>(X_[far * d_ + i]);
             nearest_[far] = 0.0;
+            has_filled = true;
         }
+        return has_filled;
     }
 
-    // Iterates on the centres tried for as long as their inertia may come to lie below that to beat.
-    bool is_promising(double to_beat, int max_iter) {
-        double before = INF, found = 0.0;
+    // Iterates on the centres tried for as long as their inertia, `found`, may come to lie below that to beat.
+    bool is_promising(double to_beat, int max_iter, double& found) {
+        double before = INF;
+        begin(tried_.data(), tried_labels_.data(), &found);
         for (int done = 0; done < max_iter;) {
             const int n_iter = lloyd(tried_.data(), tried_labels_.data(), &found, TRIAL_ITERATIONS);
             done += n_iter;
@@ -237,6 +274,7 @@ template <typename T>
 int kmeans_improve(const T* X, const double* weights, long n, int d, int k, int max_iter, int n_swaps,
                    const double* uniforms, double* centers, int32_t* labels, double* inertia) {
     Improve<T> improve(X, weights, n, d, k);
+    improve.begin(centers, labels, inertia);
     const int n_iter = improve.settle(centers, labels, inertia, max_iter);
     if (n_swaps > 0 && k > 1) improve.swaps(centers, labels, inertia, max_iter, n_swaps, uniforms);
     return n_iter;

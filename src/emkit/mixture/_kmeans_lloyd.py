@@ -221,5 +221,5 @@ def _far_rows(problem: Problem, centers: FloatArray, m: int) -> tuple[FloatArray
 def _far_of_block(block: Any, centers: FloatArray, m: int) -> tuple[FloatArray, FloatArray]:
     squared = kernel.assign(block.X, None, centers).squared
     part = block.weights * np.where(block.weights > 0, squared, 0.0)
-    order = np.argsort(-part, kind="stable")[:m]
+    order = np.argpartition(-part, m)[:m] if m < len(part) else np.arange(len(part))
     return part[order], np.asarray(block.X[order], dtype=np.float64)
