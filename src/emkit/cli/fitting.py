@@ -9,7 +9,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from emkit.cli.models import ModelEntry, model_named
+from emkit.cli.entries.entry import ModelEntry
+from emkit.cli.models import arguments_of, model_named
 from emkit.cli.subjects import fit_of, tell, text_of
 from emkit.cli.tables import Rows, print_json, read_rows
 from emkit.core import EM, Anderson, QuasiNewton, Squarem, Status
@@ -19,7 +20,7 @@ __all__ = ["check_plotting", "fit"]
 
 OK, NOT_CONVERGED, INTERRUPTED = 0, 1, 130
 _SOLVERS = {"em": EM, "quasi-newton": QuasiNewton, "squarem": Squarem, "anderson": Anderson}
-_OPTIONS = ("components", "covariance", "solver", "starts", "tol", "max_iter", "threads")
+_OPTIONS = ("components", "solver", "starts", "tol", "max_iter", "threads")
 
 
 def fit(arguments: Namespace) -> int:
@@ -45,7 +46,8 @@ def fit(arguments: Namespace) -> int:
 
 
 def _fitted(entry: ModelEntry, rows: Rows, arguments: Namespace) -> Any:
-    given = {name: value for name in _OPTIONS if (value := getattr(arguments, name)) is not None}
+    names = (*_OPTIONS, *(argument.name for argument in arguments_of()))
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if given.get("solver") in _SOLVERS:
         given["solver"] = _SOLVERS[given["solver"]]()
     if "seed" in entry.options:

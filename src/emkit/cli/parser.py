@@ -6,7 +6,7 @@ import argparse
 from typing import NoReturn
 
 import emkit
-from emkit.cli.models import MODELS
+from emkit.cli.models import MODELS, arguments_of
 
 __all__ = ["SOLVERS", "build_parser"]
 
@@ -80,11 +80,8 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     add = parser.add_argument_group("the model").add_argument
     add("-k", "--components", type=_whole, metavar="K", help="components, or clusters; 1 unless given")
-    add(
-        "--covariance",
-        choices=("full", "tied", "diag", "spherical"),
-        help="shape of the components; full unless given",
-    )
+    for argument in arguments_of():
+        add(*argument.flags, dest=argument.name, **argument.settings)
     add("--weights", metavar="COL", help="column of case weights: a row of weight 2 counts as two rows")
     add = parser.add_argument_group("the climb").add_argument
     add("--starts", type=_starts, metavar="N", help='how many starts compete; "auto" unless given')

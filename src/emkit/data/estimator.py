@@ -14,7 +14,7 @@ from emkit.data.door import as_source
 from emkit.data.source import Source
 from emkit.errors import DataError, ParameterError, not_fitted_error
 
-__all__ = ["Estimator"]
+__all__ = ["Estimator", "generator_of"]
 
 
 class Estimator:
@@ -124,3 +124,10 @@ def _is_default(value: Any, default: Any) -> bool:
         return bool(type(value) is type(default) and value == default)
     except ValueError:  # an array
         return False
+
+
+def generator_of(random_state: Any) -> np.random.Generator:
+    """Return a generator from what scikit-learn calls a random state."""
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31 - 1, size=4))
+    return np.random.default_rng(random_state)

@@ -8,9 +8,11 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 from emkit.data import Estimator
+from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
+from emkit.estimator import warn_of
 from emkit.missing.conditional import conditional_sd, filled
-from emkit.missing.normal import fit_normal, rows_of, warn_of
+from emkit.missing.normal import fit_normal, rows_of
 
 __all__ = ["EMImputer"]
 
@@ -73,7 +75,7 @@ class EMImputer(Estimator):
     def transform(self, X: Any) -> FloatArray:
         """Return a copy of `X` (n, d) without missing entries."""
         X = rows_of(self._new_source(X, None, self.n_threads))[0]
-        rng = None if self.method == "mean" else _generator(self.random_state)
+        rng = None if self.method == "mean" else generator_of(self.random_state)
         return filled(self.fit_.parameters, X, rng)
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> FloatArray:
@@ -97,9 +99,3 @@ class EMImputer(Estimator):
             )
             raise ParameterError(message)
         return names
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31 - 1, size=4))
-    return np.random.default_rng(random_state)

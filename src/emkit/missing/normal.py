@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from scipy.stats import chi2
 
-from emkit.core import Fit, Solver, Status, maximise
+from emkit.core import Fit, Solver, maximise
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.problem import Problem
 from emkit.data import Estimator, Source
-from emkit.errors import DataError, DegenerateWarning, ParameterError, warn_convergence
+from emkit.errors import DataError, ParameterError
+from emkit.estimator import warn_of
 from emkit.missing.conditional import filled
 from emkit.missing.model import Normal
 from emkit.missing.moments import PatternMoments, PatternSource, gain, pattern_moments
 
-__all__ = ["McarTest", "MultivariateNormal", "fit_normal", "rows_of", "warn_of"]
+__all__ = ["McarTest", "MultivariateNormal", "fit_normal", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,3 @@ def rows_of(source: Source) -> tuple[Array, FloatArray]:
 
 def _moments(source: Source) -> PatternMoments:
     return pattern_moments(*rows_of(source))
-
-
-def warn_of(fit: Fit) -> None:
-    """Warn of a fit that collapsed or did not converge."""
-    if fit.status is Status.DEGENERATE:
-        warnings.warn(" ".join(fit.notes) or fit.status.help, DegenerateWarning, stacklevel=3)
-    elif not fit.status.is_success:
-        warn_convergence(fit.status.help, stacklevel=3)

@@ -112,7 +112,7 @@ class _Search:
         source = mixture._fit_source(self.x[:, None], self.weights, self.n_threads)
         if self.name is not None:
             mixture.feature_names_in_ = np.array([self.name], dtype=object)
-        mixture._adopt(mixture._maximised(mixture._model(), source))
+        mixture._adopt(mixture._maximised(mixture._model(), source), source)
         return mixture
 
     def candidate(self, k: int, variances: str, mixture: GaussianMixture) -> Candidate:

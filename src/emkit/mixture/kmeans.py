@@ -11,6 +11,7 @@ from scipy.spatial.distance import cdist
 from emkit.core import Fit, maximise
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Estimator, Source
+from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError, warn_convergence
 from emkit.kernels import kmeans as kernel
 from emkit.mixture._kmeans_lloyd import Lloyd
@@ -159,7 +160,7 @@ class KMeans(Estimator):
                 n_starts=self._n_starts(model, source),
                 tol=self.tol,
                 max_iter=self.max_iter,
-                rng=_generator(self.random_state),
+                rng=generator_of(self.random_state),
                 on_iteration=self.on_iteration,
             ),
             source,
@@ -259,10 +260,3 @@ def _n_used(source: Source) -> int:
     if not source.is_weighted:
         return source.n_rows
     return sum(int(np.count_nonzero(block.weights)) for block in source.blocks())
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    """Return a generator from what scikit-learn calls a random state."""
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31 - 1, size=4))
-    return np.random.default_rng(random_state)

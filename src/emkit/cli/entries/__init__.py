@@ -1,0 +1,1 @@
+"""What the command line fits, a file for each room of models."""

@@ -1,0 +1,76 @@
+"""An entry of the command line: a model, the options it takes, and how it is built."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from emkit.errors import ParameterError
+
+__all__ = ["CLIMB", "SEARCH", "Argument", "Builder", "ModelEntry", "estimator"]
+
+Builder = Callable[[Any, Any, dict[str, Any]], Any]
+
+SEARCH = {"starts": "n_init", "seed": "random_state", "threads": "n_threads", "weights": "sample_weight"}
+CLIMB = {"tol": "tol", "max_iter": "max_iter"}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An option of `emkit fit`: its flags, the name it is parsed to, and argparse's settings."""
+
+    flags: tuple[str, ...]
+    name: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model by its name on the command line.
+
+    Parameters
+    ----------
+    name : str
+    help : str
+        One line.
+    options : mapping of str to str
+        The options it takes, each with the argument it becomes.
+    build : callable (table, weights, arguments) -> fitted estimator
+    arguments : tuple of Argument
+        Options that not all models have: models that share one declare the same `Argument`.
+    """
+
+    name: str
+    help: str
+    options: Mapping[str, str]
+    build: Builder
+    arguments: tuple[Argument, ...] = ()
+
+    def fitted(self, table: Any, weights: Any, given: Mapping[str, Any]) -> Any:
+        """Return the estimator fitted to a table with the options given on the command line.
+
+        Raises
+        ------
+        ParameterError
+            If an option does not apply to this model.
+        """
+        foreign = [f"--{name.replace('_', '-')}" for name in given if name not in self.options]
+        if weights is not None and "weights" not in self.options:
+            foreign.append("--weights")
+        if foreign:
+            known = ", ".join(f"--{name.replace('_', '-')}" for name in self.options)
+            message = f"{', '.join(foreign)} does not apply to {self.name}, which takes {known}"
+            raise ParameterError(message)
+        return self.build(table, weights, {self.options[name]: value for name, value in given.items()})
+
+
+def estimator(home: str, name: str) -> Builder:
+    """Return the builder of an estimator of the usual kind: arguments, then `fit(X, sample_weight=...)`."""
+
+    def build(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
+        estimator = getattr(importlib.import_module(home), name)(**arguments)
+        return estimator.fit(table, sample_weight=weights)
+
+    return build

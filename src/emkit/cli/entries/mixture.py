@@ -1,0 +1,63 @@
+"""Mixtures, k-means and density."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry, estimator
+from emkit.errors import ParameterError
+
+__all__ = ["ENTRIES"]
+
+_COVARIANCE = Argument(
+    ("--covariance",),
+    "covariance",
+    {"choices": ("full", "tied", "diag", "spherical"), "help": "shape of the components; full unless given"},
+)
+
+
+def _density(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
+    if len(table.names) != 1:
+        message = (
+            f"density is of one column, but there are {len(table.names)}: {', '.join(table.names)}. "
+            "Choose one by --columns NAME, or fit gaussian-mixture to all."
+        )
+        raise ParameterError(message)
+    from emkit.mixture import density
+
+    return density(table, sample_weight=weights, **arguments)
+
+
+ENTRIES: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        "gaussian-mixture",
+        "each row comes from one of K normal distributions",
+        {
+            "components": "n_components",
+            "covariance": "covariance_type",
+            "solver": "solver",
+            "progress": "on_iteration",
+            **CLIMB,
+            **SEARCH,
+        },
+        estimator("emkit.mixture", "GaussianMixture"),
+        (_COVARIANCE,),
+    ),
+    ModelEntry(
+        "k-means",
+        "K clusters, each row in that of the nearest centre",
+        {"components": "n_clusters", "progress": "on_iteration", **CLIMB, **SEARCH},
+        estimator("emkit.mixture", "KMeans"),
+    ),
+    ModelEntry(
+        "density",
+        "the density of one column; as many normal distributions as BIC asks for",
+        {
+            "components": "n_components",
+            "seed": "random_state",
+            "threads": "n_threads",
+            "weights": "sample_weight",
+        },
+        _density,
+    ),
+)

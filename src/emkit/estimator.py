@@ -1,0 +1,129 @@
+"""What estimators of one model share: from the arguments to the fit, and what any fit can be asked."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from typing import Any, Literal, Self
+
+from emkit.core import Fit, Model, Solver, Status, maximise, n_free
+from emkit.core.problem import Problem
+from emkit.data import Estimator, Source
+from emkit.data.estimator import generator_of
+from emkit.errors import DegenerateWarning, warn_convergence
+
+__all__ = ["ModelEstimator", "warn_of"]
+
+
+class ModelEstimator(Estimator):
+    """Base of the estimators: a subclass says which model its arguments ask for, and how its parameters are shown.
+
+    The arguments of the climb have defaults here, so that a subclass whose constructor leaves one out still fits.
+    """
+
+    start: Any = None
+    solver: Solver | Literal["auto"] = "auto"
+    n_init: int | Literal["auto"] = "auto"
+    tol: float = 1e-6
+    max_iter: int = 1000
+    random_state: Any = None
+    n_threads: int | None = None
+    on_iteration: Any = None
+    model_: Any
+    parameters_: Any
+
+    @abstractmethod
+    def _model(self) -> Model:
+        """Return the model that the constructor's arguments ask for, checked."""
+
+    @abstractmethod
+    def _adopt_parameters(self, model: Any, parameters: Any) -> None:
+        """Set the learned attributes."""
+
+    def _start(self, model: Any, source: Source) -> Any:
+        """Return the start that was asked for, or None for the model's own."""
+        return self.start
+
+    def _check_rows(self, model: Any, source: Source) -> None:
+        """Raise if the rows are too few for the model."""
+
+    def _n_starts(self, model: Any, source: Source) -> int | Literal["auto"]:
+        """Return how many starts compete."""
+        return self.n_init
+
+    # --- fitting ---
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit to rows `X` (n, d), with case weights (n,) if given; `y` is ignored.
+
+        Raises
+        ------
+        DataError, DataTypeError
+            If `X` or `sample_weight` is not what was expected.
+        ParameterError
+            If a constructor argument is out of range.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the fit did not converge; `fit_.status.help` says what to do.
+        DegenerateWarning
+            If a part of the model collapsed; the warning names it.
+        """
+        self._run(X, sample_weight)
+        return self
+
+    def _run(self, X: Any, sample_weight: Any) -> Source:
+        model = self._model()
+        source = self._fit_source(X, sample_weight, self.n_threads)
+        self._check_rows(model, source)
+        self._adopt(self._maximised(model, source), source)
+        warn_of(self.fit_, stacklevel=3)
+        return source
+
+    def _maximised(self, model: Any, source: Any) -> Fit:
+        return maximise(
+            model,
+            source,
+            start=self._start(model, source),
+            solver=self.solver,
+            n_starts=self._n_starts(model, source),
+            tol=self.tol,
+            max_iter=self.max_iter,
+            rng=generator_of(self.random_state),
+            on_iteration=self.on_iteration,
+        )
+
+    def _adopt(self, fit: Fit, source: Source) -> None:
+        """Set what every fit teaches, then what the subclass shows; override to add what only the rows can tell."""
+        self.fit_ = fit
+        self.converged_ = fit.is_converged
+        self.n_iter_ = fit.n_iter
+        self.lower_bound_ = fit.objective / fit.weight
+        self._adopt_parameters(fit.model, fit.parameters)
+
+    # --- answers ---
+
+    @property
+    def n_parameters_(self) -> int:
+        """Free parameters."""
+        return n_free(self.parameters_)
+
+    def summary(self) -> str:
+        """Return the fit as text: parameters, log-likelihood, criteria, status, starts."""
+        from emkit.report import summary
+
+        return summary(self)
+
+    def _loglik(self, source: Source) -> float:
+        return Problem(self.model_, source).evaluate(self.parameters_).loglik
+
+
+def warn_of(fit: Fit, stacklevel: int = 2) -> None:
+    """Warn of a fit that collapsed or did not converge."""
+    if fit.status.is_success:
+        return
+    if fit.status is Status.DEGENERATE:
+        warnings.warn(" ".join(fit.notes) or fit.status.help, DegenerateWarning, stacklevel=stacklevel + 1)
+    else:
+        warn_convergence(fit.status.help, stacklevel=stacklevel + 1)
