@@ -4,7 +4,7 @@ import numpy as np
 from case import Case
 
 import emkit
-from emkit.missing.model import Normal
+from emkit.families.normal import Normal
 
 _ROWS = emkit.load_data("iris").numeric()[0]
 _ROWS = np.where(np.random.default_rng(5).random(_ROWS.shape) < 0.1, np.nan, _ROWS)

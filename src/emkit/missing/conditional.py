@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
-from emkit.missing.model import NormalParameters
-from emkit.missing.moments import CHUNK, gain
+from emkit.families.normal import NormalParameters
+from emkit.families.normal_patterns import CHUNK, gain
 
 __all__ = ["conditional_sd", "filled"]
 

@@ -14,9 +14,9 @@ from emkit.core.problem import Problem
 from emkit.data import Estimator, Source
 from emkit.errors import DataError, ParameterError
 from emkit.estimator import warn_of
+from emkit.families.normal import Normal
+from emkit.families.normal_patterns import PatternMoments, PatternSource, gain, pattern_moments
 from emkit.missing.conditional import filled
-from emkit.missing.model import Normal
-from emkit.missing.moments import PatternMoments, PatternSource, gain, pattern_moments
 
 __all__ = ["McarTest", "MultivariateNormal", "fit_normal", "rows_of"]
 

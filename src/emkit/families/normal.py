@@ -24,7 +24,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import space
 from emkit.core.spaces import PositiveDefinite, Real
 from emkit.core.statistics import shared
-from emkit.missing.moments import PatternMoments, PatternSource, gain, pattern_moments
+from emkit.families.normal_patterns import PatternMoments, PatternSource, gain, pattern_moments
 
 __all__ = ["Normal", "NormalParameters", "NormalStatistics"]
 
