@@ -34,7 +34,20 @@ _HOMES = {
     "save": "emkit.io",
 }
 _RENAMED = {"fit": ("emkit._fit", "fit"), "load_data": ("emkit.data", "load"), "data_sets": ("emkit.data", "data_sets")}
-_ROOMS = ("core", "data", "errors", "families", "io", "kernels", "missing", "mixture", "plot", "report", "testing")
+_ROOMS = (
+    "core",
+    "data",
+    "errors",
+    "families",
+    "inference",
+    "io",
+    "kernels",
+    "missing",
+    "mixture",
+    "plot",
+    "report",
+    "testing",
+)
 
 __all__ = ["__version__", *_HOMES, *_RENAMED]  # noqa: PLE0604
 

@@ -11,6 +11,8 @@ from emkit.core.problem import Problem
 from emkit.data import Estimator, Source
 from emkit.data.estimator import generator_of
 from emkit.errors import DegenerateWarning, warn_convergence
+from emkit.inference import Intervals, StandardErrors
+from emkit.inference.answers import Kind
 
 __all__ = ["ModelEstimator", "warn_of"]
 
@@ -114,6 +116,28 @@ class ModelEstimator(Estimator):
         from emkit.report import summary
 
         return summary(self)
+
+    def standard_errors(
+        self, X: Any = None, sample_weight: Any = None, *, kind: Kind = "observed", clusters: Any = None
+    ) -> StandardErrors:
+        """Return the standard error of every parameter (see `Fit.standard_errors`); `X` where the fit has no data."""
+        self._check_fitted()
+        source = None if X is None else self._new_source(X, sample_weight, self.n_threads)
+        return self.fit_.standard_errors(source, kind=kind, clusters=clusters)
+
+    def confint(
+        self,
+        level: float = 0.95,
+        X: Any = None,
+        sample_weight: Any = None,
+        *,
+        kind: Kind = "observed",
+        clusters: Any = None,
+    ) -> Intervals:
+        """Return intervals for every parameter (see `Fit.confint`); `X` where the fit has no data."""
+        self._check_fitted()
+        source = None if X is None else self._new_source(X, sample_weight, self.n_threads)
+        return self.fit_.confint(level, source, kind=kind, clusters=clusters)
 
     def _loglik(self, source: Source) -> float:
         return Problem(self.model_, source).evaluate(self.parameters_).loglik

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -21,9 +21,15 @@ from emkit.core.stopping import Budget
 from emkit.core.trace import Trace
 from emkit.errors import ParameterError
 
+if TYPE_CHECKING:
+    from emkit.inference import Covariance, Derived, Intervals, StandardErrors
+
 __all__ = ["Fit", "auto_solver", "maximise"]
 
 S = TypeVar("S")
+_Kind = Literal["observed", "scores", "robust"]
+_KEPT_OUT = ("source", "given")
+_TRANSIENT = (*_KEPT_OUT, "_information")
 
 SCREEN_ROWS = 16384  # starts are compared on at most this many rows; the winner then climbs on all of them
 MAX_STARTS = 256
@@ -64,6 +70,9 @@ class Fit:
         Sum of the case weights: the number of rows where there are none.
     notes : tuple of str
         Sentences for the reader: what was floored, which component collapsed, what to do.
+    source, given : Source or None
+        The rows as the model read them and as they came, for questions to the data later. They are in no file and
+        no pickle.
     """
 
     model: Any
@@ -79,6 +88,8 @@ class Fit:
     n_free: int
     weight: float
     notes: tuple[str, ...] = ()
+    source: Any = field(default=None, compare=False, repr=False, metadata={"transient": True})
+    given: Any = field(default=None, compare=False, repr=False, metadata={"transient": True})
 
     @property
     def is_converged(self) -> bool:
@@ -94,6 +105,73 @@ class Fit:
     def bic(self) -> float:
         """Return Schwarz's criterion, -2 loglik + n_free log(weight); smaller is better."""
         return -2 * self.loglik + self.n_free * math.log(self.weight)
+
+    # --- how sure it is (see `emkit.inference`) ---
+
+    def standard_errors(
+        self, data: Any = None, *, sample_weight: Any = None, kind: _Kind = "observed", clusters: Any = None
+    ) -> StandardErrors:
+        """Return the standard error of every entry of every parameter, by name.
+
+        Parameters
+        ----------
+        data : array (n, d), data frame or Source, optional
+            The data of the fit, where it does not hold them (it was loaded from a file).
+        sample_weight : array (n,), optional
+            Case weights that go with `data`.
+        kind : "observed", "scores" or "robust"
+            From the observed information, the cross-products of the rows' scores, or the sandwich of the two.
+        clusters : array (n,), optional
+            Rows of one label may depend on each other: the sandwich by clusters.
+
+        Raises
+        ------
+        ParameterError
+            If there are no data, or the model states no `expected_loglik`.
+        """
+        from emkit.inference import standard_errors
+
+        return standard_errors(self, data, sample_weight=sample_weight, kind=kind, clusters=clusters)
+
+    def confint(
+        self,
+        level: float = 0.95,
+        data: Any = None,
+        *,
+        sample_weight: Any = None,
+        kind: _Kind = "observed",
+        clusters: Any = None,
+    ) -> Intervals:
+        """Return confidence intervals with estimates and standard errors; arguments as for `standard_errors`."""
+        from emkit.inference import confint
+
+        return confint(self, level, data, sample_weight=sample_weight, kind=kind, clusters=clusters)
+
+    def covariance(
+        self, data: Any = None, *, sample_weight: Any = None, kind: _Kind = "observed", clusters: Any = None
+    ) -> Covariance:
+        """Return the covariance of the estimates; arguments as for `standard_errors`."""
+        from emkit.inference import covariance
+
+        return covariance(self, data, sample_weight=sample_weight, kind=kind, clusters=clusters)
+
+    def delta(
+        self,
+        function: Callable[[Any], Any],
+        data: Any = None,
+        *,
+        level: float = 0.95,
+        sample_weight: Any = None,
+        kind: _Kind = "observed",
+        clusters: Any = None,
+    ) -> Derived:
+        """Return a function of the parameters with standard error and interval; arguments as for `standard_errors`."""
+        from emkit.inference import delta
+
+        return delta(self, function, data, level=level, sample_weight=sample_weight, kind=kind, clusters=clusters)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in _TRANSIENT} | dict.fromkeys(_KEPT_OUT)
 
 
 def maximise(
@@ -144,7 +222,7 @@ def maximise(
     if not tol >= 0:
         message = f"`tol` must be at least 0, got {tol!r}"
         raise ParameterError(message)
-    began = time.perf_counter()
+    began, given = time.perf_counter(), source
     model, source = _prepared(model, source)
     budget = Budget(max_iter, max_e_steps, max_seconds)
     generator = np.random.default_rng(rng)
@@ -152,7 +230,7 @@ def maximise(
         check_parameters(start)
     hill = _Hill(model, source, solver, tol, budget, on_iteration)
     found = hill.from_one(start) if start is not None else hill.from_many(n_starts, generator)
-    return _finished(hill, found, began)
+    return replace(_finished(hill, found, began), source=source, given=given)
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,11 @@ class Model(ABC):
     - `remarks(parameters) -> tuple[str, ...]`: notes for the reader of a fit.
     - `posterior(parameters, block)`, `log_density(parameters, block)`, `sample(parameters, n, rng)`.
     - `canonical(parameters) -> Parameters`: one labelling out of the equivalent ones.
+    - `row_scores(parameters, block) -> array (b, e)`: gradient of the log-density of each row with respect to every
+      entry of every array, in field order (symmetric for symmetric matrices). Unlocks cheap robust standard errors.
+    - `missing_information(parameters, block) -> array (e, e) or None`: sum over the rows, by case weight, of the
+      covariance of the complete-data score (by entry) given what is observed. Standard errors then cost two passes.
+    - `natural(parameters) -> Parameters`: the record whose entries carry names in tables, where it is another.
     """
 
     @abstractmethod
@@ -93,6 +98,9 @@ class Offer:
     LOG_DENSITY = "log_density"
     SAMPLE = "sample"
     CANONICAL = "canonical"
+    ROW_SCORES = "row_scores"
+    MISSING_INFORMATION = "missing_information"
+    NATURAL = "natural"
 
 
 def offered(model: Model, name: str) -> Callable[..., Any] | None:

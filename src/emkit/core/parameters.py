@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from emkit.core.arrays import Array, FloatArray
+from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.spaces import Chart, Space
 
 __all__ = ["Parameters", "ParametersChart", "check_parameters", "leaves", "n_free", "rebuild", "space"]
@@ -121,15 +121,49 @@ class ParametersChart:
             [chart.pull_back(at.value, vector[part], slope.value) for chart, part, at, slope in triples]
         )
 
-    def difference(self, function: Callable[[Any], float], vector: FloatArray) -> FloatArray:
+    def difference(
+        self, function: Callable[[Any], float], vector: FloatArray, steps: FloatArray | None = None
+    ) -> FloatArray:
         """Return the gradient (size,) of a function of the record by central differences at `vector`."""
         gradient = np.empty(self.size)
         for i in range(self.size):
             step = np.zeros(self.size)
-            step[i] = _CUBE_ROOT * max(1.0, abs(vector[i]))
+            step[i] = _CUBE_ROOT * max(1.0, abs(vector[i])) if steps is None else steps[i]
             ahead, behind = function(self.from_vector(vector + step)), function(self.from_vector(vector - step))
             gradient[i] = (ahead - behind) / (2 * step[i])
         return gradient
+
+    def jacobian(self, vector: FloatArray) -> FloatArray:
+        """Return the derivatives (n_entries, size) of every entry of every array, by central differences."""
+        blocks = [_jacobian(chart, vector[part]) for chart, part in zip(self._charts, self._slices, strict=True)]
+        whole = np.zeros((sum(len(block) for block in blocks), self.size))
+        row = 0
+        for block, part in zip(blocks, self._slices, strict=True):
+            whole[row : row + len(block), part] = block
+            row += len(block)
+        return whole
+
+    def own_entries(self) -> IntArray:
+        """Return the place (size,) among all entries of the one that each coordinate is about."""
+        sizes = [int(np.size(leaf.value)) for leaf in leaves(self._record)]
+        firsts = np.cumsum([0, *sizes])[:-1]
+        parts = [first + chart.own_entries() for first, chart in zip(firsts, self._charts, strict=True)]
+        return np.concatenate(parts).astype(np.intp)
+
+    def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
+        """Return which coordinates (size,) have run to the edge of their space (see `Chart`)."""
+        pairs = zip(self._charts, self._slices, strict=True)
+        return np.concatenate([c.is_at_boundary(vector[p], observed[p], complete[p]) for c, p in pairs])
+
+
+def _jacobian(chart: Chart, vector: FloatArray) -> FloatArray:
+    columns = []
+    for i in range(chart.size):
+        step = np.zeros(chart.size)
+        step[i] = _CUBE_ROOT * max(1.0, abs(vector[i]))
+        ahead, behind = chart.from_vector(vector + step), chart.from_vector(vector - step)
+        columns.append((ahead - behind).reshape(-1) / (2 * step[i]))
+    return np.array(columns).T if columns else np.zeros((np.size(chart.from_vector(vector)), 0))
 
 
 _CUBE_ROOT = float(np.finfo(np.float64).eps ** (1 / 3))  # balances rounding against curvature in central differences

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emkit.core.arrays import Array, FloatArray
+from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.errors import ParameterError
 
 __all__ = [
@@ -28,6 +28,8 @@ __all__ = [
     "Space",
 ]
 
+_LOST = 0.01  # information in a logarithm below which the number is lost: its relative error is beyond ten
+_VANISHED = 0.1  # a root within this many of its standard errors of zero stands for a probability of zero
 _SUM_TOLERANCE = 1e-8  # a probability vector may miss the sum one by this much (text files carry eight digits)
 
 
@@ -47,6 +49,22 @@ class Chart(ABC):
     @abstractmethod
     def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
         """Return the gradient (size,) in coordinates from the gradient with respect to the value, entry by entry."""
+
+    def own_entries(self) -> IntArray:
+        """Return the place (size,) in the flat value of the entry that each coordinate is about."""
+        return np.arange(self.size)
+
+    def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
+        """Return which coordinates (size,) have run to the edge of the space, or may as well have.
+
+        Parameters
+        ----------
+        vector : array (size,)
+            Coordinates of an optimum.
+        observed, complete : array (size,)
+            Diagonals of the observed information and of that of the complete data.
+        """
+        return np.zeros(self.size, dtype=bool)
 
 
 class Space(ABC):
@@ -214,6 +232,12 @@ class _PositiveChart(Chart):
         product = np.asarray(value * gradient)
         return product.reshape(-1) if self.free is None else product[self.free]
 
+    def own_entries(self) -> IntArray:
+        return np.arange(self.size) if self.free is None else np.flatnonzero(self.free)
+
+    def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
+        return (observed < _LOST) & (complete < _LOST)
+
 
 class _IntervalChart(Chart):
     def __init__(self, shape: tuple[int, ...], low: float, high: float) -> None:
@@ -232,6 +256,9 @@ class _IntervalChart(Chart):
     def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
         slope = (value - self.low) * (self.high - value) / (self.high - self.low)
         return np.asarray(slope * gradient).reshape(-1)
+
+    def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
+        return (observed < _LOST) & (complete < _LOST)
 
 
 class _OrderedChart(Chart):
@@ -252,6 +279,11 @@ class _OrderedChart(Chart):
         above = np.cumsum(gradient[..., ::-1], axis=-1)[..., ::-1].copy()
         above[..., 1:] *= np.diff(value, axis=-1)
         return above.reshape(-1)
+
+    def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
+        is_step = np.ones(self.shape, dtype=bool)
+        is_step[..., 0] = False
+        return is_step.reshape(-1) & (observed < _LOST) & (complete < _LOST)
 
 
 class _SimplexChart(Chart):
@@ -297,6 +329,12 @@ class _SimplexChart(Chart):
         chained: FloatArray = (2 * roots / total * (slopes - inner))[self.free]
         return chained
 
+    def own_entries(self) -> IntArray:
+        return np.flatnonzero(self.free)
+
+    def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
+        return vector * vector * np.maximum(observed, 0.0) < _VANISHED**2
+
 
 class _CholeskyChart(Chart):
     """Lower Cholesky factors with the logarithm of their diagonal (Pinheiro & Bates 1996, "log-Cholesky")."""
@@ -330,3 +368,6 @@ class _CholeskyChart(Chart):
         flat = slope.reshape(self.count, -1)[:, self.lower]
         flat[:, self.diagonal] *= factor.reshape(self.count, -1)[:, self.lower][:, self.diagonal]
         return flat.reshape(-1)
+
+    def own_entries(self) -> IntArray:
+        return (np.arange(self.count)[:, None] * self.shape[-1] ** 2 + self.lower).reshape(-1)

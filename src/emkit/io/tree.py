@@ -79,7 +79,7 @@ class Writer:
 
     def _record(self, value: Any, path: str) -> Any:
         name, home = name_of(type(value))
-        held = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        held = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if not f.metadata.get("transient")}
         return {"record": name, "home": home, "fields": self._each(held, path)}
 
     def _estimator(self, value: Any, path: str) -> Any:

@@ -1,0 +1,61 @@
+"""What every question of inference stands on: a fit with its data, as a problem that can be evaluated again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from emkit.core.model import Offer, offered
+from emkit.core.problem import Problem
+from emkit.data import as_source
+from emkit.errors import ParameterError
+
+__all__ = ["Ground", "ground_of", "natural"]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A fit's model and parameters, the rows as the model reads them, and the rows as they came."""
+
+    model: Any
+    parameters: Any
+    source: Any
+    given: Any
+
+    @property
+    def problem(self) -> Problem:
+        """Return a fresh problem: its count of E-steps is its own."""
+        return Problem(self.model, self.source)
+
+    @property
+    def n_threads(self) -> int:
+        """Threads that may work at a time."""
+        return int(getattr(self.source, "n_threads", 1))
+
+
+def ground_of(fit: Any, data: Any = None, sample_weight: Any = None) -> Ground:
+    """Return the ground of a fit: its own data where it still has them, or those given.
+
+    Raises
+    ------
+    ParameterError
+        If it has none and none are given.
+    """
+    if data is None:
+        if getattr(fit, "source", None) is None:
+            message = (
+                "this fit does not hold its data (it was loaded from a file, or copied between processes): pass them, "
+                "as in fit.standard_errors(X)"
+            )
+            raise ParameterError(message)
+        return Ground(fit.model, fit.parameters, fit.source, fit.given)
+    given = data if callable(getattr(data, "reduce", None)) else as_source(data, sample_weight)
+    prepare = offered(fit.model, Offer.PREPARE)
+    source = given if prepare is None else prepare(given)[1]
+    return Ground(fit.model, fit.parameters, source, given)
+
+
+def natural(model: Any, parameters: Any) -> Any:
+    """Return the record whose entries carry names: the parameters, unless the model says otherwise."""
+    offer = offered(model, Offer.NATURAL)
+    return parameters if offer is None else offer(parameters)
