@@ -33,6 +33,7 @@ Isa active_isa() {
 
 void bind_gaussian(nb::module_& m);
 void bind_kmeans(nb::module_& m);
+void bind_normal_patterns(nb::module_& m);
 
 }  // namespace emkit
 
@@ -44,4 +45,5 @@ NB_MODULE(_native, m) {
     }, "Return the instruction set in use.");
     emkit::bind_gaussian(m);
     emkit::bind_kmeans(m);
+    emkit::bind_normal_patterns(m);
 }

@@ -1,0 +1,415 @@
+// E-step of one normal distribution on rows with missing entries, and what fills them in.
+//
+// In units of the standard deviations, with R the correlation matrix, P its inverse and z a row's deviation from the
+// mean (zero where missing), two routes give the mean and covariance of the missing entries m given the observed o:
+//
+//   by the missing side    C = (P_mm)^-1, z_m = -C (P z)_m, log|R_oo| = log|R| + log|P_mm|, and z_o' R_oo^-1 z_o is the
+//                          form of P at the completed row: one small factor, of the missing entries. The form is the
+//                          square of K times the row, K' K = P, which loses half the digits that P itself would;
+//   by the observed side   R_oo = L L', V = L^-1 R_om, C = R_mm - V'V, z_m = V' L^-1 z_o: no inverse of R.
+//
+// The first is several times cheaper where less than half is missing, but loses as many digits as P is large, so that it
+// serves only where no column is nearly determined by the others. A factor is kept while rows have the same pattern.
+#pragma once
+
+#include <cmath>
+
+#include "kernels/normal_patterns_api.hpp"
+#include "kernels/simd.hpp"
+
+namespace emkit {
+namespace EMKIT_ISA {
+
+constexpr double LARGEST_INVERSE = 2e4;  // largest diagonal entry of P (a variance inflation factor) of the missing side
+constexpr double LOG_2PI = 1.8378770664093454836;
+constexpr int NORMAL_TILE = 128;  // completed rows that wait, in cache, for their products
+
+static inline int padded_width(int d) { return (d + W - 1) / W * W; }
+
+// Lower Cholesky factor in place of the lower half of a (d rows at `stride`). Returns whether all pivots were positive.
+static bool factorise(double* a, int d, int stride) {
+    for (int i = 0; i < d; i++) {
+        double* row = a + static_cast<size_t>(i) * stride;
+        for (int j = 0; j < i; j++) {
+            const double* above = a + static_cast<size_t>(j) * stride;
+            double s = row[j];
+            for (int l = 0; l < j; l++) s -= row[l] * above[l];
+            row[j] = s / above[j];
+        }
+        double s = row[i];
+        for (int l = 0; l < i; l++) s -= row[l] * row[l];
+        if (!(s > 0.0) || s > 1e300) return false;
+        row[i] = std::sqrt(s);
+    }
+    return true;
+}
+
+// As above for a matrix that may be singular: a pivot below `floor` makes its column zero.
+static void factorise_singular(double* a, int d, int stride, double floor) {
+    for (int i = 0; i < d; i++) {
+        double* row = a + static_cast<size_t>(i) * stride;
+        for (int j = 0; j < i; j++) {
+            const double* above = a + static_cast<size_t>(j) * stride;
+            double s = row[j];
+            for (int l = 0; l < j; l++) s -= row[l] * above[l];
+            row[j] = above[j] > 0.0 ? s / above[j] : 0.0;
+        }
+        double s = row[i];
+        for (int l = 0; l < i; l++) s -= row[l] * row[l];
+        row[i] = s > floor ? std::sqrt(s) : 0.0;
+    }
+}
+
+// Inverse of a lower triangular matrix in its own place.
+static void invert_lower(double* a, int d, int stride) {
+    for (int i = 0; i < d; i++) {
+        double* row = a + static_cast<size_t>(i) * stride;
+        const double pivot = 1.0 / row[i];
+        for (int j = 0; j < i; j++) {  // places above j of the row still hold the factor
+            double s = row[j] * a[static_cast<size_t>(j) * stride + j];
+            for (int l = j + 1; l < i; l++) s += row[l] * a[static_cast<size_t>(l) * stride + j];
+            row[j] = -pivot * s;
+        }
+        row[i] = pivot;
+    }
+}
+
+// out = a' a for a lower triangular, both (d, d) at `stride`: all of the symmetric result.
+static void square_of_lower(const double* a, int d, int stride, double* out) {
+    for (int i = 0; i < d; i++)
+        for (int j = 0; j <= i; j++) {
+            double s = 0.0;
+            for (int l = i; l < d; l++) s += a[static_cast<size_t>(l) * stride + i] * a[static_cast<size_t>(l) * stride + j];
+            out[static_cast<size_t>(i) * stride + j] = out[static_cast<size_t>(j) * stride + i] = s;
+        }
+}
+
+// Sum of logarithms of the diagonal, with few calls of log.
+static double log_diagonal(const double* a, int d, int stride) {
+    double sum = 0.0, product = 1.0;
+    for (int i = 0; i < d; i++) {
+        product *= a[static_cast<size_t>(i) * stride + i];
+        if (!(product > 1e-100 && product < 1e100)) sum += std::log(product), product = 1.0;
+    }
+    return sum + std::log(product);
+}
+
+// One normal distribution and the pattern at hand.
+class Conditional {
+public:
+    int d, width;
+    bool by_missing = true;
+    double *inverse_scale, *scale;  // (d,)
+    double *corr, *precision;       // (d, width), zero beyond column d
+    double* columns;                // (d, width): the columns of K as rows
+    double log_det = 0.0;           // of the correlation matrix
+    // of the present pattern
+    int n_missing = 0, n_observed = 0;
+    int *missing, *observed;        // (d,) columns
+    double* left;                   // C, (m, m) at `width`
+    double half_log_det = 0.0;      // of the observed columns, in the units of the data
+
+    explicit Conditional(const NormalGiven& given) : d(given.d), width(padded_width(given.d)), given_(given) {}
+
+    size_t memory() const {
+        const size_t matrix = static_cast<size_t>(d) * width + 8;
+        return 6 * matrix + 7 * (static_cast<size_t>(width) + 8) + 2 * (static_cast<size_t>(d) / 2 + 16);
+    }
+
+    // Returns false where the covariance is not positive definite.
+    bool prepare(Arena& arena) {
+        const size_t matrix = static_cast<size_t>(d) * width;
+        corr = arena.take(matrix), precision = arena.take(matrix), left = arena.take(matrix);
+        factor_ = arena.take(matrix), cross_ = arena.take(matrix), columns = arena.take(matrix);
+        scale = arena.take(width), inverse_scale = arena.take(width), t_ = arena.take(width), white_ = arena.take(width);
+        missing = reinterpret_cast<int*>(arena.take(d / 2 + 1)), observed = reinterpret_cast<int*>(arena.take(d / 2 + 1));
+        for (size_t i = 0; i < matrix; i++) corr[i] = precision[i] = columns[i] = 0.0;
+        for (int i = 0; i < d; i++) {
+            const double var = given_.cov[static_cast<size_t>(i) * d + i];
+            if (!(var > 0.0) || !(var < INF)) return false;
+            scale[i] = std::sqrt(var), inverse_scale[i] = 1.0 / scale[i];
+        }
+        for (int i = 0; i < d; i++)
+            for (int j = 0; j < d; j++)
+                corr[i * width + j] =
+                    i == j ? 1.0 : given_.cov[static_cast<size_t>(i) * d + j] * inverse_scale[i] * inverse_scale[j];
+        for (size_t i = 0; i < matrix; i++) factor_[i] = corr[i];
+        if (!factorise(factor_, d, width)) return false;
+        log_det = 2.0 * log_diagonal(factor_, d, width);
+        invert_lower(factor_, d, width);
+        square_of_lower(factor_, d, width, precision);
+        for (int i = 0; i < d; i++)
+            for (int j = 0; j <= i; j++) columns[j * width + i] = factor_[i * width + j];
+        for (int i = 0; i < d; i++) by_missing = by_missing && precision[i * width + i] <= LARGEST_INVERSE;
+        n_observed = -1;
+        return true;
+    }
+
+    // Load a row as deviations in units of the scale, zero where missing, and factor its pattern if it is a new one.
+    // Returns false where nothing of the row is observed.
+    template <typename T>
+    bool take(const T* x, bool is_deviation, double* z) {
+        int m = 0, o = 0;
+        bool is_new = n_observed < 0;
+        for (int j = 0; j < d; j++) {
+            const double value = static_cast<double>(x[j]);
+            if (value != value) {
+                z[j] = 0.0;
+                is_new = is_new || m >= n_missing || missing[m] != j;
+                missing[m++] = j;  // as it was unless the pattern is new
+            } else {
+                z[j] = (is_deviation ? value : value - given_.mean[j]) * inverse_scale[j];
+                o++;
+            }
+        }
+        for (int j = d; j < width; j++) z[j] = 0.0;
+        is_new = is_new || m != n_missing;
+        n_missing = m, n_observed = o;
+        if (is_new) fresh_pattern();
+        return is_good_ && o > 0;
+    }
+
+    bool is_good() const { return is_good_; }
+
+    // Put the conditional means in their places. Returns the quadratic form of the observed entries.
+    double complete(double* z) {
+        return by_missing ? complete_by_missing(z) : complete_by_observed(z);
+    }
+
+    // A root of C in `root` (m, m) at `width`, lower: deviations are root e (observed side) or root' e (missing side).
+    void take_root(double* root) const {
+        if (by_missing) {
+            for (int a = 0; a < n_missing; a++)
+                for (int b = 0; b <= a; b++) root[a * width + b] = factor_[a * width + b];
+        } else {
+            for (int a = 0; a < n_missing; a++)
+                for (int b = 0; b <= a; b++) root[a * width + b] = left[a * width + b];
+            factorise_singular(root, n_missing, width, 1e-13);
+        }
+    }
+
+    // Deviation number a of the missing entries from noise (d,), by the root.
+    double deviation(const double* root, int a, const double* noise) const {
+        double s = 0.0;
+        if (by_missing)
+            for (int b = a; b < n_missing; b++) s += root[b * width + a] * noise[missing[b]];
+        else
+            for (int b = 0; b <= a; b++) s += root[a * width + b] * noise[missing[b]];
+        return s;
+    }
+
+private:
+    const NormalGiven& given_;
+    double *factor_, *cross_, *t_, *white_;
+    bool is_good_ = true;
+
+    void fresh_pattern() {
+        double level = 0.0;
+        int o = 0, next = 0;
+        for (int j = 0; j < d; j++) {
+            if (next < n_missing && missing[next] == j) {
+                next++;
+                continue;
+            }
+            observed[o++] = j;
+        }
+        double product = 1.0;
+        for (int b = 0; b < o; b++) {
+            product *= scale[observed[b]];
+            if (!(product > 1e-100 && product < 1e100)) level += std::log(product), product = 1.0;
+        }
+        level += std::log(product);
+        is_good_ = by_missing ? factor_missing() : factor_observed();
+        half_log_det += level;
+    }
+
+    bool factor_missing() {
+        for (int a = 0; a < n_missing; a++)
+            for (int b = 0; b <= a; b++) factor_[a * width + b] = precision[missing[a] * width + missing[b]];
+        if (!factorise(factor_, n_missing, width)) return false;
+        half_log_det = 0.5 * log_det + log_diagonal(factor_, n_missing, width);
+        invert_lower(factor_, n_missing, width);
+        square_of_lower(factor_, n_missing, width, left);
+        return true;
+    }
+
+    bool factor_observed() {
+        const int o = n_observed, m = n_missing;
+        for (int a = 0; a < o; a++)
+            for (int b = 0; b <= a; b++) factor_[a * width + b] = corr[observed[a] * width + observed[b]];
+        if (!factorise(factor_, o, width)) return false;
+        half_log_det = log_diagonal(factor_, o, width);
+        for (int a = 0; a < o; a++) {  // V = L^-1 R_om, row by row
+            double* row = cross_ + static_cast<size_t>(a) * width;
+            for (int b = 0; b < m; b++) row[b] = corr[observed[a] * width + missing[b]];
+            for (int l = 0; l < a; l++) {
+                const double f = factor_[a * width + l];
+                const double* above = cross_ + static_cast<size_t>(l) * width;
+                for (int b = 0; b < m; b++) row[b] -= f * above[b];
+            }
+            const double pivot = 1.0 / factor_[a * width + a];
+            for (int b = 0; b < m; b++) row[b] *= pivot;
+        }
+        for (int a = 0; a < m; a++)
+            for (int b = 0; b < m; b++) left[a * width + b] = corr[missing[a] * width + missing[b]];
+        for (int l = 0; l < o; l++) {
+            const double* row = cross_ + static_cast<size_t>(l) * width;
+            for (int a = 0; a < m; a++)
+                for (int b = 0; b < m; b++) left[a * width + b] -= row[a] * row[b];
+        }
+        return true;
+    }
+
+    double complete_by_missing(double* z) {
+        for (int a = 0; a < n_missing; a++) {
+            const double* row = precision + static_cast<size_t>(missing[a]) * width;
+            vd s{};
+            for (int j = 0; j < width; j += W) s += load(row + j) * load(z + j);
+            t_[a] = hsum(s);
+        }
+        for (int a = 0; a < n_missing; a++) {
+            double s = 0.0;
+            for (int b = 0; b < n_missing; b++) s += left[a * width + b] * t_[b];
+            z[missing[a]] = -s;
+        }
+        for (int i = 0; i < width; i += W) {  // K z
+            vd s{};
+            for (int j = 0; j < i + W && j < d; j++) s += set1(z[j]) * load(columns + static_cast<size_t>(j) * width + i);
+            store(white_ + i, s * s);
+        }
+        double square = 0.0;
+        for (int j = 0; j < d; j++) square += white_[j];
+        return square;
+    }
+
+    double complete_by_observed(double* z) {
+        double square = 0.0;
+        for (int a = 0; a < n_observed; a++) {
+            double s = z[observed[a]];
+            for (int l = 0; l < a; l++) s -= factor_[a * width + l] * t_[l];
+            t_[a] = s / factor_[a * width + a];
+            square += t_[a] * t_[a];
+        }
+        for (int b = 0; b < n_missing; b++) {
+            double s = 0.0;
+            for (int a = 0; a < n_observed; a++) s += cross_[a * width + b] * t_[a];
+            z[missing[b]] = s;
+        }
+        return square;
+    }
+};
+
+// Rows I0 .. I0 + 3 by J vectors of columns of sum_r w_r z_r z_r', for n rows at `width`.
+template <int J>
+static void product_block(const double* z, const double* weights, int n, int width, int i0, int j0, double* out) {
+    vd sum[4][J] = {};
+    for (int r = 0; r < n; r++) {
+        const double* row = z + static_cast<size_t>(r) * width;
+        vd column[J];
+        for (int b = 0; b < J; b++) column[b] = load(row + j0 + b * W);
+        for (int a = 0; a < 4; a++) {
+            const vd y = set1(row[i0 + a] * weights[r]);
+            for (int b = 0; b < J; b++) sum[a][b] += y * column[b];
+        }
+    }
+    for (int a = 0; a < 4; a++)
+        for (int b = 0; b < J; b++) {
+            double* at = out + static_cast<size_t>(i0 + a) * width + j0 + b * W;
+            store(at, load(at) + sum[a][b]);
+        }
+}
+
+// Add sum_r w_r z_r z_r' to out (rows + 3, width): the lower triangle, and more of it than asked.
+static void add_products(const double* z, const double* weights, int n, int d, int width, double* out) {
+    for (int i0 = 0; i0 < d; i0 += 4) {
+        const int end = padded_width(i0 + 4 < d ? i0 + 4 : d);
+        int j0 = 0;
+        for (; j0 + 3 * W <= end; j0 += 3 * W) product_block<3>(z, weights, n, width, i0, j0, out);
+        if (j0 + 2 * W <= end) product_block<2>(z, weights, n, width, i0, j0, out), j0 += 2 * W;
+        if (j0 + W <= end) product_block<1>(z, weights, n, width, i0, j0, out);
+    }
+}
+
+// Log-likelihood and expected moments of the completed rows about the mean.
+template <typename T>
+int normal_sums(const NormalRows<T>& rows, const NormalGiven& given, NormalSums& sums) {
+    Conditional at(given);
+    const int d = at.d, width = at.width;
+    const size_t matrix = static_cast<size_t>(d + 4) * width;  // blocks of four rows may pass the end
+    Arena arena(at.memory() + static_cast<size_t>(NORMAL_TILE) * width + 2 * matrix + NORMAL_TILE + 2 * width + 96);
+    if (arena.is_empty()) return 1;
+    if (!at.prepare(arena)) return 2;
+    double* tile = arena.take(static_cast<size_t>(NORMAL_TILE) * width + 8);
+    double *product = arena.take(matrix), *spread = arena.take(matrix), *first = arena.take(width);
+    double* tile_weight = arena.take(NORMAL_TILE);
+    for (size_t i = 0; i < matrix; i++) product[i] = spread[i] = 0.0;
+    for (int j = 0; j < width; j++) first[j] = 0.0;
+    for (int j = 0; j < 8; j++) tile[static_cast<size_t>(NORMAL_TILE) * width + j] = 0.0;
+    double level = 0.0, square = 0.0, total = 0.0;
+    int held = 0;
+    for (long r = 0; r < rows.n; r++) {
+        const double w = rows.weights == nullptr ? 1.0 : rows.weights[r];
+        if (!(w > 0.0)) continue;
+        const double count = rows.counts == nullptr ? w : rows.counts[r];
+        double* z = tile + static_cast<size_t>(held) * width;
+        if (!at.take(rows.X + r * d, !(count > 0.0), z)) {
+            if (!at.is_good()) return 2;
+            continue;
+        }
+        square += w * at.complete(z);
+        if (count > 0.0) {
+            total += count;
+            level += count * (0.5 * LOG_2PI * at.n_observed + at.half_log_det);
+            for (int a = 0; a < at.n_missing; a++)
+                for (int b = 0; b <= a; b++)
+                    spread[at.missing[a] * width + at.missing[b]] += count * at.left[a * width + b];
+            for (int j = 0; j < width; j += W) store(first + j, load(first + j) + set1(count) * load(z + j));
+        }
+        tile_weight[held++] = w;
+        if (held == NORMAL_TILE) add_products(tile, tile_weight, held, d, width, product), held = 0;
+    }
+    add_products(tile, tile_weight, held, d, width, product);
+    sums.loglik = -level - 0.5 * square, sums.weight = total;
+    for (int i = 0; i < d; i++) {
+        sums.first[i] = first[i] * at.scale[i];
+        for (int j = 0; j <= i; j++) {
+            const double s = (product[i * width + j] + spread[i * width + j]) * at.scale[i] * at.scale[j];
+            sums.second[static_cast<size_t>(i) * d + j] = sums.second[static_cast<size_t>(j) * d + i] = s;
+        }
+    }
+    return 0;
+}
+
+// Rows with their missing entries at conditional means, or draws, and their conditional standard deviations.
+template <typename T>
+int normal_fill(const NormalRows<T>& rows, const NormalGiven& given, const NormalFill& out) {
+    Conditional at(given);
+    const int d = at.d, width = at.width;
+    Arena arena(at.memory() + static_cast<size_t>(d) * width + 2 * width + 64);
+    if (arena.is_empty()) return 1;
+    if (!at.prepare(arena)) return 2;
+    double *root = arena.take(static_cast<size_t>(d) * width), *z = arena.take(width);
+    for (long r = 0; r < rows.n; r++) {
+        const T* x = rows.X + r * d;
+        double* filled = out.filled + r * d;
+        for (int j = 0; j < d; j++) filled[j] = static_cast<double>(x[j]);
+        if (out.sd != nullptr)
+            for (int j = 0; j < d; j++) out.sd[r * d + j] = 0.0;
+        at.take(x, false, z);
+        if (!at.is_good()) return 2;
+        if (at.n_missing == 0) continue;
+        at.complete(z);
+        if (out.noise != nullptr) at.take_root(root);
+        for (int a = 0; a < at.n_missing; a++) {
+            const int j = at.missing[a];
+            double value = z[j];
+            if (out.noise != nullptr) value += at.deviation(root, a, out.noise + r * d);
+            filled[j] = given.mean[j] + at.scale[j] * value;
+            if (out.sd != nullptr) out.sd[r * d + j] = at.scale[j] * std::sqrt(at.left[a * width + a] > 0 ? at.left[a * width + a] : 0.0);
+        }
+    }
+    return 0;
+}
+
+}  // namespace EMKIT_ISA
+}  // namespace emkit
