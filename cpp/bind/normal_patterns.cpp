@@ -62,7 +62,8 @@ static nb::tuple fill(In<T, 2> X, std::optional<In<double, 2>> noise, In<double,
     const NormalRows<T> rows{X.data(), nullptr, nullptr, static_cast<long>(n)};
     auto filled = fresh({n, d});
     auto sd = fresh({n, d});
-    const NormalFill out{noise ? noise->data() : nullptr, filled.data(), sd.data()};
+    auto log_density = fresh({n});
+    const NormalFill out{noise ? noise->data() : nullptr, filled.data(), sd.data(), log_density.data()};
     int status;
     {
         nb::gil_scoped_release free;
@@ -73,7 +74,7 @@ static nb::tuple fill(In<T, 2> X, std::optional<In<double, 2>> noise, In<double,
     }
     if (status == 1) throw std::bad_alloc();
     if (status == 2) throw nb::value_error("the covariance is not positive definite");
-    return nb::make_tuple(filled, sd);
+    return nb::make_tuple(filled, sd, log_density);
 }
 
 void bind_normal_patterns(nb::module_& m) {

@@ -94,10 +94,80 @@ static double log_diagonal(const double* a, int d, int stride) {
     return sum + std::log(product);
 }
 
+// Inverse `out` (M, M) of the matrix in the lower half of `a`, the inverse of its factor in place of it, both at `stride`,
+// and the product of the factor's diagonal, which is zero where the matrix is not positive definite. All in registers.
+template <int M>
+static double invert_small(double* a, int stride, double* out) {
+    double f[M][M], product = 1.0;
+    for (int i = 0; i < M; i++) {
+        double pivot = a[i * stride + i];
+        for (int j = 0; j < i; j++) {
+            double s = a[i * stride + j];
+            for (int l = 0; l < j; l++) s -= f[i][l] * f[j][l];
+            f[i][j] = s * f[j][j];  // the diagonal holds reciprocals
+            pivot -= f[i][j] * f[i][j];
+        }
+        if (!(pivot > 0.0) || pivot > 1e300) return 0.0;
+        pivot = std::sqrt(pivot);
+        product *= pivot;
+        f[i][i] = 1.0 / pivot;
+    }
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < i; j++) {
+            double s = 0.0;
+            for (int l = j; l < i; l++) s += f[i][l] * f[l][j];
+            f[i][j] = -f[i][i] * s;
+        }
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j <= i; j++) {
+            double s = 0.0;
+            for (int l = i; l < M; l++) s += f[l][i] * f[l][j];
+            out[i * stride + j] = out[j * stride + i] = s;
+            a[i * stride + j] = f[i][j];
+        }
+    return product;
+}
+
+// The same for any size: the logarithm of the product is added to `log_product` where the product itself might overflow.
+static double invert_any(double* a, int m, int stride, double* out, double* log_product) {
+    switch (m) {
+        case 0: return 1.0;
+        case 1: return invert_small<1>(a, stride, out);
+        case 2: return invert_small<2>(a, stride, out);
+        case 3: return invert_small<3>(a, stride, out);
+        case 4: return invert_small<4>(a, stride, out);
+        case 5: return invert_small<5>(a, stride, out);
+        case 6: return invert_small<6>(a, stride, out);
+        default: break;
+    }
+    if (!factorise(a, m, stride)) return 0.0;
+    *log_product += log_diagonal(a, m, stride);
+    invert_lower(a, m, stride);
+    square_of_lower(a, m, stride, out);
+    return 1.0;
+}
+
+// Sum of logarithms with few calls of log: factors wait in a product while that is far from the ends of the numbers.
+class LogSum {
+public:
+    void add(double factor, double count) {
+        if (count == 1.0) {
+            product_ *= factor;
+            if (!(product_ > 1e-100 && product_ < 1e100)) sum_ += std::log(product_), product_ = 1.0;
+        } else {
+            sum_ += count * std::log(factor);
+        }
+    }
+    double value() const { return sum_ + std::log(product_); }
+
+private:
+    double sum_ = 0.0, product_ = 1.0;
+};
+
 // One normal distribution and the pattern at hand.
 class Conditional {
 public:
-    int d, width;
+    int d, width, n_words;
     bool by_missing = true;
     double *inverse_scale, *scale;  // (d,)
     double *corr, *precision;       // (d, width), zero beyond column d
@@ -107,13 +177,14 @@ public:
     int n_missing = 0, n_observed = 0;
     int *missing, *observed;        // (d,) columns
     double* left;                   // C, (m, m) at `width`
-    double half_log_det = 0.0;      // of the observed columns, in the units of the data
+    double log_scale = 0.0;         // with `pivots`: half the log determinant of the observed columns' covariance
+    double pivots = 1.0;            // is log_scale + log(pivots), |log pivots| < 230
 
-    explicit Conditional(const NormalGiven& given) : d(given.d), width(padded_width(given.d)), given_(given) {}
+    explicit Conditional(const NormalGiven& given) : d(given.d), width(padded_width(given.d)), n_words((given.d + 63) / 64), given_(given) {}
 
     size_t memory() const {
         const size_t matrix = static_cast<size_t>(d) * width + 8;
-        return 6 * matrix + 7 * (static_cast<size_t>(width) + 8) + 2 * (static_cast<size_t>(d) / 2 + 16);
+        return 6 * matrix + 8 * (static_cast<size_t>(width) + 8) + static_cast<size_t>(n_words) + 16 + 2 * (static_cast<size_t>(d) / 2 + 16);
     }
 
     // Returns false where the covariance is not positive definite.
@@ -121,13 +192,15 @@ public:
         const size_t matrix = static_cast<size_t>(d) * width;
         corr = arena.take(matrix), precision = arena.take(matrix), left = arena.take(matrix);
         factor_ = arena.take(matrix), cross_ = arena.take(matrix), columns = arena.take(matrix);
-        scale = arena.take(width), inverse_scale = arena.take(width), t_ = arena.take(width), white_ = arena.take(width);
+        scale = arena.take(width), inverse_scale = arena.take(width), t_ = arena.take(width), white_ = arena.take(width), log_scales_ = arena.take(width);
+        code_ = reinterpret_cast<unsigned long long*>(arena.take(n_words));
         missing = reinterpret_cast<int*>(arena.take(d / 2 + 1)), observed = reinterpret_cast<int*>(arena.take(d / 2 + 1));
         for (size_t i = 0; i < matrix; i++) corr[i] = precision[i] = columns[i] = 0.0;
         for (int i = 0; i < d; i++) {
             const double var = given_.cov[static_cast<size_t>(i) * d + i];
             if (!(var > 0.0) || !(var < INF)) return false;
             scale[i] = std::sqrt(var), inverse_scale[i] = 1.0 / scale[i];
+            log_scales_[i] = 0.5 * std::log(var), sum_log_scales_ += log_scales_[i];
         }
         for (int i = 0; i < d; i++)
             for (int j = 0; j < d; j++)
@@ -149,24 +222,23 @@ public:
     // Returns false where nothing of the row is observed.
     template <typename T>
     bool take(const T* x, bool is_deviation, double* z) {
-        int m = 0, o = 0;
         bool is_new = n_observed < 0;
+        for (int word = 0; word < n_words; word++) {  // no branch depends on the pattern: it is not to be foreseen
+            unsigned long long code = 0;
+            const int first = word * 64, last = first + 64 < d ? first + 64 : d;
+            for (int j = first; j < last; j++)
+                code |= static_cast<unsigned long long>(x[j] != x[j]) << (j - first);
+            is_new = is_new || code != code_[word];
+            code_[word] = code;
+        }
+        const double part = is_deviation ? 0.0 : 1.0;
         for (int j = 0; j < d; j++) {
-            const double value = static_cast<double>(x[j]);
-            if (value != value) {
-                z[j] = 0.0;
-                is_new = is_new || m >= n_missing || missing[m] != j;
-                missing[m++] = j;  // as it was unless the pattern is new
-            } else {
-                z[j] = (is_deviation ? value : value - given_.mean[j]) * inverse_scale[j];
-                o++;
-            }
+            const double value = (static_cast<double>(x[j]) - part * given_.mean[j]) * inverse_scale[j];
+            z[j] = value == value ? value : 0.0;
         }
         for (int j = d; j < width; j++) z[j] = 0.0;
-        is_new = is_new || m != n_missing;
-        n_missing = m, n_observed = o;
         if (is_new) fresh_pattern();
-        return is_good_ && o > 0;
+        return is_good_ && n_observed > 0;
     }
 
     bool is_good() const { return is_good_; }
@@ -200,45 +272,46 @@ public:
 
 private:
     const NormalGiven& given_;
-    double *factor_, *cross_, *t_, *white_;
+    double *factor_, *cross_, *t_, *white_, *log_scales_;
+    double sum_log_scales_ = 0.0;
+    unsigned long long* code_;  // (n_words,) missing entries as bits
     bool is_good_ = true;
 
     void fresh_pattern() {
-        double level = 0.0;
-        int o = 0, next = 0;
-        for (int j = 0; j < d; j++) {
-            if (next < n_missing && missing[next] == j) {
-                next++;
-                continue;
+        int m = 0;
+        log_scale = sum_log_scales_, pivots = 1.0;
+        for (int word = 0; word < n_words; word++)
+            for (unsigned long long code = code_[word]; code != 0; code &= code - 1) {
+                const int j = word * 64 + __builtin_ctzll(code);
+                log_scale -= log_scales_[j];
+                missing[m++] = j;
             }
-            observed[o++] = j;
-        }
-        double product = 1.0;
-        for (int b = 0; b < o; b++) {
-            product *= scale[observed[b]];
-            if (!(product > 1e-100 && product < 1e100)) level += std::log(product), product = 1.0;
-        }
-        level += std::log(product);
+        n_missing = m, n_observed = d - m;
         is_good_ = by_missing ? factor_missing() : factor_observed();
-        half_log_det += level;
     }
 
     bool factor_missing() {
-        for (int a = 0; a < n_missing; a++)
-            for (int b = 0; b <= a; b++) factor_[a * width + b] = precision[missing[a] * width + missing[b]];
-        if (!factorise(factor_, n_missing, width)) return false;
-        half_log_det = 0.5 * log_det + log_diagonal(factor_, n_missing, width);
-        invert_lower(factor_, n_missing, width);
-        square_of_lower(factor_, n_missing, width, left);
-        return true;
+        for (int a = 0; a < n_missing; a++) {
+            const double* row = precision + static_cast<size_t>(missing[a]) * width;
+            for (int b = 0; b <= a; b++) factor_[a * width + b] = row[missing[b]];
+        }
+        log_scale += 0.5 * log_det;
+        pivots = invert_any(factor_, n_missing, width, left, &log_scale);
+        return pivots > 0.0;
     }
 
     bool factor_observed() {
         const int o = n_observed, m = n_missing;
+        for (int j = 0, a = 0, b = 0; j < d; j++) {
+            if (b < m && missing[b] == j)
+                b++;
+            else
+                observed[a++] = j;
+        }
         for (int a = 0; a < o; a++)
             for (int b = 0; b <= a; b++) factor_[a * width + b] = corr[observed[a] * width + observed[b]];
         if (!factorise(factor_, o, width)) return false;
-        half_log_det = log_diagonal(factor_, o, width);
+        log_scale += log_diagonal(factor_, o, width);
         for (int a = 0; a < o; a++) {  // V = L^-1 R_om, row by row
             double* row = cross_ + static_cast<size_t>(a) * width;
             for (int b = 0; b < m; b++) row[b] = corr[observed[a] * width + missing[b]];
@@ -346,6 +419,7 @@ int normal_sums(const NormalRows<T>& rows, const NormalGiven& given, NormalSums&
     for (int j = 0; j < width; j++) first[j] = 0.0;
     for (int j = 0; j < 8; j++) tile[static_cast<size_t>(NORMAL_TILE) * width + j] = 0.0;
     double level = 0.0, square = 0.0, total = 0.0;
+    LogSum logs;
     int held = 0;
     for (long r = 0; r < rows.n; r++) {
         const double w = rows.weights == nullptr ? 1.0 : rows.weights[r];
@@ -359,7 +433,8 @@ int normal_sums(const NormalRows<T>& rows, const NormalGiven& given, NormalSums&
         square += w * at.complete(z);
         if (count > 0.0) {
             total += count;
-            level += count * (0.5 * LOG_2PI * at.n_observed + at.half_log_det);
+            level += count * (0.5 * LOG_2PI * at.n_observed + at.log_scale);
+            logs.add(at.pivots, count);
             for (int a = 0; a < at.n_missing; a++)
                 for (int b = 0; b <= a; b++)
                     spread[at.missing[a] * width + at.missing[b]] += count * at.left[a * width + b];
@@ -369,7 +444,7 @@ int normal_sums(const NormalRows<T>& rows, const NormalGiven& given, NormalSums&
         if (held == NORMAL_TILE) add_products(tile, tile_weight, held, d, width, product), held = 0;
     }
     add_products(tile, tile_weight, held, d, width, product);
-    sums.loglik = -level - 0.5 * square, sums.weight = total;
+    sums.loglik = -level - logs.value() - 0.5 * square, sums.weight = total;
     for (int i = 0; i < d; i++) {
         sums.first[i] = first[i] * at.scale[i];
         for (int j = 0; j <= i; j++) {
@@ -380,7 +455,7 @@ int normal_sums(const NormalRows<T>& rows, const NormalGiven& given, NormalSums&
     return 0;
 }
 
-// Rows with their missing entries at conditional means, or draws, and their conditional standard deviations.
+// Rows with their missing entries at conditional means, or draws; their conditional standard deviations; and densities.
 template <typename T>
 int normal_fill(const NormalRows<T>& rows, const NormalGiven& given, const NormalFill& out) {
     Conditional at(given);
@@ -393,19 +468,20 @@ int normal_fill(const NormalRows<T>& rows, const NormalGiven& given, const Norma
         const T* x = rows.X + r * d;
         double* filled = out.filled + r * d;
         for (int j = 0; j < d; j++) filled[j] = static_cast<double>(x[j]);
-        if (out.sd != nullptr)
-            for (int j = 0; j < d; j++) out.sd[r * d + j] = 0.0;
+        for (int j = 0; j < d; j++) out.sd[r * d + j] = 0.0;
         at.take(x, false, z);
         if (!at.is_good()) return 2;
-        if (at.n_missing == 0) continue;
-        at.complete(z);
+        const double square = at.complete(z);
+        out.log_density[r] =
+            at.n_observed > 0 ? -0.5 * (LOG_2PI * at.n_observed + square) - at.log_scale - std::log(at.pivots) : 0.0;
         if (out.noise != nullptr) at.take_root(root);
         for (int a = 0; a < at.n_missing; a++) {
             const int j = at.missing[a];
             double value = z[j];
             if (out.noise != nullptr) value += at.deviation(root, a, out.noise + r * d);
             filled[j] = given.mean[j] + at.scale[j] * value;
-            if (out.sd != nullptr) out.sd[r * d + j] = at.scale[j] * std::sqrt(at.left[a * width + a] > 0 ? at.left[a * width + a] : 0.0);
+            const double var = at.left[a * width + a];
+            out.sd[r * d + j] = at.scale[j] * std::sqrt(var > 0.0 ? var : 0.0);
         }
     }
     return 0;

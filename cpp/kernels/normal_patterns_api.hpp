@@ -25,7 +25,8 @@ struct NormalSums {
 
 struct NormalFill {
     const double* noise;  // (n, d) standard normal, or null: conditional means
-    double *filled, *sd;  // (n, d) each; sd may be null
+    double *filled, *sd;  // (n, d) each
+    double* log_density;  // (n,) of the observed entries
 };
 
 // Status: 0; 1 where memory is short; 2 where the covariance is not positive definite.

@@ -53,6 +53,10 @@ class ModelEstimator(Estimator):
         """Return how many starts compete."""
         return self.n_init
 
+    def _solver(self) -> Solver | Literal["auto"]:
+        """Return how to climb."""
+        return self.solver
+
     # --- fitting ---
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -88,7 +92,7 @@ class ModelEstimator(Estimator):
             model,
             source,
             start=self._start(model, source),
-            solver=self.solver,
+            solver=self._solver(),
             n_starts=self._n_starts(model, source),
             tol=self.tol,
             max_iter=self.max_iter,

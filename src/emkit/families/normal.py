@@ -25,6 +25,8 @@ from emkit.core.parameters import space
 from emkit.core.spaces import PositiveDefinite, Real
 from emkit.core.statistics import shared
 from emkit.families.normal_patterns import PatternMoments, PatternSource, gain, pattern_moments
+from emkit.families.normal_rows import PatternRows, RowsSource, arranged
+from emkit.kernels.normal_patterns import normal_fill, normal_sums
 
 __all__ = ["Normal", "NormalParameters", "NormalStatistics"]
 
@@ -72,26 +74,32 @@ class Normal(Model):
 
     prior_rows: float = 0.0
     unit: Any = field(default=None, compare=False)  # (d,) standard deviations of the observed entries
+    center: Any = field(default=None, compare=False)  # (d,) and their means
     floor_scatter: float = field(default=0.0, compare=False)
 
     def prepare(self, source: Any) -> tuple[Normal, Any]:
         """Read off the columns' units. A source of patterns is ready as it is."""
-        if isinstance(source, PatternSource):
+        if isinstance(source, (PatternSource, RowsSource)):
             return self, source
         moments = source.column_moments()
         sd, size = np.sqrt(moments.var), np.maximum(np.abs(moments.low), np.abs(moments.high))
         unit = np.where(sd > 0, sd, np.where(size > 0, size, 1.0))
-        return replace(self, unit=unit, floor_scatter=FLOOR * source.total_weight), source
+        ready = replace(self, unit=unit, center=moments.mean, floor_scatter=FLOOR * source.total_weight)
+        return ready, arranged(source)
 
     def start(self, source: Any, rng: np.random.Generator) -> NormalParameters:
         """Return the means of the observed entries and their variances, uncorrelated."""
+        if self.center is not None:
+            return NormalParameters(self.center, np.diag(self.unit**2))
         total = source.reduce(_Observed.of)
         unit = np.sqrt(np.diag(total.scatter) / total.weights) if self.unit is None else self.unit
         return NormalParameters(total.mean, np.diag(unit**2))
 
     def e_step(self, parameters: NormalParameters, block: Any) -> NormalStatistics:
         """Return the expected moments of the completed rows, about the current mean."""
-        whole = block if isinstance(block, PatternMoments) else pattern_moments(block.X, block.weights)
+        if not isinstance(block, PatternMoments):
+            return self._rows_step(parameters, block)
+        whole = block
         d = len(parameters.mean)
         loglik, b, A = 0.0, np.zeros(d), np.zeros((d, d))
         for part in whole.parts():
@@ -100,6 +108,12 @@ class Normal(Model):
         weight, cov = float(whole.weights.sum()), parameters.cov
         second = weight * cov + cov @ A @ cov
         return NormalStatistics(loglik, weight, cov @ b, (second + second.T) / 2, parameters.mean)
+
+    def _rows_step(self, parameters: NormalParameters, block: Any) -> NormalStatistics:
+        mean, cov = np.ascontiguousarray(parameters.mean), np.ascontiguousarray(parameters.cov)
+        counts = block.counts if isinstance(block, PatternRows) else None
+        sums = normal_sums(block.X, block.weights, counts, mean, cov)
+        return NormalStatistics(sums.loglik, sums.weight, sums.first, sums.second, parameters.mean)
 
     def m_step(self, statistics: NormalStatistics, parameters: NormalParameters) -> NormalParameters:
         """Return the mean and covariance of the completed rows, and of the prior's."""
@@ -138,6 +152,12 @@ class Normal(Model):
             f"the covariance is singular: columns {', '.join(str(j) for j in heavy)} (counted from 0) are constant or "
             "determine one another. Leave one out, or set `prior_rows` (5 is a mild choice)."
         )
+
+    def log_density(self, parameters: NormalParameters, block: Any) -> FloatArray:
+        """Return the log density (b,) of the observed entries of each row; 0 where a row has none."""
+        mean, cov = np.ascontiguousarray(parameters.mean), np.ascontiguousarray(parameters.cov)
+        density: FloatArray = normal_fill(block.X, None, mean, cov).log_density
+        return density
 
     def sample(self, parameters: NormalParameters, n: int, rng: np.random.Generator) -> FloatArray:
         """Return `n` complete rows."""

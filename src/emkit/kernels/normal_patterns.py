@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from emkit.kernels._dispatch import native
 from emkit.kernels.twins import normal_patterns as twin
 
-__all__ = ["NormalSums", "normal_fill", "normal_sums"]
+__all__ = ["Filled", "NormalSums", "normal_fill", "normal_sums"]
 
 _code: Any = twin if native is None else native
 
@@ -29,21 +29,33 @@ class NormalSums(NamedTuple):
     second: Any  # (d, d) symmetric
 
 
+class Filled(NamedTuple):
+    """Rows (n, d) filled in, how uncertain each entry is, and how probable each row was."""
+
+    rows: Any  # (n, d)
+    sd: Any  # (n, d) conditional standard deviations, 0 where observed
+    log_density: Any  # (n,) of the observed entries, 0 where there is none
+
+
 def normal_sums(X: Any, weights: Any, counts: Any, mean: Any, cov: Any) -> NormalSums:
     """Return the sums of an E-step.
 
     `counts` (n,), or None for the weights, is how many rows each row stands for. One whose count is zero while its
-    weight is not is a deviation, from which no mean is taken off: a set of rows of one pattern may be given as its mean,
-    with weight and count n, and a root of its scatter, with counts 0. Cost per row: d (d + m) multiplications with m
+    weight is not is a deviation, from which no mean is taken off: rows of one pattern may be given as their mean,
+    with weight and count n, and a root of their scatter, with counts 0. Cost per row: d (d + m) multiplications with m
     missing, and m^3 where the pattern differs from that of the row before.
     """
     return NormalSums(*_code.normal_sums(X, weights, counts, mean, cov))
 
 
-def normal_fill(X: Any, noise: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
-    """Return the rows filled in, and the conditional standard deviation of each entry (0 where observed), (n, d) both.
+def normal_fill(X: Any, noise: Any, mean: Any, cov: Any) -> Filled:
+    """Return the rows filled in.
 
     Missing entries get their conditional means, or, where standard normal `noise` (n, d) is given, draws.
+
+    Raises
+    ------
+    ValueError
+        If the covariance is not positive definite.
     """
-    filled, sd = _code.normal_fill(X, noise, mean, cov)
-    return filled, sd
+    return Filled(*_code.normal_fill(X, noise, mean, cov))

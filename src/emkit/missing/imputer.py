@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 
 from emkit.core.arrays import FloatArray
-from emkit.data import Estimator
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
-from emkit.estimator import warn_of
-from emkit.missing.conditional import conditional_sd, filled
-from emkit.missing.normal import fit_normal, rows_of
+from emkit.families.normal import Normal
+from emkit.missing.conditional import filled
+from emkit.missing.normal import NormalEstimator
 
 __all__ = ["EMImputer"]
 
 
-class EMImputer(Estimator):
+class EMImputer(NormalEstimator):
     """Fill in missing entries by their mean, or a draw, given the entries observed in the same row.
 
     Mean and covariance are the maximum-likelihood estimates of `missing.MultivariateNormal`.
@@ -41,8 +40,6 @@ class EMImputer(Estimator):
     n_iter_ : int
     """
 
-    _takes_missing: ClassVar[bool] = True
-
     def __init__(
         self,
         *,
@@ -60,31 +57,21 @@ class EMImputer(Estimator):
         self.random_state = random_state
         self.n_threads = n_threads
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit to rows `X` (n, d), with case weights (n,) if given; `y` is ignored."""
+    def _model(self) -> Normal:
         if self.method not in ("mean", "draw"):
             message = f'`method` must be "mean" or "draw", got {self.method!r}'
             raise ParameterError(message)
-        source = self._fit_source(X, sample_weight, self.n_threads)
-        self.fit_ = fit_normal(source, self.prior_rows, self.tol, self.max_iter, "auto")
-        self.mean_, self.covariance_ = self.fit_.parameters.mean, self.fit_.parameters.cov
-        self.n_iter_ = self.fit_.n_iter
-        warn_of(self.fit_)
-        return self
+        return super()._model()
 
     def transform(self, X: Any) -> FloatArray:
         """Return a copy of `X` (n, d) without missing entries."""
-        X = rows_of(self._new_source(X, None, self.n_threads))[0]
+        source = self._new_source(X, None, self.n_threads)
         rng = None if self.method == "mean" else generator_of(self.random_state)
-        return filled(self.fit_.parameters, X, rng)
+        return filled(self.parameters_, source, rng)
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> FloatArray:
         """Fit to `X` and return it without missing entries."""
         return self.fit(X, y, sample_weight).transform(X)
-
-    def conditional_sd(self, X: Any) -> FloatArray:
-        """Return how uncertain each filled-in entry is (n, d): its standard deviation given its row; 0 if observed."""
-        return conditional_sd(self.fit_.parameters, rows_of(self._new_source(X, None, self.n_threads))[0])
 
     def get_feature_names_out(self, input_features: Any = None) -> Any:
         """Return the names of the columns, which are those of the input."""

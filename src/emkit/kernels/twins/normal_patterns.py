@@ -37,13 +37,14 @@ def normal_sums(X: Any, weights: Any, counts: Any, mean: Any, cov: Any) -> tuple
     return loglik, total, first, second
 
 
-def normal_fill(X: Any, noise: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
+def normal_fill(X: Any, noise: Any, mean: Any, cov: Any) -> tuple[Any, Any, Any]:
     xp = namespace(mean)
+    density = xp.zeros(X.shape[0], **placed_as(mean))
     filled, sd = xp.zeros(X.shape, **placed_as(mean)), xp.zeros(X.shape, **placed_as(mean))
     for r in range(X.shape[0]):
         row = xp.asarray(X[r, :], dtype=mean.dtype)
         lost = xp.isnan(row)
-        guess, left, _, _ = _conditional(xp, xp.where(lost, xp.zeros_like(mean), row - mean), lost, cov)
+        guess, left, square, log_det = _conditional(xp, xp.where(lost, xp.zeros_like(mean), row - mean), lost, cov)
         if noise is not None:
             values, vectors = xp.linalg.eigh(left)
             scaled = xp.sqrt(xp.where(values > 0, values, xp.zeros_like(values))) * (vectors.T @ noise[r, :])
@@ -51,7 +52,9 @@ def normal_fill(X: Any, noise: Any, mean: Any, cov: Any) -> tuple[Any, Any]:
         filled[r, :] = xp.where(lost, mean + guess, row)
         spread = xp.linalg.diagonal(left)
         sd[r, :] = xp.sqrt(xp.where(spread > 0, spread, xp.zeros_like(spread)))
-    return filled, sd
+        n_seen = X.shape[1] - int(xp.sum(xp.astype(lost, xp.int64)))
+        density[r] = -0.5 * (n_seen * math.log(2 * math.pi) + log_det + square) if n_seen else 0.0
+    return filled, sd, density
 
 
 def _conditional(xp: Any, deviation: Any, lost: Any, cov: Any) -> tuple[Any, Any, float, float]:
@@ -70,4 +73,5 @@ def _conditional(xp: Any, deviation: Any, lost: Any, cov: Any) -> tuple[Any, Any
     factor = xp.linalg.cholesky(padded)
     log_scale = xp.sum(xp.where(lost, xp.zeros_like(scale), xp.log(scale)))
     log_det = 2 * float(xp.sum(xp.log(xp.linalg.diagonal(factor))) + log_scale)
-    return guess, left, float(deviation @ (inverse @ deviation)), log_det
+    white = xp.linalg.solve(factor, (deviation / scale)[:, None])[:, 0]
+    return guess, left, float(white @ white), log_det
