@@ -5,7 +5,18 @@ from emkit.core.model import Model
 from emkit.core.parameters import Parameters, ParametersChart, check_parameters, leaves, n_free, rebuild, space
 from emkit.core.problem import Point, Problem
 from emkit.core.solvers import EM, Anderson, QuasiNewton, Solver, Squarem
-from emkit.core.spaces import Constant, Interval, Ordered, Positive, PositiveDefinite, Real, RowStochastic, Simplex
+from emkit.core.spaces import (
+    Constant,
+    Interval,
+    NonNegative,
+    Ordered,
+    Positive,
+    PositiveDefinite,
+    Probability,
+    Real,
+    RowStochastic,
+    Simplex,
+)
 from emkit.core.starts import Optimum, StartReport
 from emkit.core.statistics import Additive, Statistics, shared
 from emkit.core.status import Status
@@ -20,6 +31,7 @@ __all__ = [
     "Interval",
     "Iteration",
     "Model",
+    "NonNegative",
     "Optimum",
     "Ordered",
     "Parameters",
@@ -27,6 +39,7 @@ __all__ = [
     "Point",
     "Positive",
     "PositiveDefinite",
+    "Probability",
     "Problem",
     "QuasiNewton",
     "Real",

@@ -19,9 +19,11 @@ __all__ = [
     "Chart",
     "Constant",
     "Interval",
+    "NonNegative",
     "Ordered",
     "Positive",
     "PositiveDefinite",
+    "Probability",
     "Real",
     "RowStochastic",
     "Simplex",
@@ -118,6 +120,32 @@ class Positive(Space):
 
     def violation(self, value: Array) -> str | None:
         return None if (value >= 0).all() else f"must not be negative but has {value.min():.6g}"
+
+
+@dataclass(frozen=True)
+class NonNegative(Space):
+    """Numbers of at least zero, as y with value = y^2: zero is a regular point and stays free.
+
+    For parameters whose estimates lie at zero often, where a logarithm would run off to minus infinity.
+    """
+
+    def chart(self, value: Array) -> Chart:
+        return _RootChart(np.shape(value))
+
+    def violation(self, value: Array) -> str | None:
+        return None if (value >= 0).all() else f"must not be negative but has {value.min():.6g}"
+
+
+@dataclass(frozen=True)
+class Probability(Space):
+    """Numbers from zero to one, each the first of the two shares of a simplex. Exact zeros and ones are structural."""
+
+    def chart(self, value: Array) -> Chart:
+        return _ProbabilityChart(np.asarray(value, dtype=np.float64))
+
+    def violation(self, value: Array) -> str | None:
+        inside = (value >= 0).all() and (value <= 1).all()
+        return None if inside else f"must lie between 0 and 1 but has {value.min():.6g} to {value.max():.6g}"
 
 
 @dataclass(frozen=True)
@@ -334,6 +362,44 @@ class _SimplexChart(Chart):
 
     def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
         return vector * vector * np.maximum(observed, 0.0) < _VANISHED**2
+
+
+class _RootChart(Chart):
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
+        self.size = int(np.prod(shape, dtype=np.intp))
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        root = np.sqrt(np.asarray(value, dtype=np.float64).reshape(-1))
+        return root if near is None else np.copysign(root, near)
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        return (vector * vector).reshape(self.shape)
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        return 2 * vector * gradient.reshape(-1)
+
+
+class _ProbabilityChart(Chart):
+    """The chart of the simplex of two shares, value and one minus value."""
+
+    def __init__(self, value: FloatArray) -> None:
+        self._simplex = _SimplexChart(_shares(value))
+        self.size = self._simplex.size
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        return self._simplex.to_vector(_shares(value), near)
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        return np.ascontiguousarray(self._simplex.from_vector(vector)[..., 0])
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        slopes = np.stack([gradient, np.zeros_like(gradient)], axis=-1)
+        return self._simplex.pull_back(_shares(value), vector, slopes)
+
+
+def _shares(value: Array) -> FloatArray:
+    return np.stack([value, 1 - value], axis=-1)
 
 
 class _CholeskyChart(Chart):

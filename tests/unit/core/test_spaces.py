@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emkit.core import Constant, Interval, Ordered, Positive, PositiveDefinite, Real, RowStochastic, Simplex
+from emkit.core import (
+    Constant,
+    Interval,
+    NonNegative,
+    Ordered,
+    Positive,
+    PositiveDefinite,
+    Probability,
+    Real,
+    RowStochastic,
+    Simplex,
+)
 from emkit.errors import ParameterError
 
 RNG = np.random.default_rng(7)
@@ -32,11 +43,14 @@ VALUES = {
     "matrices": (PositiveDefinite(), _positive_definite(2, 2, 4)),
     "matrix-scales": (PositiveDefinite(), np.diag([1e-12, 1.0, 1e12])),
     "constant": (Constant(), np.array([1.0, -2.0])),
+    "non-negative": (NonNegative(), np.array([[0.0, 1e-30], [2.0, 1e100]])),
+    "probability": (Probability(), np.array([[0.2, 0.9], [1e-18, 0.5]])),
+    "probability-edges": (Probability(), np.array([0.0, 0.3, 1.0])),
 }
 N_FREE = {
     "real": 6, "real-scalar": 1, "positive": 4, "positive-zero": 2, "interval": 3, "ordered": 6, "simplex": 2,
     "simplex-zero": 1, "simplex-near-zero": 2, "simplex-vertex": 0, "rows": 3, "matrix": 6, "matrices": 40,
-    "matrix-scales": 6, "constant": 0,
+    "matrix-scales": 6, "constant": 0, "non-negative": 4, "probability": 4, "probability-edges": 1,
 }  # fmt: skip
 
 

@@ -1,0 +1,95 @@
+"""Mixtures of the families of counts, times, shares and directions, and of several families side by side."""
+
+import numpy as np
+from case import Case
+
+from emkit.families.bernoulli import Bernoulli
+from emkit.families.beta import Beta
+from emkit.families.binomial import Binomial
+from emkit.families.exponential import Exponential
+from emkit.families.gamma import Gamma
+from emkit.families.inverse_gaussian import InverseGaussian
+from emkit.families.log_normal import LogNormal
+from emkit.families.multinomial import Multinomial
+from emkit.families.von_mises import VonMises
+from emkit.families.von_mises_fisher import VonMisesFisher, unit_rows
+from emkit.mixture import FiniteMixture
+
+_N = 120
+
+
+def _labels(share=0.4, seed=3):
+    rng = np.random.default_rng(seed)
+    return rng, rng.random((_N, 1)) < share
+
+
+def _holes(rows, share=0.15):
+    return np.where(np.random.default_rng(8).random(rows.shape) < share, np.nan, rows)
+
+
+def _binomial():
+    rng, first = _labels()
+    return rng.binomial([5, 3, 8], np.where(first, [0.2, 0.7, 0.3], [0.7, 0.2, 0.8])).astype(float)
+
+
+def _bernoulli():
+    rng, first = _labels()
+    return (rng.random((_N, 5)) < np.where(first, 0.2, [0.7, 0.8, 0.6, 0.7, 0.9])).astype(float)
+
+
+def _multinomial():
+    rng, first = _labels()
+    return np.array([rng.multinomial(12, [0.6, 0.3, 0.1] if z else [0.1, 0.3, 0.6]) for z in first[:, 0]], dtype=float)
+
+
+def _times():
+    rng, first = _labels()
+    return rng.exponential(np.where(first, [1.0, 9.0], [8.0, 1.0]))
+
+
+def _censored_times():
+    rng, _ = _labels(seed=5)
+    times, limit = _times(), rng.exponential(8.0, (_N, 2))
+    return np.stack([np.minimum(times, limit), (times <= limit).astype(float)], axis=2).reshape(_N, 4)
+
+
+def _gammas():
+    rng, first = _labels()
+    return rng.gamma(np.where(first, [9.0, 2.0], [3.0, 8.0]), np.where(first, [0.3, 3.0], [2.0, 0.5]))
+
+
+def _shares():
+    rng, first = _labels()
+    return rng.beta(np.where(first, [2.0, 6.0], [6.0, 2.0]), np.where(first, [5.0, 2.0], [2.0, 4.0]))
+
+
+def _angles():
+    rng, first = _labels()
+    return rng.vonmises(np.where(first, [0.0, 2.5], [2.0, -1.5]), np.where(first, 4.0, [2.0, 6.0]))
+
+
+def _directions(d=4):
+    rng, first = _labels()
+    return unit_rows(rng.standard_normal((_N, d)) + 2 * np.where(first, np.eye(d)[0], np.eye(d)[1]))
+
+
+def _case(name, family, rows, k=2):
+    return Case(name, FiniteMixture(family, k), rows, is_continuous=False)
+
+
+CASES = [
+    _case("bernoulli", Bernoulli(), _bernoulli()),
+    _case("bernoulli-missing", Bernoulli(), _holes(_bernoulli())),
+    _case("binomial", Binomial((5, 3, 8)), _holes(_binomial())),
+    _case("multinomial", Multinomial(), _multinomial()),
+    _case("multinomial-prior", Multinomial(1.5), _multinomial()),
+    _case("exponential", Exponential(), _holes(_times())),
+    _case("exponential-censored", Exponential(censored=True), _censored_times()),
+    _case("gamma", Gamma(), _gammas()),
+    _case("gamma-missing", Gamma(), _holes(_gammas())),
+    _case("log-normal", LogNormal(), _holes(_gammas())),
+    _case("inverse-gaussian", InverseGaussian(), _holes(_gammas())),
+    _case("beta", Beta(), _holes(_shares())),
+    _case("von-mises", VonMises(), _holes(_angles())),
+    _case("von-mises-fisher", VonMisesFisher(), _directions()),
+]
