@@ -30,6 +30,7 @@ _HOMES = {
     "StudentMixture": "emkit.mixture",
     "Density": "emkit.mixture",
     "density": "emkit.mixture",
+    "DawidSkene": "emkit.labels",
     "load": "emkit.io",
     "save": "emkit.io",
 }
@@ -42,6 +43,9 @@ _ROOMS = (
     "inference",
     "io",
     "kernels",
+    "io",
+    "kernels",
+    "labels",
     "missing",
     "mixture",
     "plot",

@@ -10,6 +10,7 @@ import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Source, Table
+from emkit.data.codes import distinct_values, sorted_values
 from emkit.data.frames import frame_columns
 from emkit.errors import DataError
 
@@ -25,7 +26,7 @@ class Levels:
     @classmethod
     def of(cls, columns: Sequence[Array]) -> Levels:
         """Return the levels that occur in columns of answers."""
-        return cls(tuple(_sorted(set(_indexed(column)[0]) - {None}) for column in columns))
+        return cls(tuple(sorted_values(set(distinct_values(column)[0]) - {None}) for column in columns))
 
     @property
     def labels(self) -> tuple[tuple[str, ...], ...]:
@@ -37,7 +38,7 @@ class Levels:
         coded = np.empty((len(columns[0]) if columns else 0, len(columns)))
         for j, (column, values) in enumerate(zip(columns, self.values, strict=True)):
             number = {value: float(code) for code, value in enumerate(values)} | {None: np.nan}
-            distinct, index = _indexed(column)
+            distinct, index = distinct_values(column)
             if unseen == "error":
                 _refuse_unseen(names[j], values, distinct, index)
             coded[:, j] = np.array([number.get(value, np.nan) for value in distinct])[index]
@@ -80,31 +81,3 @@ def _refuse_unseen(name: str, values: Sequence[Any], distinct: Sequence[Any], in
                 f"the training data; known are {known}. Set `unseen='missing'` to take such answers for missing"
             )
             raise DataError(message)
-
-
-def _indexed(column: Array) -> tuple[list[Any], Array]:
-    """Return the distinct answers of a column as plain values, and the index (n,) of each row among them."""
-    if column.dtype.kind != "O":
-        distinct, index = np.unique(column, return_inverse=True)
-        return [_plain(value) for value in distinct.tolist()], index.reshape(-1)
-    places: dict[Any, int] = {}
-    where = [places.setdefault(_plain(value), len(places)) for value in column.tolist()]
-    return list(places), np.array(where, dtype=np.intp)
-
-
-def _plain(value: Any) -> Any:
-    """Return an answer as a plain value: None for missing, whole numbers and truth values as integers."""
-    if value is None or value != value:  # noqa: PLR0124 (only NaN differs from itself)
-        return None
-    if isinstance(value, (bool, np.bool_)):
-        return int(value)
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return int(value)
-    return value
-
-
-def _sorted(values: set[Any]) -> tuple[Any, ...]:
-    try:
-        return tuple(sorted(values))
-    except TypeError:  # numbers and words side by side
-        return tuple(sorted(values, key=lambda value: (type(value).__name__, str(value))))

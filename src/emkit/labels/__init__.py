@@ -1,0 +1,19 @@
+"""Labels from many raters: classes of items and error rates of raters, from answers alone."""
+
+from emkit.labels.dawid_skene import MACE, DawidSkene, OneCoin
+from emkit.labels.model import LabelParameters, LabelStatistics, ManyRaters
+from emkit.labels.raters import FreeRaters, OneCoinRaters, PooledRaters, Raters, Spammers
+
+__all__ = [
+    "MACE",
+    "DawidSkene",
+    "FreeRaters",
+    "LabelParameters",
+    "LabelStatistics",
+    "ManyRaters",
+    "OneCoin",
+    "OneCoinRaters",
+    "PooledRaters",
+    "Raters",
+    "Spammers",
+]
