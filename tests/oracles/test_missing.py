@@ -46,6 +46,43 @@ def test_littles_test_agrees(name):
     assert found.p_value == pytest.approx(entry["p_ml"], rel=1e-4)
 
 
+def test_empirical_prior_is_amelias():
+    entry = REFERENCE["amelia_empri10_airquality"]
+    model = MultivariateNormal(prior_rows=10, tol=1e-10).fit(_rows("airquality"))
+    np.testing.assert_allclose(model.mean_, entry["mean"], rtol=1e-8)
+    np.testing.assert_allclose(model.covariance_, entry["cov"], rtol=1e-7)
+
+
+def test_standard_errors_are_those_of_lavaan():
+    columns = ["Ozone", "Solar.R", "Wind", "Temp"]
+    se = MultivariateNormal(tol=1e-10).fit(_rows("airquality")).standard_errors()
+    for entry in REFERENCE["lavaan_saturated"]:
+        left = columns.index(entry["lhs"])
+        found = se["mean"][left] if entry["op"] == "~1" else se["cov"][left, columns.index(entry["rhs"])]
+        assert found == pytest.approx(entry["se"], rel=1e-5)
+
+
+@pytest.mark.parametrize(("name", "fraction"), [("airquality", 0.32143), ("apple", 0.61412), ("missvals", 0.95594)])
+def test_worst_fraction_is_that_of_norm2(name, fraction):
+    # norm2 2.0.4 finds it by a power method from its last iterations: three digits
+    assert MultivariateNormal(tol=1e-10).fit(_rows(name)).fraction_missing() == pytest.approx(fraction, abs=1e-3)
+
+
+def test_littles_test_is_that_of_naniar():
+    # naniar's own test file: airquality with Month and Day, and the same with a row of NA
+    found = MultivariateNormal(tol=1e-10).fit(_airquality6()).mcar_test()
+    assert (found.df, found.n_patterns) == (14, 4)
+    assert found.statistic == pytest.approx(35.1061288689702, rel=1e-5)
+    assert found.p_value == pytest.approx(0.00141778113856683, rel=1e-4)
+    with_empty = np.vstack([_airquality6(), np.full(6, np.nan)])
+    assert MultivariateNormal(tol=1e-10).fit(with_empty).mcar_test().statistic == pytest.approx(found.statistic)
+
+
+def _airquality6():
+    days = [(month, day) for month, n in ((5, 31), (6, 30), (7, 31), (8, 31), (9, 30)) for day in range(1, n + 1)]
+    return np.column_stack([_rows("airquality"), np.array(days, dtype=float)])
+
+
 def test_pooling_agrees_with_mice():
     each = REFERENCE["per_imputation"]
     pooled = pool([e["coef"] for e in each], [np.square(e["se"]) for e in each], n=25)

@@ -24,6 +24,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import space
 from emkit.core.spaces import PositiveDefinite, Real
 from emkit.core.statistics import shared
+from emkit.families.normal_monotone import monotone_blocks, monotone_maximum
 from emkit.families.normal_patterns import PatternMoments, PatternSource, gain, pattern_moments
 from emkit.families.normal_rows import PatternRows, RowsSource, arranged
 from emkit.kernels.normal_patterns import normal_fill, normal_sums
@@ -69,7 +70,9 @@ class Normal(Model):
     Parameters
     ----------
     prior_rows : float, default 0
-        Rows' worth of a prior at uncorrelated columns with the observed variances; 0 is maximum likelihood.
+        Strength k of a prior that pulls the columns towards being uncorrelated, with the observed variances v (divisor
+        n - 1): inverse Wishart with scale k diag(v) and k + 1 degrees of freedom, so that the M-step is
+        (scatter + k diag(v)) / (n + k + d + 2), as by `empri` of Amelia. 0 is maximum likelihood.
     """
 
     prior_rows: float = 0.0
@@ -81,14 +84,21 @@ class Normal(Model):
         """Read off the columns' units. A source of patterns is ready as it is."""
         if isinstance(source, (PatternSource, RowsSource)):
             return self, source
-        moments = source.column_moments()
-        sd, size = np.sqrt(moments.var), np.maximum(np.abs(moments.low), np.abs(moments.high))
+        moments, n = source.column_moments(), source.column_moments().n_observed
+        sd, size = (
+            np.sqrt(moments.var * np.where(n >= 2, n / np.maximum(n - 1, 1), 1)),
+            np.maximum(np.abs(moments.low), np.abs(moments.high)),
+        )
         unit = np.where(sd > 0, sd, np.where(size > 0, size, 1.0))
         ready = replace(self, unit=unit, center=moments.mean, floor_scatter=FLOOR * source.total_weight)
         return ready, arranged(source)
 
     def start(self, source: Any, rng: np.random.Generator) -> NormalParameters:
-        """Return the means of the observed entries and their variances, uncorrelated."""
+        """Return the maximum where patterns are nested, else means and variances of the observed entries."""
+        if self.prior_rows == 0 and isinstance(source, RowsSource):
+            direct = _by_regressions(source)
+            if direct is not None:
+                return direct
         if self.center is not None:
             return NormalParameters(self.center, np.diag(self.unit**2))
         total = source.reduce(_Observed.of)
@@ -119,7 +129,7 @@ class Normal(Model):
         """Return the mean and covariance of the completed rows, and of the prior's."""
         mean = statistics.pivot + statistics.first / statistics.weight
         scatter = statistics.about(mean).second + self._prior_scatter(len(mean))
-        return NormalParameters(mean, scatter / (statistics.weight + self.prior_rows))
+        return NormalParameters(mean, scatter / (statistics.weight + self._prior_weight(len(mean))))
 
     def expected_loglik(self, parameters: NormalParameters, statistics: NormalStatistics) -> float:
         """Return the Q function without its constants."""
@@ -130,13 +140,16 @@ class Normal(Model):
         at = statistics.about(parameters.mean)
         inverse = np.linalg.inv(parameters.cov)
         scatter = at.second + self._prior_scatter(len(at.first))
-        slope = (inverse @ scatter @ inverse - (at.weight + self.prior_rows) * inverse) / 2
+        slope = (inverse @ scatter @ inverse - (at.weight + self._prior_weight(len(at.first))) * inverse) / 2
         return NormalParameters(inverse @ at.first, (slope + slope.T) / 2)
 
     def log_prior(self, parameters: NormalParameters) -> float:
         """Return the log density of the prior rows, and the penalty that stops a collapse."""
         scatter = self._prior_scatter(len(parameters.mean))
-        return _normal(self.prior_rows, scatter, parameters.cov) if scatter.any() else 0.0
+        return _normal(self._prior_weight(len(parameters.mean)), scatter, parameters.cov) if scatter.any() else 0.0
+
+    def _prior_weight(self, d: int) -> float:
+        return self.prior_rows + d + 2 if self.prior_rows > 0 else 0.0
 
     def _prior_scatter(self, d: int) -> FloatArray:
         return np.zeros((d, d)) if self.unit is None else np.diag((self.prior_rows + self.floor_scatter) * self.unit**2)
@@ -163,6 +176,21 @@ class Normal(Model):
         """Return `n` complete rows."""
         noise = rng.standard_normal((n, len(parameters.mean)))
         return np.asarray(parameters.mean + noise @ np.linalg.cholesky(parameters.cov).T)
+
+
+def _by_regressions(source: RowsSource) -> NormalParameters | None:
+    """Return the maximum where the patterns are nested and no column is determined by others."""
+    blocks = monotone_blocks(source.seen) if len(source.seen) <= source.n_features else None
+    if blocks is None or sum(map(len, blocks)) < source.n_features:
+        return None
+    parts = list(source.blocks())
+    found = monotone_maximum(
+        blocks,
+        np.concatenate([part.X for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.counts for part in parts]),
+    )
+    return None if found is None else NormalParameters(*found)
 
 
 def _normal(weight: float, scatter: FloatArray, cov: FloatArray) -> float:

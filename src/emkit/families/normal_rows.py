@@ -73,8 +73,9 @@ class RowsSource:
     is_weighted = True
     has_missing = True
 
-    def __init__(self, parts: list[PatternRows], origin: Any) -> None:
+    def __init__(self, parts: list[PatternRows], origin: Any, seen: Array) -> None:
         self._parts, self._origin = parts, origin
+        self.seen = seen  # (g, d) the patterns, each once
         self.n_rows, self.n_features = origin.n_rows, origin.n_features
         self.total_weight, self.n_threads = origin.total_weight, origin.n_threads
 
@@ -104,13 +105,14 @@ class RowsSource:
 def arranged(source: Any) -> Any:
     """Return the same rows, by pattern, as few as do; the source itself where they are many and unlike one another."""
     if source.n_rows * source.n_features <= _IN_MEMORY:
-        rows = _by_pattern(*_gathered(source))
+        rows, seen = _by_pattern(*_gathered(source))
     else:
         bundles = _bundles(source)
         if bundles is None:
             return source
         rows = _rows_of(bundles, source.n_features)
-    return RowsSource(_cut(rows), source)
+        seen = np.array([np.frombuffer(key, dtype=bool) for key in bundles]).reshape(-1, source.n_features)
+    return RowsSource(_cut(rows), source, seen)
 
 
 def _gathered(source: Any) -> tuple[Array, FloatArray]:
@@ -120,8 +122,8 @@ def _gathered(source: Any) -> tuple[Array, FloatArray]:
     return np.concatenate([b.X for b in blocks]), np.concatenate([b.weights for b in blocks])
 
 
-def _by_pattern(X: Array, weights: FloatArray) -> PatternRows:
-    """Return rows sorted by pattern; patterns with many rows as bundles."""
+def _by_pattern(X: Array, weights: FloatArray) -> tuple[PatternRows, Array]:
+    """Return rows sorted by pattern; patterns with many rows as bundles; and the patterns."""
     if not weights.all():
         X, weights = X[weights > 0], weights[weights > 0]
     d = X.shape[1]
@@ -135,7 +137,7 @@ def _by_pattern(X: Array, weights: FloatArray) -> PatternRows:
     for g in np.flatnonzero(is_large):
         rows, columns = order[starts[g] : ends[g]], seen[g]
         bundles[columns.tobytes()] = bundle_of(X[np.ix_(rows, np.flatnonzero(columns))], weights[rows])
-    return single if not bundles else _joined([single, _rows_of(bundles, d)])
+    return (single if not bundles else _joined([single, _rows_of(bundles, d)])), seen
 
 
 def _bundles(source: Any) -> dict[bytes, Bundle] | None:

@@ -15,6 +15,7 @@ from emkit.estimator import ModelEstimator
 from emkit.families.normal import Normal
 from emkit.families.patterns import PatternTable, pattern_table
 from emkit.missing.conditional import conditional_sd, filled
+from emkit.missing.information import worst_fraction
 from emkit.missing.mcar import McarTest, mcar_test
 
 __all__ = ["MultivariateNormal", "NormalEstimator"]
@@ -70,8 +71,8 @@ class MultivariateNormal(NormalEstimator):
     Parameters
     ----------
     prior_rows : float, default 0
-        Rows' worth of a prior at uncorrelated columns with the observed variances (the empirical prior of Amelia);
-        0 is maximum likelihood.
+        Strength of a prior that pulls the columns towards being uncorrelated with their observed variances, in rows
+        (the empirical prior of Amelia, whose formula it is); 0 is maximum likelihood.
     tol : float, default 1e-6
         Log-likelihood still to be gained, as predicted, at which to stop.
     max_iter : int, default 1000
@@ -154,7 +155,16 @@ class MultivariateNormal(NormalEstimator):
     def log_density(self, X: Any) -> FloatArray:
         """Return the log density (n,) of the observed entries of each row; 0 where a row has none."""
         source = self._new_source(X, None, self.n_threads)
-        return np.concatenate(source.map(lambda block: self.model_.log_density(self.parameters_, block)))
+        density: FloatArray = np.concatenate(source.map(lambda b: self.model_.log_density(self.parameters_, b)))
+        return density
+
+    def fraction_missing(self) -> float:
+        """Return the largest fraction of missing information of any function of the parameters: the rate of EM.
+
+        Costs an E-step for each parameter.
+        """
+        self._check_fitted()
+        return worst_fraction(self.fit_)
 
     def patterns(self) -> tuple[Array, FloatArray]:
         """Return the patterns of the training rows: which columns are observed (g, d), and how many rows (g,)."""
@@ -189,9 +199,9 @@ def _remarks(source: Source) -> list[str]:
     never = np.argwhere(np.triu(together == 0, 1))
     if len(never):
         name = source.feature_names or [str(j) for j in range(source.n_features)]
-        pairs = ", ".join(f"{name[i]} and {name[j]}" for i, j in never[:5]) + (", ..." if len(never) > 5 else "")
+        named = ", ".join(f"{name[i]} and {name[j]}" for i, j in never[:5]) + (", ..." if len(never) > 5 else "")
         counted = "" if source.feature_names else " (counted from 0)"
-        notes.append(f"columns never observed together{counted}: {pairs}; their covariance is not identified")
+        notes.append(f"columns never observed together{counted}: {named}; their covariance is not identified")
     return notes
 
 

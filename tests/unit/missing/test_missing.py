@@ -120,3 +120,71 @@ def test_equal_estimates_pool_to_themselves():
     pooled = pool(np.ones((3, 2)), np.full((3, 2), 4.0))
     np.testing.assert_array_equal(pooled.se, [2, 2])
     assert np.isinf(pooled.df).all()
+
+
+def test_nested_patterns_are_solved_without_iterating():
+    X = _rows(200)[0]
+    X[40:, 2], X[90:, 0] = np.nan, np.nan
+    X[120:, 3] = np.nan
+    model = MultivariateNormal().fit(X)
+    assert model.n_iter_ == 3  # the fewest that show there is nothing to gain
+    assert model.fit_.trace.objective[-1] - model.fit_.trace.objective[0] < 1e-8
+    shuffled = MultivariateNormal().fit(X[np.random.default_rng(0).permutation(200)])
+    np.testing.assert_allclose(shuffled.covariance_, model.covariance_, rtol=1e-8)
+
+
+def test_many_rows_in_blocks_and_few_patterns_give_the_same():
+    X = _rows(3000, d=3, share=0.2, seed=4)[1]
+    once, often = MultivariateNormal().fit(X), MultivariateNormal().fit(np.tile(X, (500, 1)))
+    np.testing.assert_allclose(often.mean_, once.mean_, atol=1e-6)
+    np.testing.assert_allclose(often.covariance_, once.covariance_, rtol=1e-5)
+
+
+def test_threads_change_no_bit():
+    X = _rows(6000, d=8)[1]
+    one, two = (MultivariateNormal(n_threads=n).fit(X) for n in (1, 2))
+    assert one.fit_.loglik == two.fit_.loglik
+    np.testing.assert_array_equal(one.covariance_, two.covariance_)
+    drawn = [EMImputer(method="draw", random_state=1, n_threads=n).fit(X).transform(X) for n in (1, 2)]
+    np.testing.assert_array_equal(*drawn)
+
+
+def test_more_columns_than_rows_have_no_likelihood_without_a_prior():
+    X = _rows(10, d=15, share=0.1)[1]
+    with pytest.warns(DegenerateWarning, match="prior_rows"):
+        MultivariateNormal().fit(X)
+    assert MultivariateNormal(prior_rows=5).fit(X).fit_.is_converged
+
+
+def test_constant_column_is_degenerate_named_and_filled_with_itself():
+    X = _rows()[1]
+    X[:, 1] = np.where(np.isnan(X[:, 1]), np.nan, 7.0)
+    with pytest.warns(DegenerateWarning, match=r"columns 1 \(counted from 0\)"):
+        done = EMImputer().fit_transform(X)
+    np.testing.assert_allclose(done[:, 1], 7.0, rtol=1e-5)
+
+
+def test_one_row_and_infinity_are_errors():
+    with pytest.raises(DataError, match="at least 2"):
+        MultivariateNormal().fit([[1.0, 2.0]])
+    with pytest.raises(DataError, match="row 3"):
+        MultivariateNormal().fit(np.where(np.arange(24).reshape(6, 4) == 13, np.inf, _rows(6)[0]))
+
+
+def test_conditional_covariance_is_zero_where_observed():
+    X = _rows()[1]
+    model = MultivariateNormal().fit(X)
+    row = X[np.isnan(X).sum(axis=1) == 2][0]
+    left = model.conditional_covariance(row)
+    np.testing.assert_allclose(np.sqrt(np.diag(left)), model.conditional_sd(row[None])[0], rtol=1e-9)
+    assert (left[~np.isnan(row)] == 0).all()
+
+
+def test_column_unseen_in_training_is_an_error_and_one_empty_later_is_filled():
+    X = _rows()[1]
+    imputer = EMImputer().fit(X)
+    with pytest.raises(DataError, match="5 features"):
+        imputer.transform(np.column_stack([X, X[:, 0]]))
+    later = X.copy()
+    later[:, 2] = np.nan
+    assert not np.isnan(imputer.transform(later)).any()
