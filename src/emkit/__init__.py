@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "EM": "emkit.core",
     "Anderson": "emkit.core",
+    "Checkpoint": "emkit.core",
     "Fit": "emkit.core",
     "Model": "emkit.core",
     "NormalInverseWishart": "emkit.families",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from emkit._fit import fit as fit
     from emkit.core import EM as EM
     from emkit.core import Anderson as Anderson
+    from emkit.core import Checkpoint as Checkpoint
     from emkit.core import Fit as Fit
     from emkit.core import Model as Model
     from emkit.core import Parameters as Parameters

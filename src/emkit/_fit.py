@@ -26,6 +26,7 @@ def fit(
     rng: Any = None,
     on_iteration: Any = None,
     n_threads: int | None = None,
+    checkpoint: Any = None,
 ) -> Fit:
     """Fit any model, your own included, to a table of rows.
 
@@ -55,6 +56,9 @@ def fit(
         Called with an `Iteration` after each step; returning True stops the fit.
     n_threads : int, optional
         Threads over blocks; changes the speed and not one bit of the result.
+    checkpoint : path or emkit.Checkpoint, optional
+        Keep the fit in this file while it runs, and go on from it where it exists, with the same bits as if it had
+        never stopped.
 
     Returns
     -------
@@ -66,6 +70,8 @@ def fit(
         If the data or weights are not what was expected.
     ParameterError
         If an option or the start is out of range.
+    SavedFitError
+        If the checkpoint is that of another model, other data or another version, or cannot be written.
 
     Examples
     --------
@@ -94,4 +100,5 @@ def fit(
         max_seconds=max_seconds,
         rng=rng,
         on_iteration=on_iteration,
+        checkpoint=checkpoint,
     )

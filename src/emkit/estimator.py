@@ -31,6 +31,7 @@ class ModelEstimator(Estimator):
     random_state: Any = None
     n_threads: int | None = None
     on_iteration: Any = None
+    _checkpoint: Any = None  # while `fit` runs
     model_: Any
     parameters_: Any
 
@@ -59,8 +60,16 @@ class ModelEstimator(Estimator):
 
     # --- fitting ---
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
         """Fit to rows `X` (n, d), with case weights (n,) if given; `y` is ignored.
+
+        Parameters
+        ----------
+        X : array (n, d), data frame, Arrow table, path or Source
+        sample_weight : array (n,), or the name of a column of a file
+        checkpoint : path or emkit.Checkpoint, optional
+            Keep the fit in this file while it runs, and go on from it where it exists, with the same bits as if it
+            had never stopped.
 
         Raises
         ------
@@ -68,6 +77,8 @@ class ModelEstimator(Estimator):
             If `X` or `sample_weight` is not what was expected.
         ParameterError
             If a constructor argument is out of range.
+        SavedFitError
+            If the checkpoint is that of another model, other data or another version, or cannot be written.
 
         Warns
         -----
@@ -76,7 +87,11 @@ class ModelEstimator(Estimator):
         DegenerateWarning
             If a part of the model collapsed; the warning names it.
         """
-        self._run(X, sample_weight)
+        self._checkpoint = checkpoint
+        try:
+            self._run(X, sample_weight)
+        finally:
+            del self._checkpoint
         return self
 
     def _run(self, X: Any, sample_weight: Any) -> Source:
@@ -96,8 +111,9 @@ class ModelEstimator(Estimator):
             n_starts=self._n_starts(model, source),
             tol=self.tol,
             max_iter=self.max_iter,
-            rng=generator_of(self.random_state),
+            rng=None if self.random_state is None else generator_of(self.random_state),
             on_iteration=self.on_iteration,
+            checkpoint=self._checkpoint,
         )
 
     def _adopt(self, fit: Fit, source: Source) -> None:

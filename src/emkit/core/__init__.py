@@ -1,5 +1,6 @@
 """The engine: parameters, statistics, the model protocol, the one loop, solvers, starts and the fit. Knows no model."""
 
+from emkit.core.checkpoint import Checkpoint
 from emkit.core.fit import Fit, maximise
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters, ParametersChart, check_parameters, leaves, n_free, rebuild, space
@@ -26,6 +27,7 @@ __all__ = [
     "EM",
     "Additive",
     "Anderson",
+    "Checkpoint",
     "Constant",
     "Fit",
     "Interval",

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
-from emkit.core.loop import Watcher, climb
+from emkit.core.checkpoint import FileLedger, as_checkpoint
+from emkit.core.identity import Identity, generator_from
+from emkit.core.ledger import LAST_LEG, NO_LEDGER, Ledger, recalled
+from emkit.core.loop import Climb, Watcher, climb
 from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import check_parameters, n_free
 from emkit.core.problem import Problem
@@ -187,6 +190,7 @@ def maximise(
     max_seconds: float | None = None,
     rng: Any = None,
     on_iteration: Watcher | None = None,
+    checkpoint: Any = None,
 ) -> Fit:
     """Fit a model to a source by maximum likelihood, or maximum a posteriori where it has a prior.
 
@@ -210,11 +214,15 @@ def maximise(
         Seeds the starts and nothing else.
     on_iteration : callable, optional
         Called with an `Iteration` after each step; returning True stops the fit.
+    checkpoint : path or Checkpoint, optional
+        Keep the fit in this file while it runs, and go on from it where it exists.
 
     Raises
     ------
     ParameterError
         If `start` is outside its spaces or an option is out of range.
+    SavedFitError
+        If the checkpoint is that of another fit, or cannot be read or written.
     """
     if solver != "auto" and not isinstance(solver, Solver):
         message = f'`solver` must be "auto" or a solver such as `emkit.EM()` or `emkit.QuasiNewton()`, got {solver!r}'
@@ -223,13 +231,21 @@ def maximise(
         message = f"`tol` must be at least 0, got {tol!r}"
         raise ParameterError(message)
     began, given = time.perf_counter(), source
-    model, source = _prepared(model, source)
-    budget = Budget(max_iter, max_e_steps, max_seconds)
-    generator = np.random.default_rng(rng)
     if start is not None:
         check_parameters(start)
-    hill = _Hill(model, source, solver, tol, budget, on_iteration)
+    budget = Budget(max_iter, max_e_steps, max_seconds)
+    generator = np.random.default_rng(rng)
+    ledger: FileLedger | None = None
+    if checkpoint is not None:
+        options = {"solver": solver, "tol": float(tol), "n_starts": n_starts, "start": start}
+        identity = Identity.of(model, source, options, generator, rng)
+        ledger = FileLedger.opened(as_checkpoint(checkpoint), identity)
+        generator = generator_from(ledger.identity.rng)
+    model, source = _prepared(model, source)
+    hill = _Hill(model, source, solver, tol, budget, on_iteration, ledger or NO_LEDGER)
     found = hill.from_one(start) if start is not None else hill.from_many(n_starts, generator)
+    if ledger is not None:
+        ledger.keep()
     return replace(_finished(hill, found, began), source=source, given=given)
 
 
@@ -243,6 +259,7 @@ class _Hill:
     tol: float
     budget: Budget
     watch: Watcher | None
+    ledger: Ledger = NO_LEDGER
 
     def chosen(self, parameters: Any) -> Solver:
         return auto_solver(self.model, parameters) if self.solver == "auto" else self.solver
@@ -250,10 +267,27 @@ class _Hill:
     def from_one(self, start: Any, spent: int = 0, report: StartReport | None = None) -> Search:
         """Climb on all the data from one start."""
         problem = Problem(self.model, self.source)
-        solver = self.chosen(start)
-        done = climb(problem, problem.evaluate(start), solver, tol=self.tol, budget=self.budget, watch=self.watch)
+        done = self._climbed(problem, start)
         own = StartReport(1, (Optimum(done.point.objective, 1, done.collapse),))
         return Search(done, report or own, problem.n_e_steps + spent)
+
+    def _climbed(self, problem: Problem, start: Any) -> Climb:
+        known = recalled(self.ledger, LAST_LEG, self.budget)
+        if known is not None:
+            problem.n_e_steps = known.n_e_steps
+            return known.climb
+        at = self.ledger.standing(LAST_LEG)
+        point = problem.evaluate(start) if at is None else at.point
+        return climb(
+            problem,
+            point,
+            self.chosen(start),
+            tol=self.tol,
+            budget=self.budget,
+            watch=self.watch,
+            ledger=self.ledger,
+            leg=LAST_LEG,
+        )
 
     def from_many(self, n_starts: int | Literal["auto"], rng: np.random.Generator) -> Search:
         """Let many starts compete, on a sample of the rows where there are many, and climb from the best."""
@@ -277,6 +311,7 @@ class _Hill:
             budget=self.budget,
             watch=self.watch,
             n_threads=n_threads,
+            ledger=self.ledger,
         )
         if not is_large or found.best.status in (Status.INTERRUPTED, Status.STOPPED):
             return found if not is_large else self._carried_over(found)

@@ -1,4 +1,4 @@
-"""The one loop: budget, convergence, finiteness, monotonicity, progress and interruption live here."""
+"""The one loop: budget, convergence, finiteness, monotonicity, progress, checkpoints and interruption live here."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from emkit.core.ledger import LAST_LEG, NO_LEDGER, Ended, Ledger, Leg, Standing
 from emkit.core.model import Offer, offered
 from emkit.core.problem import Point, Problem
-from emkit.core.solvers.base import Solver
+from emkit.core.solvers.base import Move, Solver
 from emkit.core.status import Status
 from emkit.core.stopping import Budget, Convergence
 from emkit.core.trace import Iteration, Trace
@@ -39,6 +40,42 @@ class Climb:
         return bool(self.collapse)
 
 
+class _Way:
+    """A climb on its way: where it is, and the rows of its trace so far."""
+
+    def __init__(self, problem: Problem, point: Point, memory: Any, tol: float, tag: tuple[int, str]) -> None:
+        self.problem, self.point, self.memory, self.tag = problem, point, memory, tag
+        self.convergence = Convergence(tol)
+        self.n_iter = 0
+        self._first_e_step = problem.n_e_steps - 1
+        self._began = time.perf_counter()
+        self.rows = [Iteration(0, 1, point.objective, 1.0, True, 0.0, *tag)]
+
+    def resume(self, at: Standing) -> None:
+        """Go to where an earlier climb of the same leg stood."""
+        self.point, self.memory, self.n_iter = at.point, at.memory, at.n_iter
+        self.convergence.recall(at.gains)
+        self.problem.n_e_steps, self._first_e_step = at.n_e_steps, at.first_e_step
+        self.rows = at.trace.rows(self.tag)
+        self._began -= self.rows[-1].seconds
+
+    def go(self, move: Move) -> tuple[Iteration, bool]:
+        """Take a move; return its row of the trace, and whether the climb is over."""
+        is_over = self.convergence.is_reached(self.point, move)
+        self.point, self.memory, self.n_iter = move.point, move.memory, self.n_iter + 1
+        n_e_steps, seconds = self.problem.n_e_steps - self._first_e_step, time.perf_counter() - self._began
+        length, is_accepted = move.step_length, move.is_accepted
+        row = Iteration(self.n_iter, n_e_steps, move.point.objective, length, is_accepted, seconds, *self.tag)
+        self.rows.append(row)
+        return row, is_over
+
+    def standing(self, solver: Solver, *, is_torn: bool = False) -> Standing:
+        """Return what the next iteration depends on."""
+        memory, gains = solver.kept(self.memory, is_torn=is_torn), self.convergence.gains
+        n_e_steps, first = self.problem.n_e_steps, self._first_e_step
+        return Standing(self.point, memory, Trace.of(self.rows), gains, self.n_iter, n_e_steps, first)
+
+
 def climb(
     problem: Problem,
     point: Point,
@@ -49,51 +86,56 @@ def climb(
     memory: Any = None,
     watch: Watcher | None = None,
     tag: tuple[int, str] = (0, "end"),
+    ledger: Ledger = NO_LEDGER,
+    leg: Leg = LAST_LEG,
 ) -> Climb:
     """Run a solver from a point until less than `tol` is to be gained, or a limit is reached.
 
-    `memory` is that of an earlier climb which ended at `point`: the solver goes on as if it had never stopped.
+    `memory` is that of an earlier climb which ended at `point`: the solver goes on as if it had never stopped. Where
+    the ledger knows how far this leg had come, it goes on from there.
     """
-    began, first_e_step = time.perf_counter(), problem.n_e_steps - 1
-    rows = [_row(0, 1, point, 1.0, True, 0.0, tag)]
-    convergence = Convergence(tol)
-    status: Status | None = None if point.is_finite else Status.NOT_FINITE
-    n_iter = 0
+    way = _Way(problem, point, memory, tol, tag)
+    before = ledger.standing(leg)
+    if before is not None:
+        way.resume(before)
+    status: Status | None = None if way.point.is_finite else Status.NOT_FINITE
     try:
-        memory = solver.begin(problem, point) if memory is None else memory
+        if way.memory is None:
+            way.memory = solver.begin(problem, way.point)
         while status is None:
-            status = budget.exhausted(n_iter, problem)
+            status = budget.exhausted(way.n_iter, problem)
             if status is not None:
                 break
-            move = solver.step(problem, point, memory)
-            status = _broken(point, move.point)
+            move = solver.step(problem, way.point, way.memory)
+            status = _broken(way.point, move.point)
             if status is not None:
                 break
-            n_iter += 1
-            is_over = convergence.is_reached(point, move)
-            point, memory = move.point, move.memory
-            seconds = time.perf_counter() - began
-            row = _row(
-                n_iter, problem.n_e_steps - first_e_step, point, move.step_length, move.is_accepted, seconds, tag
-            )
-            rows.append(row)
-            told = _told_to_stop(watch, row, point)
+            row, is_over = way.go(move)
+            told = _told_to_stop(watch, row, way.point)
             status = Status.CONVERGED if is_over else told
+            if status is None and ledger.is_due():
+                ledger.note(leg, way.standing(solver))
+                ledger.keep()
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
-    return _ended(problem, Climb(point, status, Trace.of(rows), n_iter, memory))
+    done = _ended(problem, Climb(way.point, status, Trace.of(way.rows), way.n_iter, way.memory))
+    return _entered(done, way, solver, ledger, leg)
 
 
-def _row(
-    iteration: int,
-    n_e_steps: int,
-    point: Point,
-    step_length: float,
-    is_accepted: bool,
-    seconds: float,
-    tag: tuple[int, str],
-) -> Iteration:
-    return Iteration(iteration, n_e_steps, point.objective, step_length, is_accepted, seconds, *tag)
+_UNFINISHED = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)
+_OUT_OF_BUDGET = (Status.MAX_ITER, Status.MAX_E_STEPS)
+
+
+def _entered(done: Climb, way: _Way, solver: Solver, ledger: Ledger, leg: Leg) -> Climb:
+    """Tell the ledger how a leg ended, or where it stands if it is to go on another time."""
+    if ledger is NO_LEDGER:
+        return done
+    if done.status not in _UNFINISHED:
+        ended = replace(done, memory=solver.kept(done.memory, is_torn=False))
+        ledger.finish(leg, Ended(ended, way.problem.n_e_steps))
+    if done.status in _UNFINISHED or (done.status in _OUT_OF_BUDGET and way.tag[1] == "end"):
+        ledger.note(leg, way.standing(solver, is_torn=done.status is Status.INTERRUPTED))
+    return done
 
 
 def _broken(before: Point, after: Point) -> Status | None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from emkit.core.ledger import NO_LEDGER, Ended, Ledger, Leg, recalled
 from emkit.core.loop import Climb, Watcher, climb
 from emkit.core.problem import Problem
 from emkit.core.solvers.base import Solver
@@ -122,12 +123,13 @@ def search(
     budget: Budget,
     watch: Watcher | None = None,
     n_threads: int = 1,
+    ledger: Ledger = NO_LEDGER,
 ) -> Search:
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
     Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
     `n_agreeing` that many starts are believed if they all agree, and after 128 an optimum reached by eight of them;
-    otherwise all `n_starts` are looked at.
+    otherwise all `n_starts` are looked at. Climbs that the ledger knows are not made again.
     """
     camp = _Camp(watch, n_threads)
     ended: list[_Run] = []
@@ -135,12 +137,15 @@ def search(
     try:
         for first in range(0, n_starts, ROUND):
             indices = range(first, min(first + ROUND, n_starts))
-            runs = camp.each(lambda i: _begun(make_problem(), draw(i), i, solver), indices)
-            for limit in (*SHORT, budget.max_iter):
-                stage = replace(budget, max_iter=min(limit, budget.max_iter))
-                runs = camp.each(partial(_further, solver=solver, tol=tol, budget=stage, watch=camp.watch), runs)
+            runs = camp.each(lambda i: _begun(make_problem(), draw, i, solver, ledger), indices)
+            for stage, limit in enumerate((*SHORT, budget.max_iter), 1):
+                limits = replace(budget, max_iter=min(limit, budget.max_iter))
+                book = _Book(ledger, stage)
+                go_on = partial(_further, solver=solver, tol=tol, budget=limits, watch=camp.watch, book=book)
+                runs = camp.each(go_on, runs)
                 runs = _leaders(runs, ended, merged)
             ended += runs
+            ledger.settle(indices.stop, max(ended, key=lambda run: run.rank).index)
             if _is_settled(ended, merged, n_agreeing):
                 break
     except _Halt as halt:
@@ -222,30 +227,58 @@ class _Camp:
         return Search(replace(best.climb, status=status), StartReport(len(self._runs), optima), self.n_e_steps)
 
 
-def _begun(problem: Problem, start: Any, index: int, solver: Solver) -> _Run:
-    point = problem.evaluate(start)
+class _Book(NamedTuple):
+    """The ledger, open at one stage."""
+
+    ledger: Ledger
+    stage: int
+
+
+def _begun(problem: Problem, draw: Callable[[int], Any], index: int, solver: Solver, ledger: Ledger) -> _Run:
+    leg = Leg(index, 0)
+    known = ledger.ended(leg)
+    if known is not None:
+        return _recalled(_Run(index, known.climb, problem), known)
+    point = problem.evaluate(draw(index))
     status = Status.MAX_ITER if point.is_finite else Status.NOT_FINITE
     row = Iteration(0, 1, point.objective, 1.0, True, 0.0, index, "short")
-    return _Run(index, Climb(point, status, Trace.of([row]), 0, solver.begin(problem, point)), problem)
+    begun = Climb(point, status, Trace.of([row]), 0, solver.begin(problem, point))
+    ledger.finish(leg, Ended(begun, problem.n_e_steps))
+    return _Run(index, begun, problem)
 
 
-def _further(run: _Run, solver: Solver, tol: float, budget: Budget, watch: Watcher | None) -> _Run:
+def _recalled(run: _Run, known: Ended) -> _Run:
+    run.problem.n_e_steps = known.n_e_steps
+    return replace(run, climb=known.climb)
+
+
+def _further(run: _Run, solver: Solver, tol: float, budget: Budget, watch: Watcher | None, book: _Book) -> _Run:
     """Go on climbing to `budget.max_iter` iterations in all, as if the climb had never been looked at."""
     before = run.climb
     if before.status not in (Status.MAX_ITER, Status.DEGENERATE) or before.n_iter >= budget.max_iter:
         return run
+    leg = Leg(run.index, book.stage)
+    own = replace(budget, max_iter=budget.max_iter - before.n_iter)
+    known = recalled(book.ledger, leg, own)
+    if known is not None:
+        return _recalled(run, replace(known, climb=_joined(before, known.climb)))
     later = climb(
         run.problem,
         before.point,
         solver,
         tol=tol,
-        budget=replace(budget, max_iter=budget.max_iter - before.n_iter),
+        budget=own,
         memory=before.memory,
         watch=watch,
         tag=(run.index, "short" if budget.max_iter <= SHORT[-1] else "end"),
+        ledger=book.ledger,
+        leg=leg,
     )
-    joined = replace(later, trace=before.trace.joined(later.trace), n_iter=before.n_iter + later.n_iter)
-    return replace(run, climb=joined)
+    return replace(run, climb=_joined(before, later))
+
+
+def _joined(before: Climb, later: Climb) -> Climb:
+    return replace(later, trace=before.trace.joined(later.trace), n_iter=before.n_iter + later.n_iter)
 
 
 def _leaders(runs: Sequence[_Run], ended: Sequence[_Run], merged: dict[int, int]) -> list[_Run]:

@@ -80,6 +80,15 @@ class Convergence:
         self._gain = math.nan
         self._in_a_row = 0
 
+    @property
+    def gains(self) -> tuple[float, int]:
+        """What it remembers: the last gain, and how many small predictions came in a row."""
+        return self._gain, self._in_a_row
+
+    def recall(self, gains: tuple[float, int]) -> None:
+        """Go on from what an earlier one remembered."""
+        self._gain, self._in_a_row = gains
+
     def is_reached(self, before: Point, move: Move) -> bool:
         """Take in one move and return whether the climb is over."""
         gain = move.point.objective - before.objective

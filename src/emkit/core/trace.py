@@ -65,6 +65,15 @@ class Trace:
             }
         )
 
+    def rows(self, tag: tuple[int, str]) -> list[Iteration]:
+        """Return the rows again, of the start and stage `tag`."""
+        columns = [getattr(self, f.name).tolist() for f in fields(self)]
+        return [Iteration._make((*row, *tag, None)) for row in zip(*columns, strict=True)]
+
+    def last(self, n: int) -> Trace:
+        """Return the last `n` rows."""
+        return Trace(**{f.name: getattr(self, f.name)[-n:] for f in fields(self)})
+
     def joined(self, later: Trace) -> Trace:
         """Return this trace followed by that of the climb which went on from its last row."""
         iteration = np.concatenate([self.iteration, later.iteration[1:] + self.iteration[-1]])

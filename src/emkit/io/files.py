@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import hashlib
-import io
-import json
 import os
 import platform
-import secrets
-import zipfile
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emkit.core.arrays import Array
+from emkit.core.archive import npy_bytes, read_archive, write_archive
+from emkit.core.tree import Reader, Writer
 from emkit.errors import SavedFitError
 from emkit.io.probe import check_probe, core_of, probe_of
-from emkit.io.registry import Classes
-from emkit.io.tree import Reader, Writer
+from emkit.io.registry import OWN, Classes
 
 __all__ = ["FORMAT", "load", "save"]
 
 FORMAT = 1
-_HEADER = "header.json"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of a member says nothing: `created` in the header does
 
 
 def save(fit: Any, path: str | os.PathLike[str], *, probe: Any = True) -> None:
@@ -65,7 +56,7 @@ def save(fit: Any, path: str | os.PathLike[str], *, probe: Any = True) -> None:
     True
     """
     _check_fitted(fit)
-    writer = Writer()
+    writer = Writer(OWN)
     content = writer.tree(fit, "")
     held = probe_of(fit, probe)
     header = {
@@ -76,11 +67,7 @@ def save(fit: Any, path: str | os.PathLike[str], *, probe: Any = True) -> None:
         "left_out": writer.left_out,
         "probe": None if held is None else {"rows": writer.tree(held[0], "probe"), "loglik": held[1]},
     }
-    members = {f"arrays/{name}.npy": _npy(array) for name, array in writer.arrays.items()}
-    header["sha256"] = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    header["seal"] = _seal(header)
-    text = json.dumps(header, indent=1, allow_nan=False).encode()
-    _write(Path(os.path.realpath(path)), {_HEADER: text, **members})
+    write_archive(path, header, {name: npy_bytes(array) for name, array in writer.arrays.items()})
 
 
 def load(path: str | os.PathLike[str], *, models: Iterable[type] = ()) -> Any:
@@ -102,7 +89,7 @@ def load(path: str | os.PathLike[str], *, models: Iterable[type] = ()) -> Any:
         that is not known, or if the log-likelihood of its probe is not the one that was saved.
     """
     try:
-        header, arrays = _read(Path(path))
+        header, arrays = read_archive(Path(path), _check_format)
         classes = Classes(models)
         reader = Reader(arrays, classes)
         fit = reader.value(header["content"])
@@ -144,7 +131,7 @@ def _who(fit: Any) -> dict[str, Any]:
     return {
         "kind": "estimator" if hasattr(core, "get_params") else "fit",
         "class": type(fit).__name__,
-        "loglik": Writer().tree(known["loglik"], ""),
+        "loglik": Writer(OWN).tree(known["loglik"], ""),
         "status": None if status is None else status.value,
         "n_iter": known["n_iter"],
         "n_e_steps": known["n_e_steps"],
@@ -160,73 +147,13 @@ def _who(fit: Any) -> dict[str, Any]:
     }
 
 
-def _npy(array: Array) -> bytes:
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _seal(header: Mapping[str, Any]) -> str:
-    """Return a checksum of the header itself, whatever its layout."""
-    bare = {key: value for key, value in header.items() if key != "seal"}
-    return hashlib.sha256(json.dumps(bare, sort_keys=True).encode()).hexdigest()
-
-
-def _write(path: Path, members: Mapping[str, bytes]) -> None:
-    """Write the archive beside `path`, then move it there in one step."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with draft.open("xb") as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for name, data in members.items():
-                    entry = zipfile.ZipInfo(name, _EPOCH)
-                    entry.compress_type = zipfile.ZIP_DEFLATED
-                    archive.writestr(entry, data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        message = f"cannot save to {path}: {error.strerror or error}. What was there before is untouched."
-        raise SavedFitError(message) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            header = _header(archive)
-            arrays = {_bare(name): _array(archive, name, digest) for name, digest in header["sha256"].items()}
-    except FileNotFoundError:
-        message = "there is no such file"
-        raise SavedFitError(message) from None
-    except zipfile.BadZipFile as error:
-        message = f"this is no saved fit, or it is truncated or damaged ({error})"
-        raise SavedFitError(message) from error
-    except OSError as error:
-        message = f"cannot be read: {error.strerror or error}"
-        raise SavedFitError(message) from error
-    return header, arrays
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        return archive.read(name)
-    except KeyError:
-        message = f"this is no saved fit of emkit, or it was edited: the member {name!r} is missing"
-        raise SavedFitError(message) from None
-    except (zlib.error, EOFError) as error:
-        message = f"the member {name!r} is damaged ({error})"
-        raise SavedFitError(message) from error
-
-
-def _header(archive: zipfile.ZipFile) -> dict[str, Any]:
-    try:
-        header = json.loads(_member(archive, _HEADER))
-    except ValueError as error:
-        message = f"its header is no JSON: the file was edited or is damaged ({error})"
-        raise SavedFitError(message) from error
+def _check_format(header: Any) -> None:
+    if isinstance(header, dict) and "checkpoint" in header:
+        message = (
+            "this is the checkpoint of an unfinished fit, no saved fit: go on with it by "
+            "`fit(..., checkpoint=path)`, with the same model and data"
+        )
+        raise SavedFitError(message)
     number = header.get("format") if isinstance(header, dict) else None
     if not isinstance(number, int):
         message = "this is no saved fit of emkit: its header states no format version"
@@ -234,24 +161,3 @@ def _header(archive: zipfile.ZipFile) -> dict[str, Any]:
     if number > FORMAT:
         message = f"it has format {number}, and this emkit reads up to format {FORMAT}: update emkit"
         raise SavedFitError(message)
-    if header.get("seal") != _seal(header):
-        message = "its header does not match its checksum: the file was edited"
-        raise SavedFitError(message)
-    return dict(header)
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("arrays/").removesuffix(".npy")
-
-
-def _array(archive: zipfile.ZipFile, name: str, digest: str) -> Array:
-    data = _member(archive, name)
-    if hashlib.sha256(data).hexdigest() != digest:
-        message = f"the array {_bare(name)!r} does not match its checksum: the file was edited or is damaged"
-        raise SavedFitError(message)
-    try:
-        array: Array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    except ValueError as error:
-        message = f"the array {_bare(name)!r} is no array of numbers ({error})"
-        raise SavedFitError(message) from error
-    return array

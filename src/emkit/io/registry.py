@@ -13,7 +13,7 @@ from typing import Any
 
 from emkit.errors import SavedFitError
 
-__all__ = ["Classes", "name_of"]
+__all__ = ["OWN", "Classes", "name_of"]
 
 _HOMES = {
     "Fit": "emkit.core",
@@ -99,6 +99,22 @@ def name_of(cls: type) -> tuple[str, str]:
         message = f"{cls.__module__}.{cls.__qualname__} has no name in emkit.io.registry, so it cannot be saved"
         raise SavedFitError(message)
     return cls.__name__, cls.__module__
+
+
+class _OwnNames:
+    """How the writer of a tree names classes in a saved fit."""
+
+    inline_bytes = -1
+
+    def name_of(self, cls: type) -> tuple[str, str]:
+        return name_of(cls)
+
+    def keeps_state(self, value: Any) -> bool:
+        """Return False: a callback, a generator, an open source is of use to a fit, not to its result."""
+        return False
+
+
+OWN = _OwnNames()
 
 
 class Classes:

@@ -48,6 +48,12 @@ class Lloyd(Solver):
     def begin(self, problem: Problem, point: Point) -> None:
         return None
 
+    def kept(self, memory: _Memory | None, *, is_torn: bool) -> _Memory | None:
+        if memory is None or is_torn:
+            return None
+        upper, lower = (None if x is None else x.copy() for x in (memory.upper, memory.lower))
+        return replace(memory, labels=memory.labels.copy(), upper=upper, lower=lower)
+
     def step(self, problem: Problem, point: Point, memory: _Memory | None) -> Move:
         parameters = problem.em_step(point)
         if (point.statistics.count == 0).any():

@@ -89,6 +89,7 @@ class KMeans(Estimator):
 
     _kind: ClassVar[str | None] = "clusterer"
     _takes_missing: ClassVar[bool] = False
+    _checkpoint: Any = None  # while `fit` runs
 
     def __init__(
         self,
@@ -113,8 +114,10 @@ class KMeans(Estimator):
 
     # --- fitting ---
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
         """Find the centres of rows `X` (n, d), with case weights (n,) if given; `y` is ignored.
+
+        With `checkpoint`, a path or an `emkit.Checkpoint`, the fit is kept in a file while it runs and goes on from it.
 
         Raises
         ------
@@ -128,7 +131,11 @@ class KMeans(Estimator):
         ConvergenceWarning
             If the iterations ran out, or there are fewer distinct rows than clusters.
         """
-        self._run(X, sample_weight)
+        self._checkpoint = checkpoint
+        try:
+            self._run(X, sample_weight)
+        finally:
+            del self._checkpoint
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
@@ -160,8 +167,9 @@ class KMeans(Estimator):
                 n_starts=self._n_starts(model, source),
                 tol=self.tol,
                 max_iter=self.max_iter,
-                rng=generator_of(self.random_state),
+                rng=None if self.random_state is None else generator_of(self.random_state),
                 on_iteration=self.on_iteration,
+                checkpoint=self._checkpoint,
             ),
             source,
         )

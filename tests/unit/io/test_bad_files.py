@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import emkit
+from emkit.core import archive as files
 from emkit.errors import SavedFitError
-from emkit.io import files
 
 
 @pytest.fixture(scope="module")

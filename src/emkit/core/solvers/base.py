@@ -51,6 +51,13 @@ class Solver(ABC):
     def begin(self, problem: Problem, point: Point) -> Any:
         """Return the memory with which the first step is taken."""
 
+    def kept(self, memory: Any, *, is_torn: bool) -> Any:
+        """Return the memory as a checkpoint keeps it; a solver that writes into its memory returns a copy.
+
+        `is_torn` says that a step was interrupted half way: what it may have half written is then left out.
+        """
+        return memory
+
     @abstractmethod
     def step(self, problem: Problem, point: Point, memory: Any) -> Move:
         """Take one iteration from `point`."""

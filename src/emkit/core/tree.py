@@ -1,30 +1,51 @@
 """Records as trees: what JSON can say goes into the header, arrays beside it.
 
-Every JSON object carries one key that says what it is: `array`, `strings`, `number`, `tuple`, `mapping`,
-`enum`, `record` or `estimator`. Numbers, strings, lists, true, false and null stand for themselves.
+Every JSON object carries one key that says what it is: `array`, `bytes`, `strings`, `number`, `tuple`, `slice`,
+`mapping`, `enum`, `record`, `estimator` or `state`. Numbers, strings, lists, true, false and null stand for
+themselves. Under which names classes are kept, and which objects, is decided by whom the tree is for: a saved fit or
+a checkpoint.
 """
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from emkit.core.arrays import Array
 from emkit.errors import EmkitError, SavedFitError
-from emkit.io.registry import Classes, name_of
 
-__all__ = ["Reader", "Writer"]
+__all__ = ["Finder", "Names", "Reader", "Writer"]
+
+
+class Names(Protocol):
+    """The names of classes, and whether an object that is no record is kept by its attributes.
+
+    Arrays of up to `inline_bytes` are part of the tree itself, for speed where there are thousands of them.
+    """
+
+    inline_bytes: int
+
+    def name_of(self, cls: type) -> tuple[str, str]: ...
+    def keeps_state(self, value: Any) -> bool: ...
+
+
+class Finder(Protocol):
+    """Classes by name and home."""
+
+    def find(self, name: str, home: str) -> Any: ...
 
 
 class Writer:
     """Turns a value into a tree, and collects its arrays by name and the names of what no file can hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Names) -> None:
+        self._classes = names
         self.arrays: dict[str, Array] = {}
         self.left_out: list[str] = []
         self._names: dict[int, str] = {}
@@ -36,7 +57,7 @@ class Writer:
         if isinstance(value, np.ndarray):
             return self._array(value, path)
         if isinstance(value, Enum):
-            name, home = name_of(type(value))
+            name, home = self._classes.name_of(type(value))
             return {"enum": name, "home": home, "value": value.value}
         if isinstance(value, int | np.integer):
             return int(value)
@@ -47,6 +68,8 @@ class Writer:
         return self._made_of_others(value, path)
 
     def _made_of_others(self, value: Any, path: str) -> Any:
+        if isinstance(value, slice):
+            return {"slice": [value.start, value.stop, value.step]}
         if isinstance(value, tuple) and type(value) is tuple:
             return {"tuple": [self.tree(item, f"{path}.{i}") for i, item in enumerate(value)]}
         if isinstance(value, list):
@@ -57,7 +80,8 @@ class Writer:
             return self._record(value, path)
         if callable(getattr(value, "get_params", None)):
             return self._estimator(value, path)
-        # A callback, a generator, an open source: of use to a fit, not to its result.
+        if self._classes.keeps_state(value):
+            return self._state(value, path)
         self.left_out.append(path)
         return None
 
@@ -72,24 +96,33 @@ class Writer:
         if value.dtype.kind not in "fiub":
             message = f"`{path}` is an array of {value.dtype}; only numbers and strings can be saved"
             raise SavedFitError(message)
+        if value.nbytes <= self._classes.inline_bytes:
+            data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+            return {"bytes": data, "dtype": value.dtype.str, "shape": list(value.shape)}
         if id(value) not in self._names:
             self._names[id(value)] = path
             self.arrays[path] = value
         return {"array": self._names[id(value)]}
 
     def _record(self, value: Any, path: str) -> Any:
-        name, home = name_of(type(value))
+        name, home = self._classes.name_of(type(value))
         held = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if not f.metadata.get("transient")}
         return {"record": name, "home": home, "fields": self._each(held, path)}
 
     def _estimator(self, value: Any, path: str) -> Any:
-        name, home = name_of(type(value))
+        name, home = self._classes.name_of(type(value))
         return {
             "estimator": name,
             "home": home,
             "params": self._each(value.get_params(), path),
             "learned": self._each({key: item for key, item in vars(value).items() if _is_learned(key)}, path),
         }
+
+    def _state(self, value: Any, path: str) -> Any:
+        name, home = self._classes.name_of(type(value))
+        if isinstance(value, tuple):
+            return {"state": name, "home": home, "items": [self.tree(v, f"{path}.{i}") for i, v in enumerate(value)]}
+        return {"state": name, "home": home, "held": self._each(vars(value), path)}
 
     def _each(self, held: Mapping[str, Any], path: str) -> dict[str, Any]:
         return {key: self.tree(item, f"{path}.{key}" if path else key) for key, item in held.items()}
@@ -102,18 +135,21 @@ def _is_learned(name: str) -> bool:
 class Reader:
     """Turns a tree back into the value, with arrays by name."""
 
-    def __init__(self, arrays: Mapping[str, Array], classes: Classes) -> None:
+    def __init__(self, arrays: Mapping[str, Array], classes: Finder) -> None:
         self._arrays = arrays
         self._classes = classes
         self._kinds: dict[str, Callable[[dict[str, Any]], Any]] = {
             "array": lambda node: self._array(node["array"]),
+            "bytes": _inline,
             "strings": _strings,
             "number": lambda node: float(node["number"]),
             "tuple": lambda node: tuple(self.value(item) for item in node["tuple"]),
+            "slice": lambda node: slice(*node["slice"]),
             "mapping": lambda node: self._each(node["mapping"]),
             "enum": lambda node: self._classes.find(node["enum"], node["home"])(node["value"]),
             "record": self._record,
             "estimator": self._estimator,
+            "state": self._state,
         }
 
     def value(self, node: Any) -> Any:
@@ -146,6 +182,19 @@ class Reader:
         made = _built(cls, node["estimator"], self._each(node["params"]))
         vars(made).update(self._each(node["learned"]))
         return made
+
+    def _state(self, node: dict[str, Any]) -> Any:
+        cls = self._classes.find(node["state"], node["home"])
+        if "items" in node:
+            return cls(*[self.value(item) for item in node["items"]])
+        made = object.__new__(cls)
+        vars(made).update(self._each(node["held"]))
+        return made
+
+
+def _inline(node: dict[str, Any]) -> Array:
+    data = bytearray(base64.b64decode(node["bytes"]))  # writable, as arrays from files are
+    return np.frombuffer(data, dtype=node["dtype"]).reshape(node["shape"])
 
 
 def _strings(node: dict[str, Any]) -> Array:
