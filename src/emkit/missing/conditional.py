@@ -10,30 +10,41 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.data import Source
 from emkit.families.normal import NormalParameters
 from emkit.kernels.normal_patterns import normal_fill
+from emkit.missing.bounds import within
 
 __all__ = ["conditional_sd", "filled", "filled_rows", "usable_cov"]
 
 _JITTER = 1e-10  # of each variance: only where rounding has left a covariance that is not positive definite
 
 
-def filled(parameters: NormalParameters, source: Source, rng: np.random.Generator | None = None) -> FloatArray:
-    """Return the rows (n, d) with conditional means, or draws from `rng`, in place of NaN."""
-    if rng is None:
-        return np.concatenate(source.map(lambda block: filled_rows(parameters, block.X, None)))
-    seed = rng.integers(2**63)  # blocks draw for themselves: threads change nothing
+def filled(
+    parameters: NormalParameters,
+    source: Source,
+    rng: np.random.Generator | None = None,
+    limits: FloatArray | None = None,
+) -> FloatArray:
+    """Return the rows (n, d) with conditional means, or draws from `rng`, in place of NaN, within limits (2, d)."""
+    seed = None if rng is None else rng.integers(2**63)
 
-    def draw(block: Any) -> FloatArray:
-        own = np.random.default_rng([seed, block.start])
-        return filled_rows(parameters, block.X, own)
+    def fill(block: Any) -> FloatArray:
+        own = None if seed is None else np.random.default_rng([seed, block.start])  # threads change nothing
+        return filled_rows(parameters, block.X, own, limits)
 
-    return np.concatenate(source.map(draw))
+    return np.concatenate(source.map(fill))
 
 
-def filled_rows(parameters: NormalParameters, X: Array, rng: np.random.Generator | None) -> FloatArray:
-    """Return a copy of rows (n, d) with conditional means, or draws, in place of NaN."""
-    noise = None if rng is None else rng.standard_normal(X.shape)
-    done: FloatArray = normal_fill(X, noise, *_given(parameters)).rows
-    return done
+def filled_rows(
+    parameters: NormalParameters, X: Array, rng: np.random.Generator | None, limits: FloatArray | None = None
+) -> FloatArray:
+    """Return a copy of rows (n, d) with conditional means, or draws, in place of NaN, within limits (2, d)."""
+    given = _given(parameters)
+
+    def fill(rows: Array) -> FloatArray:
+        noise = None if rng is None else rng.standard_normal(rows.shape)
+        done: FloatArray = normal_fill(rows, noise, *given).rows
+        return done
+
+    return within(limits, X, fill(X), None if rng is None else fill)
 
 
 def conditional_sd(parameters: NormalParameters, source: Source) -> FloatArray:

@@ -10,6 +10,7 @@ from emkit.core.arrays import FloatArray
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.families.normal import Normal
+from emkit.missing.bounds import limits_of
 from emkit.missing.conditional import filled
 from emkit.missing.normal import NormalEstimator
 
@@ -27,6 +28,8 @@ class EMImputer(NormalEstimator):
         "mean" predicts best; "draw" keeps the spread of the data.
     prior_rows : float, default 0
         See `missing.MultivariateNormal`; for more columns than rows, or columns that determine one another.
+    bounds : mapping of column to (low, high), optional
+        Columns by name or number; None is no limit. Means are moved to the limit, draws are repeated.
     tol : float, default 1e-6
     max_iter : int, default 1000
     random_state : int, Generator or None
@@ -45,6 +48,7 @@ class EMImputer(NormalEstimator):
         *,
         method: Literal["mean", "draw"] = "mean",
         prior_rows: float = 0.0,
+        bounds: Any = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
         random_state: Any = None,
@@ -52,6 +56,7 @@ class EMImputer(NormalEstimator):
     ) -> None:
         self.method = method
         self.prior_rows = prior_rows
+        self.bounds = bounds
         self.tol = tol
         self.max_iter = max_iter
         self.random_state = random_state
@@ -67,7 +72,8 @@ class EMImputer(NormalEstimator):
         """Return a copy of `X` (n, d) without missing entries."""
         source = self._new_source(X, None, self.n_threads)
         rng = None if self.method == "mean" else generator_of(self.random_state)
-        return filled(self.parameters_, source, rng)
+        limits = limits_of(self.bounds, getattr(self, "feature_names_in_", None), self.n_features_in_)
+        return filled(self.parameters_, source, rng, limits)
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> FloatArray:
         """Fit to `X` and return it without missing entries."""

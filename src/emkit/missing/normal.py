@@ -155,8 +155,8 @@ class MultivariateNormal(NormalEstimator):
     def log_density(self, X: Any) -> FloatArray:
         """Return the log density (n,) of the observed entries of each row; 0 where a row has none."""
         source = self._new_source(X, None, self.n_threads)
-        density: FloatArray = np.concatenate(source.map(lambda b: self.model_.log_density(self.parameters_, b)))
-        return density
+        parts: list[FloatArray] = source.map(lambda block: self.model_.log_density(self.parameters_, block))
+        return np.concatenate(parts)
 
     def fraction_missing(self) -> float:
         """Return the largest fraction of missing information of any function of the parameters: the rate of EM.
