@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from emkit.cli.answers import plot, predict, sample, score, show
 from emkit.cli.fitting import fit
+from emkit.cli.impute import impute
 from emkit.cli.shipped import datasets
 
 __all__ = ["COMMANDS"]
@@ -14,6 +15,7 @@ __all__ = ["COMMANDS"]
 COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "datasets": datasets,
     "fit": fit,
+    "impute": impute,
     "plot": plot,
     "predict": predict,
     "sample": sample,

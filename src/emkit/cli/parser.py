@@ -55,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"emkit {emkit.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     _add_fit(_command(commands, "fit", "fit a model to a table", _FIT_EXAMPLES))
+    _add_impute(_command(commands, "impute", "fill in the empty cells of a table", _IMPUTE))
     _add_predict(_command(commands, "predict", "say which component each row belongs to", _PREDICT))
     _add_score(_command(commands, "score", "say how probable rows are under a fit", _SCORE))
     _add_sample(_command(commands, "sample", "draw new rows from a fit", _SAMPLE))
@@ -106,6 +107,30 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", metavar="FILE", help="where to save the fit")
     add("--no-save", action="store_true", help="do not save the fit")
     add("--plot", metavar="FILE", help="draw the fit: .png, .pdf or .svg (needs matplotlib)")
+    _add_json(parser)
+
+
+_IMPUTE = """\
+Numeric columns are filled in from the other numeric columns of the row; what was done, and how sure it is, is
+printed column by column. Text columns are copied as they are, and named.
+
+examples:
+  emkit impute airquality --out filled.csv
+  emkit impute airquality --copies 20 --bounds Ozone=0: --out filled.csv     filled-1.csv to filled-20.csv
+"""
+
+
+def _add_impute(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    add = parser.add_argument
+    add("-o", "--out", metavar="FILE", help="where to write the table; NAME-filled.csv unless given")
+    add("--draw", action="store_true", help="a random draw for each cell, not its mean: keeps the spread of the data")
+    add("--copies", type=_whole, default=1, metavar="M", help="write M copies that differ as the truth may (default 1)")
+    add("--bounds", action="append", metavar="COL=LOW:HIGH", help="limits of a column, as Ozone=0: ; may be repeated")
+    text = "strength of a prior towards uncorrelated columns, in rows; for collinear columns or few rows (default 0)"
+    add("--prior-rows", type=float, default=0.0, metavar="K", help=text)
+    add("--seed", type=int, default=0, metavar="S", help="seed of the draws (default 0)")
+    add("--threads", type=_whole, metavar="N", help="threads; all unless given. Changes no digit of the result")
     _add_json(parser)
 
 

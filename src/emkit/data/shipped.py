@@ -30,6 +30,11 @@ _DATA_SETS = (
         "Crawford, DeGroot, Kadane & Small (1992), Technometrics 34:441-453; values as in R's package mclust",
     ),
     DataSet(
+        "airquality", 153, 6,
+        "Ozone, solar radiation, wind and temperature in New York, May to September 1973; some not measured",
+        "Chambers, Cleveland, Kleiner & Tukey (1983), Graphical Methods for Data Analysis; values as in R's datasets",
+    ),
+    DataSet(
         "carcinoma", 118, 7,
         "Seven pathologists (A to G) judge slides of the uterine cervix: 1 no carcinoma, 2 carcinoma",
         "Landis & Koch (1977), Biometrics 33:363-374; Agresti (2002), Categorical Data Analysis, table 13.1; "

@@ -15,6 +15,7 @@ from emkit.data import MemorySource, Source
 from emkit.data.estimator import generator_of
 from emkit.data.threads import consume_in_order
 from emkit.errors import DataError, DegenerateWarning, ParameterError
+from emkit.estimator import warn_of
 from emkit.families.normal import Normal, NormalParameters
 from emkit.missing.bounds import limits_of
 from emkit.missing.conditional import filled
@@ -31,8 +32,8 @@ _RESAMPLES = 1000  # bootstrap samples drawn until one observes every column twi
 class MultipleImputer(NormalEstimator):
     """Fill in missing entries several times over: the rows are normal, and so unsure is what is not observed.
 
-    Each completed data set comes from parameters of its own, so that the spread between the sets holds the uncertainty of
-    the parameters as well as that of the entries. Analyse each and `pool` the answers.
+    Each completed data set comes from parameters of its own, so that the spread between the sets holds the
+    uncertainty of the parameters as well as that of the entries. Analyse each and `pool` the answers.
 
     Parameters
     ----------
@@ -109,6 +110,7 @@ class MultipleImputer(NormalEstimator):
         model = self._model()
         self._check_rows(model, source)
         self._adopt(self._maximised(model, source), source)
+        warn_of(self.fit_)
         rng = generator_of(self.random_state)
         seeds = [int(seed) for seed in rng.integers(2**62, size=self.n_imputations)]
         self._seed = int(rng.integers(2**62))
@@ -140,7 +142,7 @@ class MultipleImputer(NormalEstimator):
         fits: list[Fit] = []
         consume_in_order(lambda seed: self._refit(source, seed), seeds, fits.append, source.n_threads)
         bad = sum(fit.status is Status.DEGENERATE for fit in fits)
-        if bad:
+        if bad and self.fit_.status is not Status.DEGENERATE:
             message = (
                 f"the covariance of {bad} of {len(fits)} bootstrap samples is singular: set `prior_rows` "
                 "(5 is a mild choice), or leave out columns that others determine"
@@ -170,8 +172,8 @@ class MultipleImputer(NormalEstimator):
             factor = np.linalg.cholesky(found.observed)
         except np.linalg.LinAlgError as error:
             message = (
-                "the information is singular, so the posterior has no normal limit: columns never observed together, or "
-                'too few rows? Set `prior_rows`, or use method="bootstrap"'
+                "the information is singular, so the posterior has no normal limit: columns never observed together, "
+                'or too few rows? Set `prior_rows`, or use method="bootstrap"'
             )
             raise DataError(message) from error
         chart = ParametersChart(self.fit_.parameters)
@@ -234,13 +236,13 @@ class MultipleImputer(NormalEstimator):
 
 
 def _resampled(source: Source, rng: np.random.Generator) -> Source:
-    """Return a bootstrap sample of the rows that observes every column at least twice."""
+    """Return a bootstrap sample of the rows that observes every column in two of them at least."""
     blocks = list(source.blocks())
     weights = np.concatenate([block.weights for block in blocks])
     share, n = weights / weights.sum(), int(np.count_nonzero(weights))
     for _ in range(_RESAMPLES):
         counts = rng.multinomial(n, share)
-        seen = sum(((~np.isnan(b.X)) * counts[b.start : b.start + len(b.X), None]).sum(axis=0) for b in blocks)
+        seen = sum((~np.isnan(b.X[counts[b.start : b.start + len(b.X)] > 0])).sum(axis=0) for b in blocks)
         if (seen >= 2).all():
             return source.with_weights(counts * (weights.sum() / n)).with_threads(1)
     message = 'a column is observed in so few rows that samples of the rows miss it: use method="posterior"'

@@ -43,9 +43,20 @@ class NormalEstimator(ModelEstimator):
         return QuasiNewton(warm_up=4) if self.solver == "auto" else self.solver
 
     def _check_rows(self, model: Any, source: Source) -> None:
-        n_rows = source.n_rows if not source.is_weighted else sum(source.map(lambda b: int((b.weights > 0).sum())))
+        n_rows, n_seen = 0, np.zeros(source.n_features)
+        for block in source.blocks():
+            kept = block.X[block.weights > 0] if block.is_weighted else block.X
+            n_rows, n_seen = n_rows + len(kept), n_seen + (~np.isnan(kept)).sum(axis=0)
         if n_rows < 2:
             message = f"a covariance needs at least 2 samples (rows of positive weight), got {n_rows} sample"
+            raise DataError(message)
+        rare = np.flatnonzero(n_seen < 2)
+        if len(rare) and self.prior_rows == 0:
+            name = f"{rare[0]} (counted from 0)" if source.feature_names is None else source.feature_names[rare[0]]
+            message = (
+                f"column {name} has {int(n_seen[rare[0]])} observed entry, but its variance needs at least 2: leave the "
+                "column out, or set `prior_rows`"
+            )
             raise DataError(message)
 
     def _adopt(self, fit: Fit, source: Source) -> None:
@@ -137,7 +148,7 @@ class MultivariateNormal(NormalEstimator):
         source = self._new_source([np.asarray(row, dtype=np.float64)], None, 1)
         seen = ~np.isnan(next(iter(source.blocks())).X[0])
         cov = self.covariance_
-        left = np.zeros_like(cov)
+        left = np.zeros(cov.shape)
         lost = np.ix_(~seen, ~seen)
         slope = np.linalg.solve(cov[np.ix_(seen, seen)], cov[np.ix_(seen, ~seen)]) if seen.any() else np.zeros((0, 0))
         left[lost] = cov[lost] - cov[np.ix_(~seen, seen)] @ slope if seen.any() else cov[lost]
@@ -156,7 +167,8 @@ class MultivariateNormal(NormalEstimator):
         """Return the log density (n,) of the observed entries of each row; 0 where a row has none."""
         source = self._new_source(X, None, self.n_threads)
         parts: list[FloatArray] = source.map(lambda block: self.model_.log_density(self.parameters_, block))
-        return np.concatenate(parts)
+        density: FloatArray = np.concatenate(parts)
+        return density
 
     def fraction_missing(self) -> float:
         """Return the largest fraction of missing information of any function of the parameters: the rate of EM.

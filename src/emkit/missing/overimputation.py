@@ -10,6 +10,7 @@ from scipy.special import ndtri
 
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.families.normal import NormalParameters
+from emkit.families.patterns import pattern_codes, pattern_groups
 from emkit.missing.conditional import usable_cov
 
 __all__ = ["Overimputed", "overimputed"]
@@ -48,8 +49,8 @@ def overimputed(draws: Sequence[NormalParameters], X: Array, columns: IntArray, 
     sd = np.sqrt(np.mean(variances, axis=0) + between)
     half = float(ndtri(0.5 + level / 2)) * sd
     observed = np.asarray(X, dtype=np.float64)
-    pick = [np.asarray(a)[:, columns] for a in (observed, center, center - half, center + half)]
-    return Overimputed(*pick, level)
+    low, high = center - half, center + half
+    return Overimputed(observed[:, columns], center[:, columns], low[:, columns], high[:, columns], level)
 
 
 def _left_out(parameters: NormalParameters, X: Array) -> tuple[FloatArray, FloatArray]:
@@ -57,8 +58,6 @@ def _left_out(parameters: NormalParameters, X: Array) -> tuple[FloatArray, Float
 
     With K the inverse covariance of the observed columns: variance 1 / K_jj, mean x_j - (K (x - mu))_j / K_jj.
     """
-    from emkit.families.patterns import pattern_codes, pattern_groups
-
     X, cov = np.asarray(X, dtype=np.float64), usable_cov(parameters.cov)
     mean, var = np.full(X.shape, np.nan), np.full(X.shape, np.nan)
     order, starts = pattern_groups(pattern_codes(X))

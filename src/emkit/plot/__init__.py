@@ -6,6 +6,7 @@ They need Matplotlib (`pip install emkit[plot]`), which is imported when the fir
 from emkit.plot.criterion import CriterionDisplay
 from emkit.plot.density import DensityDisplay
 from emkit.plot.draw import display_of, draw
+from emkit.plot.missing import ImputationDisplay, OverimputationDisplay, PatternDisplay
 from emkit.plot.mixture import MixtureDisplay
 from emkit.plot.pairs import PairsDisplay
 from emkit.plot.responsibility import ResponsibilityDisplay
@@ -14,8 +15,11 @@ from emkit.plot.trace import TraceDisplay
 __all__ = [
     "CriterionDisplay",
     "DensityDisplay",
+    "ImputationDisplay",
     "MixtureDisplay",
+    "OverimputationDisplay",
     "PairsDisplay",
+    "PatternDisplay",
     "ResponsibilityDisplay",
     "TraceDisplay",
     "display_of",

@@ -107,7 +107,7 @@ def test_shipped_sets_are_as_described(entry):
     table = load(entry.name)
     X, _ = table.numeric()
     assert X.shape == (entry.n, entry.d)
-    assert np.isfinite(X).all()
+    assert np.isfinite(X).all() or "not measured" in entry.description
     assert len(entry.description) > 20
     assert any(year in entry.source for year in ("(19", "(20"))
 
