@@ -54,8 +54,8 @@ class NormalEstimator(ModelEstimator):
         if len(rare) and self.prior_rows == 0:
             name = f"{rare[0]} (counted from 0)" if source.feature_names is None else source.feature_names[rare[0]]
             message = (
-                f"column {name} has {int(n_seen[rare[0]])} observed entry, but its variance needs at least 2: leave the "
-                "column out, or set `prior_rows`"
+                f"column {name} has {int(n_seen[rare[0]])} observed entry, but its variance needs at least 2: leave "
+                "the column out, or set `prior_rows`"
             )
             raise DataError(message)
 
