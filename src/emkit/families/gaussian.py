@@ -34,6 +34,7 @@ from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_lo
 __all__ = ["Gaussian", "GaussianStatistics"]
 
 _CONSTANT = 8 * float(np.finfo(np.float64).eps)  # a column whose sd is below this part of its size is constant
+_ALIVE = 1e-12  # part of all rows below which a component is empty
 _START_WEIGHT = 0.1  # rows' worth of pooled scatter, per feature, blended into each component of a start
 
 
@@ -137,7 +138,9 @@ class Gaussian(Family):
         return MixtureStep(loglik, count, GaussianStatistics(count, first, second, parameters.mean))
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> GaussianStatistics:
-        mean = parameters.mean
+        return self._moments(parameters.mean, X, resp)
+
+    def _moments(self, mean: FloatArray, X: Array, resp: FloatArray) -> GaussianStatistics:
         first, second = np.empty_like(mean), []
         for k in range(len(mean)):
             centred = X - mean[k]
@@ -149,23 +152,29 @@ class Gaussian(Family):
     # --- M-step ---
 
     def m_step(self, statistics: GaussianStatistics, parameters: Any) -> Any:
-        count, prior = statistics.count, self.prior
-        is_alive = count > 1e-12 * count.sum()
-        safe = np.where(is_alive, count, 1.0)
-        mean = statistics.pivot + statistics.first / safe[:, None]
-        if prior is not None:
-            mean = (safe[:, None] * mean + prior.shrinkage * prior.mean) / (safe + prior.shrinkage)[:, None]
+        count = statistics.count
+        is_alive = count > _ALIVE * count.sum()
+        mean = self._mean(statistics, np.where(is_alive, count, 1.0))
         numbers, scatter = self._posterior_scatter(statistics, mean)
-        if self.structure.is_shared or is_alive.all():
-            cov = scatter / numbers
-        else:
-            alive = is_alive.reshape(-1, *[1] * (scatter.ndim - 1))
-            cov = np.where(alive, scatter / np.where(alive, numbers, 1.0), self.structure.cov(parameters))
         if not is_alive.all():
             mean = np.where(is_alive[:, None], mean, parameters.mean)
+            if not self.structure.is_shared:  # an empty component stays as it is, and weighs next to nothing
+                alive = is_alive.reshape(-1, *[1] * (scatter.ndim - 1))
+                numbers = np.where(alive, numbers, _ALIVE * count.sum())
+                scatter = np.where(alive, scatter, numbers * self.structure.cov(parameters))
+        return self._estimate(mean, numbers, scatter, parameters)
+
+    def _mean(self, statistics: GaussianStatistics, count: FloatArray) -> FloatArray:
+        mean, prior = statistics.pivot + statistics.first / count[:, None], self.prior
+        if prior is None:
+            return mean
+        return np.asarray((count[:, None] * mean + prior.shrinkage * prior.mean) / (count + prior.shrinkage)[:, None])
+
+    def _estimate(self, mean: FloatArray, numbers: FloatArray, scatter: FloatArray, previous: Any) -> Any:
         if self._has_pinned:
-            cov = self.structure.pin(cov, self.is_pinned, self._pinned_var)
-        return self.structure.parameters(mean, cov)
+            held = numbers.reshape(-1, 1) * self._pinned_var
+            scatter = self.structure.pin(scatter, self.is_pinned, held)
+        return self.structure.estimate(mean, numbers, scatter, previous)
 
     def expected_loglik(self, parameters: Any, statistics: GaussianStatistics) -> float:
         moments = statistics.about(parameters.mean)
@@ -180,7 +189,7 @@ class Gaussian(Family):
         slope = self.structure.gradient(parameters, numbers, scatter)
         if self._has_pinned:
             slope = self.structure.pin(slope, self.is_pinned, np.zeros(len(self.is_pinned)))
-        return self.structure.parameters(self.structure.precision_times(parameters, towards), slope)
+        return self.structure.slopes(parameters, self.structure.precision_times(parameters, towards), slope)
 
     def log_prior(self, parameters: Any) -> float:
         if self.prior is None:
@@ -212,7 +221,11 @@ class Gaussian(Family):
 
     @cached_property
     def _floor_scatter(self) -> FloatArray:
-        scale = np.where(self.is_pinned, 0.0, self.floor / self.rows_per_weight * self.unit**2)
+        scale = self.floor / self.rows_per_weight * self.unit**2
+        if self._has_pinned:  # what is pinned needs no floor
+            own = np.diag(scale) if self.is_dense else scale
+            own = self.structure.pin(own[None], self.is_pinned, np.zeros((1, len(scale))))[0]
+            scale = np.diag(own) if self.is_dense else own
         own = np.diag(scale) if self.is_dense else scale
         return np.asarray(self.structure.pooled(np.zeros(1), own[None])[1][0])
 
@@ -232,7 +245,7 @@ class Gaussian(Family):
     @property
     def is_dense(self) -> bool:
         """Return whether covariances are full matrices, their own or shared."""
-        return isinstance(self.structure, Dense)
+        return self.structure.is_dense
 
     def _no_scatter(self, parameters: Any) -> FloatArray:
         k, d = parameters.mean.shape
@@ -244,23 +257,22 @@ class Gaussian(Family):
         """Return means of the rows by responsibility and covariances blended with the pooled one."""
         X = np.asarray(X, dtype=np.float64)
         filled = np.where(np.isnan(X), _column_means(X), X) if np.isnan(X).any() else X
-        k, d = resp.shape[1], filled.shape[1]
+        d = filled.shape[1]
         total = resp.sum(axis=0)
         safe = np.where(total > 0, total, 1.0)
         centre = resp.sum(axis=1) @ filled / resp.sum()
         mean = centre + resp.T @ (filled - centre) / safe[:, None]
-        blank = self.structure.parameters(mean, np.ones((k, d, d) if self.is_dense else (k, d)))
-        raw = self.statistics(blank, filled, resp)
+        raw = self._moments(mean, filled, resp)
         pooled = raw.second.sum(axis=0) / resp.sum()
         blend = _START_WEIGHT * (d + 1)
         spread = np.diag(self.unit**2) if self.is_dense else self.unit**2
         second = raw.second + blend * (pooled + 1e-4 * spread)
         grown = GaussianStatistics(safe + blend, np.zeros_like(mean), second, mean)
-        return self.m_step(grown, blank)
+        mean = self._mean(grown, grown.count)
+        return self._estimate(mean, *self._posterior_scatter(grown, mean), None)
 
     def reordered(self, parameters: Any, order: Array) -> Any:
-        cov = self.structure.cov(parameters)
-        return self.structure.parameters(parameters.mean[order], cov if self.structure.is_shared else cov[order])
+        return self.structure.reordered(parameters, order)
 
     def sort_key(self, parameters: Any) -> FloatArray:
         return np.asarray(parameters.mean[:, 0])

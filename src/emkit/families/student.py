@@ -32,7 +32,7 @@ from emkit.core.spaces import Constant
 from emkit.core.statistics import Additive
 from emkit.errors import DataError, ParameterError
 from emkit.families.base import MixtureStep
-from emkit.families.covariance import DenseParameters
+from emkit.families.covariance import Dense, DenseParameters
 from emkit.families.gaussian import Gaussian, GaussianStatistics
 from emkit.families.gaussian_missing import complete_dense, patterns
 from emkit.families.student_dof import HIGHEST, Capped, dof_solution
@@ -89,7 +89,7 @@ class Student(Gaussian):
     dof: float | Literal["each", "shared"] = "each"
 
     def __post_init__(self) -> None:
-        if self.prior is not None or not self.is_dense:
+        if self.prior is not None or not isinstance(self.structure, Dense):
             message = "a Student family takes full scale matrices (`Dense`) and no prior"
             raise ParameterError(message)
         is_word = isinstance(self.dof, str) and self.dof in ("each", "shared")

@@ -13,6 +13,7 @@ import numpy as np
 
 from emkit.core import Solver
 from emkit.data import Source
+from emkit.errors import ParameterError
 from emkit.families.covariance import structure_of
 from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_prior import NormalInverseWishart
@@ -35,7 +36,9 @@ class GaussianMixture(MixtureEstimator):
     n_components : int, default 1
         Number of components, k.
     covariance_type : str, default "full"
-        "full", "tied", "diag" or "spherical", or the codes "VVV", "EEE", "VVI", "VII", "EEI", "EII" of mclust.
+        "full", "tied", "diag" or "spherical", or a code of mclust: a letter each for the components' volume, shape and
+        orientation, E equal, V varying, I along the columns: "EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE",
+        "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"; for one feature also "E" and "V".
     prior : NormalInverseWishart, optional
         Conjugate prior on means and covariances. None is maximum likelihood, but for a penalty that stops a collapsing
         covariance at a millionth of the columns' standard deviations (`families.gaussian_prior.FLOOR`); a fit in which
@@ -66,7 +69,9 @@ class GaussianMixture(MixtureEstimator):
     weights_ : array (k,)
         Mixing proportions, falling.
     means_ : array (k, d)
-    covariances_ : array (k, d, d) for "full", (d, d) "tied", (k, d) "diag", (k,) "spherical"
+    covariances_ : array (k, d, d), or (k, d) for codes that end in I and "diag"
+        For all components one (d, d) or (d,) where they share it ("tied", EEE, EEI), (k,) or (1,) where they are
+        spherical ("spherical", VII, EII).
     precisions_, precisions_cholesky_ : arrays shaped like `covariances_`
     converged_ : bool
     n_iter_ : int
@@ -133,6 +138,15 @@ class GaussianMixture(MixtureEstimator):
 
     def _start(self, model: FiniteMixture, source: Source) -> MixtureParameters | None:
         return given_start(self, model, source)
+
+    def _check_rows(self, model: FiniteMixture, source: Source) -> None:
+        super()._check_rows(model, source)
+        if self.covariance_type in ("E", "V") and source.n_features != 1:
+            message = (
+                f"`covariance_type` {self.covariance_type!r} is for one feature, and `X` has {source.n_features}; "
+                f"use a code of three letters, such as '{self.covariance_type * 3}'"
+            )
+            raise ParameterError(message)
 
     def _adopt_parameters(self, model: FiniteMixture, parameters: MixtureParameters) -> None:
         self.model_, self.parameters_ = model, parameters
@@ -201,4 +215,5 @@ class GaussianMixture(MixtureEstimator):
 
 def _sliced_type(word: str) -> str:
     """Return the structure that a slice of a mixture keeps: components may share, but not what they shared before."""
-    return "spherical" if word in ("spherical", "VII") else "diag" if word in ("diag", "VVI", "EEI", "EII") else "full"
+    structure = structure_of(word)
+    return "full" if structure.is_dense else "spherical" if structure.is_spherical else "diag"

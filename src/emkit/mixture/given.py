@@ -9,7 +9,6 @@ import numpy as np
 from emkit.core import Fit, check_parameters
 from emkit.core.arrays import FloatArray
 from emkit.errors import ParameterError
-from emkit.families.covariance import Dense, Diagonal
 from emkit.mixture.model import FiniteMixture, MixtureParameters
 
 __all__ = ["given_start", "parameters_from", "start_from"]
@@ -43,14 +42,14 @@ def _in_form(covariances: Any, structure: Any, k: int, d: int) -> FloatArray:
     """Return covariances in the form of the structure from the estimator's shape."""
     cov = np.array(covariances, dtype=np.float64)
     wanted: tuple[int, ...]
-    if isinstance(structure, Dense):
+    if structure.is_dense:
         wanted = (d, d) if structure.is_shared else (k, d, d)
     else:
         wanted = (1 if structure.is_shared else k,) if structure.is_spherical else (1 if structure.is_shared else k, d)
     if cov.shape != wanted:
         message = f"expected `covariances` of shape {wanted}, got {cov.shape}"
         raise ParameterError(message)
-    if isinstance(structure, Dense):
+    if structure.is_dense:
         return cov[None] if structure.is_shared else cov
     return cov[:, None] if structure.is_spherical else cov
 
@@ -143,7 +142,7 @@ def _around(means: FloatArray, ready: FiniteMixture, block: Any, k: int, d: int)
 
 def _inverted(precisions: Any, structure: Any) -> FloatArray:
     array = np.array(precisions, dtype=np.float64)
-    if isinstance(structure, Diagonal):
+    if not structure.is_dense:
         if not (array > 0).all():
             message = "`precisions_init` must be positive"
             raise ParameterError(message)

@@ -10,6 +10,7 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.errors import ParameterError
 from emkit.families.covariance import DenseParameters, DiagonalParameters
+from emkit.families.covariance_base import DenseRecord, DiagonalRecord
 from emkit.kernels.gaussian import diagonal_log_joint, full_log_joint, softmax_rows
 from emkit.mixture.model import MixtureParameters
 
@@ -46,15 +47,15 @@ def marginal_parameters(parameters: MixtureParameters, keep: IntArray) -> Mixtur
     """Return the mixture of the columns `keep`."""
     members = parameters.members
     mean = np.ascontiguousarray(members.mean[:, keep])
-    if isinstance(members, DenseParameters):
+    if isinstance(members, DenseRecord):
         return MixtureParameters(parameters.mix, DenseParameters(mean, _parts(members, keep, keep)))
     return MixtureParameters(parameters.mix, DiagonalParameters(mean, _variances(members, keep)))
 
 
-def _variances(members: DiagonalParameters, keep: IntArray) -> FloatArray:
+def _variances(members: Any, keep: IntArray) -> FloatArray:
     k, d = members.mean.shape
     if members.var.shape == (k, 1):
-        return members.var
+        return np.asarray(members.var)
     return np.ascontiguousarray(np.broadcast_to(members.var, (k, d))[:, keep])
 
 
@@ -77,7 +78,7 @@ def conditional_parameters(
     row = np.ascontiguousarray(values[None, :])
     mix = softmax_rows(run(row, log_mix, seen.members.mean, seen.members.whiten))[1][0]
     left = marginal_parameters(parameters, rest)
-    if isinstance(parameters.members, DiagonalParameters):
+    if isinstance(parameters.members, DiagonalRecord):
         return MixtureParameters(mix, left.members), rest
     half = _parts(parameters.members, rest, known) @ np.swapaxes(seen.members.whiten, 1, 2)
     slope = half @ seen.members.whiten
