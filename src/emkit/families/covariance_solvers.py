@@ -146,7 +146,7 @@ def common_axes(
         pairs.learn(taken, after - slope)
         here, slope = trial, after
     turned = 1.5 * here.axes - 0.5 * here.axes @ (here.axes.T @ here.axes)  # rounding leaves it a little askew
-    return turned, np.einsum("ij,kil,lj->kj", turned, scatter, turned, optimize=True)
+    return turned, np.einsum("kii->ki", turned.T @ scatter @ turned).copy()
 
 
 def _further(

@@ -17,6 +17,7 @@ from emkit.core import (
     RowStochastic,
     Simplex,
 )
+from emkit.core.shape_spaces import Rotation, UnitDeterminant, UnitProduct
 from emkit.errors import ParameterError
 
 RNG = np.random.default_rng(7)
@@ -25,6 +26,15 @@ RNG = np.random.default_rng(7)
 def _positive_definite(*shape):
     half = RNG.normal(size=(*shape, shape[-1] + 2))
     return half @ np.swapaxes(half, -1, -2)
+
+
+def _unit_determinant(*shape):
+    value = _positive_definite(*shape)
+    return value / np.linalg.det(value)[..., None, None] ** (1 / shape[-1])
+
+
+def _rotation(*shape):
+    return np.linalg.qr(RNG.normal(size=(*shape, shape[-1])))[0]
 
 
 VALUES = {
@@ -46,11 +56,19 @@ VALUES = {
     "non-negative": (NonNegative(), np.array([[0.0, 1e-30], [2.0, 1e100]])),
     "probability": (Probability(), np.array([[0.2, 0.9], [1e-18, 0.5]])),
     "probability-edges": (Probability(), np.array([0.0, 0.3, 1.0])),
+    "unit-product": (UnitProduct(), np.array([[4.0, 0.5, 0.5], [1e-9, 1e3, 1e6]])),
+    "unit-product-one": (UnitProduct(), np.ones((2, 1))),
+    "matrices-unit": (UnitDeterminant(), _unit_determinant(2, 3)),
+    "matrix-unit-one": (UnitDeterminant(), np.ones((2, 1, 1))),
+    "rotation": (Rotation(), _rotation(2, 4)),
+    "rotation-one": (Rotation(), np.array([[1.0]])),
 }
 N_FREE = {
     "real": 6, "real-scalar": 1, "positive": 4, "positive-zero": 2, "interval": 3, "ordered": 6, "simplex": 2,
     "simplex-zero": 1, "simplex-near-zero": 2, "simplex-vertex": 0, "rows": 3, "matrix": 6, "matrices": 40,
     "matrix-scales": 6, "constant": 0, "non-negative": 4, "probability": 4, "probability-edges": 1,
+    "unit-product": 4, "unit-product-one": 0, "matrices-unit": 10, "matrix-unit-one": 0, "rotation": 12,
+    "rotation-one": 0,
 }  # fmt: skip
 
 
@@ -162,6 +180,11 @@ BAD = [
     (Simplex(), [-0.5, 1.5], "must not be negative but has -0.5"),
     (PositiveDefinite(), [[1.0, 2.0], [0.0, 1.0]], "must be symmetric"),
     (PositiveDefinite(), [[1.0, 2.0], [2.0, 1.0]], "must be positive definite"),
+    (UnitProduct(), [2.0, -0.5], "must be positive but has -0.5"),
+    (UnitProduct(), [2.0, 2.0], "must have product one but misses it by 1.39"),
+    (UnitDeterminant(), [[1.0, 2.0], [2.0, 1.0]], "must be positive definite"),
+    (UnitDeterminant(), [[2.0, 0.0], [0.0, 1.0]], "must have determinant one but misses it by 0.693"),
+    (Rotation(), [[1.0, 0.5], [0.0, 1.0]], "must be orthogonal but misses it by 0.5"),
 ]
 
 

@@ -9,10 +9,18 @@ from emkit.errors import ParameterError
 
 __all__ = ["ENTRIES"]
 
+_STRUCTURES = (
+    *("full", "tied", "diag", "spherical", "EII", "VII", "EEI", "VEI", "EVI", "VVI"),
+    *("EEE", "VEE", "EVE", "VVE", "EEV", "VEV", "EVV", "VVV", "E", "V"),
+)
 _COVARIANCE = Argument(
     ("--covariance",),
     "covariance",
-    {"choices": ("full", "tied", "diag", "spherical"), "help": "shape of the components; full unless given"},
+    {
+        "choices": _STRUCTURES,
+        "metavar": "STRUCTURE",
+        "help": "full, tied, diag, spherical or a code of mclust, EII to VVV; full unless given",
+    },
 )
 
 
