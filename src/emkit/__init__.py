@@ -32,6 +32,7 @@ _HOMES = {
     "Density": "emkit.mixture",
     "density": "emkit.mixture",
     "DawidSkene": "emkit.labels",
+    "FellegiSunter": "emkit.linkage",
     "load": "emkit.io",
     "save": "emkit.io",
 }
@@ -47,6 +48,7 @@ _ROOMS = (
     "io",
     "kernels",
     "labels",
+    "linkage",
     "missing",
     "mixture",
     "plot",

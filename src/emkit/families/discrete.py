@@ -32,7 +32,13 @@ def distinct_rows(source: Any) -> Any:
     if len(first) > _WORTH * source.n_rows:
         return source if used.all() else source.take(np.flatnonzero(used))
     total = np.bincount(inverse.reshape(-1), weights=weights, minlength=len(first))
-    return as_source(X[first], total, feature_names=source.feature_names, n_threads=source.n_threads)
+    return as_source(
+        X[first],
+        total,
+        feature_names=source.feature_names,
+        n_threads=source.n_threads,
+        allow_missing_columns=True,  # the rows have passed the door
+    )
 
 
 def _keys(X: Array) -> IntArray:

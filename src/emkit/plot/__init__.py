@@ -11,6 +11,7 @@ from emkit.plot.mixture import MixtureDisplay
 from emkit.plot.pairs import PairsDisplay
 from emkit.plot.responsibility import ResponsibilityDisplay
 from emkit.plot.trace import TraceDisplay
+from emkit.plot.waterfall import WaterfallDisplay
 
 __all__ = [
     "CriterionDisplay",
@@ -22,6 +23,7 @@ __all__ = [
     "PatternDisplay",
     "ResponsibilityDisplay",
     "TraceDisplay",
+    "WaterfallDisplay",
     "display_of",
     "draw",
 ]
