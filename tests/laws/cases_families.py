@@ -8,11 +8,14 @@ from emkit.families.beta import Beta
 from emkit.families.binomial import Binomial
 from emkit.families.exponential import Exponential
 from emkit.families.gamma import Gamma
+from emkit.families.hurdle import HurdleNegativeBinomial, HurdlePoisson
 from emkit.families.inverse_gaussian import InverseGaussian
 from emkit.families.log_normal import LogNormal
 from emkit.families.multinomial import Multinomial
+from emkit.families.negative_binomial import NegativeBinomial
 from emkit.families.von_mises import VonMises
 from emkit.families.von_mises_fisher import VonMisesFisher, unit_rows
+from emkit.families.zero_inflated import ZeroInflatedNegativeBinomial, ZeroInflatedPoisson
 from emkit.mixture import FiniteMixture
 
 _N = 120
@@ -73,6 +76,12 @@ def _directions(d=4):
     return unit_rows(rng.standard_normal((_N, d)) + 2 * np.where(first, np.eye(d)[0], np.eye(d)[1]))
 
 
+def _counts(share_zero=0.0):
+    rng, first = _labels()
+    mean = rng.gamma(2.0, np.where(first, [1.0, 6.0], [6.0, 1.5]))
+    return rng.poisson(mean) * (rng.random(mean.shape) >= share_zero).astype(float)
+
+
 def _case(name, family, rows, k=2):
     return Case(name, FiniteMixture(family, k), rows, is_continuous=False)
 
@@ -89,6 +98,11 @@ CASES = [
     _case("gamma-missing", Gamma(), _holes(_gammas())),
     _case("log-normal", LogNormal(), _holes(_gammas())),
     _case("inverse-gaussian", InverseGaussian(), _holes(_gammas())),
+    _case("negative-binomial", NegativeBinomial(), _holes(_counts())),
+    _case("zero-inflated-poisson", ZeroInflatedPoisson(), _holes(_counts(0.3))),
+    _case("zero-inflated-negative-binomial", ZeroInflatedNegativeBinomial(), _counts(0.3)[:, :1]),
+    _case("hurdle-poisson", HurdlePoisson(), _holes(_counts(0.3))),
+    _case("hurdle-negative-binomial", HurdleNegativeBinomial(), _counts(0.3)[:, :1]),
     _case("beta", Beta(), _holes(_shares())),
     _case("von-mises", VonMises(), _holes(_angles())),
     _case("von-mises-fisher", VonMisesFisher(), _directions()),

@@ -56,7 +56,7 @@ class Gamma(ColumnFamily):
         return rows * seen, np.log(rows)
 
     def _carrier(self, rows: FloatArray, seen: FloatArray) -> FloatArray:
-        return -np.log(rows).sum(axis=1, keepdims=True)
+        return np.asarray(-np.log(rows).sum(axis=1, keepdims=True))
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.asarray(np.log(rows))

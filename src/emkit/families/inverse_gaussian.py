@@ -58,7 +58,7 @@ class InverseGaussian(ColumnFamily):
         return rows * seen, seen / rows
 
     def _carrier(self, rows: FloatArray, seen: FloatArray) -> FloatArray:
-        return -1.5 * np.log(rows).sum(axis=1, keepdims=True)
+        return np.asarray(-1.5 * np.log(rows).sum(axis=1, keepdims=True))
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.asarray(np.log(rows))

@@ -59,7 +59,7 @@ class LogNormal(ColumnFamily):
         return logs, logs**2
 
     def _carrier(self, rows: FloatArray, seen: FloatArray) -> FloatArray:
-        return -np.log(rows).sum(axis=1, keepdims=True)
+        return np.asarray(-np.log(rows).sum(axis=1, keepdims=True))
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.asarray(np.log(rows))
