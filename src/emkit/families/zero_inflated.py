@@ -2,7 +2,7 @@
 
 With probability zero_kj a count is zero for a reason of its own; else it is Poisson, or negative binomial, with mean
 m_kj, and may be zero as well. On a table of counts maximum likelihood is that of the positive counts, truncated at
-zero, together with the share of zeros, wherever the share exceeds what the count distribution itself puts at zero; where
+zero, together with the share of zeros, wherever the share exceeds what the count distribution itself puts there; where
 it does not, no zeros are added.
 
 References
