@@ -32,8 +32,10 @@ Isa active_isa() {
 }
 
 void bind_gaussian(nb::module_& m);
+void bind_hmm(nb::module_& m);
 void bind_kmeans(nb::module_& m);
 void bind_normal_patterns(nb::module_& m);
+void bind_moments(nb::module_& m);
 
 }  // namespace emkit
 
@@ -44,6 +46,8 @@ NB_MODULE(_native, m) {
         return names[static_cast<int>(emkit::active_isa())];
     }, "Return the instruction set in use.");
     emkit::bind_gaussian(m);
+    emkit::bind_hmm(m);
     emkit::bind_kmeans(m);
     emkit::bind_normal_patterns(m);
+    emkit::bind_moments(m);
 }

@@ -118,6 +118,7 @@ def search(
     *,
     n_starts: int,
     n_agreeing: int | None,
+    n_believed: int = ENOUGH_HITS,
     solver: Solver,
     tol: float,
     budget: Budget,
@@ -128,7 +129,7 @@ def search(
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
     Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
-    `n_agreeing` that many starts are believed if they all agree, and after 128 an optimum reached by eight of them;
+    `n_agreeing` that many starts are believed if they all agree, and after 128 an optimum that `n_believed` reached;
     otherwise all `n_starts` are looked at. Climbs that the ledger knows are not made again.
     """
     camp = _Camp(watch, n_threads)
@@ -146,7 +147,7 @@ def search(
                 runs = _leaders(runs, ended, merged)
             ended += runs
             ledger.settle(indices.stop, max(ended, key=lambda run: run.rank).index)
-            if _is_settled(ended, merged, n_agreeing):
+            if _is_settled(ended, merged, n_agreeing, n_believed):
                 break
     except _Halt as halt:
         return camp.cut_short(halt.status, ended, merged)
@@ -300,7 +301,7 @@ def _is_same_end(run: _Run, other: _Run) -> bool:
     return is_near and abs(run.promise - other.promise) < SAME_OPTIMUM
 
 
-def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None) -> bool:
+def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None, n_believed: int) -> bool:
     """Tell whether more starts are unlikely to find better: all agree, or many have been tried and some agree.
 
     Collapsed ends are no evidence for or against a proper one; many of them and nothing else are.
@@ -312,7 +313,7 @@ def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int |
     if report.n_starts < ENOUGH_STARTS:
         is_finished = all(run.climb.status in (Status.CONVERGED, Status.DEGENERATE) for run in ended)
         return is_finished and len(proper) == 1 and proper[0].n_hits >= n_agreeing
-    return not proper or proper[0].n_hits >= ENOUGH_HITS
+    return not proper or proper[0].n_hits >= n_believed
 
 
 def _report(ended: Sequence[_Run], merged: dict[int, int]) -> StartReport:

@@ -8,6 +8,8 @@ from emkit.data.estimator import Estimator
 from emkit.data.files import load, read_table
 from emkit.data.memory import MemorySource
 from emkit.data.moments import ColumnMoments
+from emkit.data.sequence_door import as_sequences
+from emkit.data.sequences import SequenceBlock, SequenceSource
 from emkit.data.shipped import DataSet, data_sets
 from emkit.data.source import Source
 from emkit.data.table import Table
@@ -20,8 +22,11 @@ __all__ = [
     "DataSet",
     "Estimator",
     "MemorySource",
+    "SequenceBlock",
+    "SequenceSource",
     "Source",
     "Table",
+    "as_sequences",
     "as_source",
     "data_sets",
     "load",

@@ -59,6 +59,11 @@ class Source(ABC):
 
     __slots__ = ("_moments",)
 
+    @property
+    def n_units(self) -> int:
+        """Number of units that are weighted, drawn and taken: rows, where the source does not say otherwise."""
+        return self.n_rows
+
     @abstractmethod
     def reduce(self, f: Callable[[Block], S]) -> S:
         """Return the sum of ``f(block)`` over all blocks, added in block order.

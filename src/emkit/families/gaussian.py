@@ -26,10 +26,11 @@ from emkit.families.base import Family, MixtureStep
 from emkit.families.covariance import Dense, Structure
 from emkit.families.gaussian_collapse import collapse_of
 from emkit.families.gaussian_describe import gaussian_tables
-from emkit.families.gaussian_missing import missing_log_joint, missing_step, pattern_order
+from emkit.families.gaussian_missing import missing_log_joint, missing_statistics, missing_step, pattern_order
 from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
 from emkit.families.gaussian_starts import StartingRows
 from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_log_joint, full_moments
+from emkit.kernels.moments import given_moments
 
 __all__ = ["Gaussian", "GaussianStatistics"]
 
@@ -138,16 +139,14 @@ class Gaussian(Family):
         return MixtureStep(loglik, count, GaussianStatistics(count, first, second, parameters.mean))
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> GaussianStatistics:
+        if np.isnan(X).any():
+            return GaussianStatistics(*missing_statistics(parameters, X, resp), parameters.mean)
         return self._moments(parameters.mean, X, resp)
 
     def _moments(self, mean: FloatArray, X: Array, resp: FloatArray) -> GaussianStatistics:
-        first, second = np.empty_like(mean), []
-        for k in range(len(mean)):
-            centred = X - mean[k]
-            weighted = centred * resp[:, k : k + 1]
-            first[k] = weighted.sum(axis=0)
-            second.append(weighted.T @ centred if self.is_dense else (weighted * centred).sum(axis=0))
-        return GaussianStatistics(resp.sum(axis=0), first, np.array(second), mean)
+        rows = np.ascontiguousarray(X, dtype=None if X.dtype in (np.float32, np.float64) else np.float64)
+        share, about = np.ascontiguousarray(resp, dtype=np.float64), np.ascontiguousarray(mean)
+        return GaussianStatistics(*given_moments(rows, share, about, is_full=self.is_dense), mean)
 
     # --- M-step ---
 

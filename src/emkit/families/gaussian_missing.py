@@ -20,8 +20,9 @@ from emkit.kernels.gaussian import (
     full_moments,
     whiten_factors,
 )
+from emkit.kernels.moments import given_moments
 
-__all__ = ["complete_dense", "missing_log_joint", "missing_step", "pattern_order", "patterns"]
+__all__ = ["complete_dense", "missing_log_joint", "missing_statistics", "missing_step", "pattern_order", "patterns"]
 
 
 def patterns(X: Array) -> Iterator[tuple[IntArray, Array]]:
@@ -74,7 +75,7 @@ def missing_step(
 def _pattern_step(
     log_mix: FloatArray, parameters: Any, X: Array, weights: FloatArray, seen: Array
 ) -> tuple[float, FloatArray, FloatArray, FloatArray]:
-    k, d = parameters.mean.shape
+    k = len(parameters.mean)
     if seen.any():
         part = np.ascontiguousarray(X[:, seen])
         run, whiten = _observed(parameters, seen, full_moments, diagonal_moments)
@@ -83,14 +84,38 @@ def _pattern_step(
     else:  # nothing is known of these rows: they follow the mixing proportions
         loglik, count = 0.0, weights.sum() * np.exp(log_mix)
         seen_first, seen_second = np.zeros((k, 0)), np.zeros((k, 0, 0) if parameters.whiten.ndim == 3 else (k, 0))
+    return loglik, count, *_completed(parameters, seen, count, seen_first, seen_second)
+
+
+def missing_statistics(parameters: Any, X: Array, resp: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return count (k,), first (k, d) and second moments about the means, given responsibilities (n, k)."""
+    k, d = parameters.mean.shape
+    is_dense = parameters.whiten.ndim == 3
+    count, first = np.zeros(k), np.zeros((k, d))
+    second = np.zeros((k, d, d) if is_dense else (k, d))
+    for rows, seen in patterns(X):
+        part, share = np.ascontiguousarray(X[rows][:, seen]), np.ascontiguousarray(resp[rows])
+        own = given_moments(part, share, np.ascontiguousarray(parameters.mean[:, seen]), is_full=is_dense)
+        count += own[0]
+        more = _completed(parameters, seen, *own)
+        first += more[0]
+        second += more[1]
+    return count, first, second
+
+
+def _completed(
+    parameters: Any, seen: Array, count: FloatArray, seen_first: FloatArray, seen_second: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the moments of the filled-in rows from those of their observed columns, for either form."""
     if seen.all():
-        return loglik, count, seen_first, seen_second
+        return seen_first, seen_second
     if parameters.whiten.ndim == 3:
-        return loglik, count, *complete_dense(parameters, seen, count, seen_first, seen_second)
+        return complete_dense(parameters, seen, count, seen_first, seen_second)
+    k, d = parameters.mean.shape
     first, second = np.zeros((k, d)), np.empty((k, d))
     first[:, seen], second[:, seen] = seen_first, seen_second
     second[:, ~seen] = count[:, None] * np.broadcast_to(parameters.var, (k, d))[:, ~seen]
-    return loglik, count, first, second
+    return first, second
 
 
 def complete_dense(

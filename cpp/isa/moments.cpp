@@ -1,0 +1,10 @@
+// Compiled once per instruction set, with EMKIT_ISA naming it.
+#include "kernels/moments.hpp"
+
+namespace emkit {
+namespace EMKIT_ISA {
+
+extern const MomentsTable moments_table = {given_moments<double>, given_moments<float>};
+
+}  // namespace EMKIT_ISA
+}  // namespace emkit

@@ -1,0 +1,65 @@
+// Weighted moments of rows whose responsibilities are known, as in the E-step of a hidden Markov model:
+//
+//     count_k = sum_t r_tk,   first_k = sum_t r_tk (x_t - m_k),   second_k = sum_t r_tk (x_t - m_k)(x_t - m_k)'.
+//
+// Members are the lanes of the vectors, so one pass over the rows serves all of them.
+#pragma once
+
+#include "kernels/buffer.hpp"
+#include "kernels/hmm_rows.hpp"
+#include "kernels/moments_api.hpp"
+
+namespace emkit {
+namespace EMKIT_ISA {
+
+template <int L, typename T>
+static void given_as(const T* X, const double* resp, long n, const GivenMoments& out) {
+    using R = Rows<L, 0>;
+    using vec = typename R::vec;
+    const R rows(out.k);
+    const int d = out.d, k = out.k, kp = rows.stride(), nv = rows.vectors();
+    const int pairs = out.is_full ? d * (d + 1) / 2 : d;
+    Buffer<double> mean(static_cast<size_t>(d) * kp), count(kp), first(static_cast<size_t>(d) * kp),
+        second(static_cast<size_t>(pairs) * kp), share(kp), gap(static_cast<size_t>(d) * L);
+    for (int f = 0; f < d; f++)
+        for (int j = 0; j < k; j++) mean[f * kp + j] = out.mean[j * d + f];
+    for (long t = 0; t < n; t++) {
+        std::memcpy(share.data(), resp + t * k, k * sizeof(double));
+        const T* x = X + t * d;
+        for (int v = 0; v < nv; v++) {
+            const int at = v * L;
+            const vec r = R::get(share.data() + at);
+            R::put(count.data() + at, R::get(count.data() + at) + r);
+            double* sums = second.data() + at;
+            for (int f = 0; f < d; f++) {
+                const vec own = R::all(static_cast<double>(x[f])) - R::get(mean.data() + f * kp + at);
+                const vec weighted = r * own;
+                double* total = first.data() + f * kp + at;
+                R::put(total, R::get(total) + weighted);
+                R::put(gap.data() + f * L, own);
+                for (int g = out.is_full ? 0 : f; g <= f; g++, sums += kp)
+                    R::put(sums, R::get(sums) + weighted * R::get(gap.data() + g * L));
+            }
+        }
+    }
+    for (int j = 0; j < k; j++) {
+        out.count[j] = count[j];
+        for (int f = 0; f < d; f++) out.first[j * d + f] = first[f * kp + j];
+        for (int f = 0, p = 0; f < d; f++) {
+            if (!out.is_full) out.second[j * d + f] = second[f * kp + j];
+            for (int g = 0; g <= f && out.is_full; g++, p++)
+                out.second[(j * d + f) * d + g] = out.second[(j * d + g) * d + f] = second[p * kp + j];
+        }
+    }
+}
+
+template <typename T>
+static void given_moments(const T* X, const double* resp, long n, const GivenMoments& out) {
+    constexpr int FOUR = W < 4 ? W : 4;
+    if (out.k <= 2) return given_as<2>(X, resp, n, out);
+    if (out.k <= 4) return given_as<FOUR>(X, resp, n, out);
+    given_as<W>(X, resp, n, out);
+}
+
+}  // namespace EMKIT_ISA
+}  // namespace emkit

@@ -1,0 +1,294 @@
+"""Sequences: blocks are whole sequences, and the units that are weighted, drawn and taken are sequences, not rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from emkit.data.block import BLOCK_ROWS, Block
+from emkit.data.checks import checked_rows, checked_weights, find_missing
+from emkit.data.source import S, Source
+from emkit.data.threads import consume_in_order, resolve_threads
+from emkit.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["SequenceBlock", "SequenceSource"]
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SequenceBlock(Block):
+    """A run of whole sequences, one after another.
+
+    Attributes
+    ----------
+    X, weights, start, is_weighted, has_missing
+        As for `Block`: `weights` (b,) are those of the rows, each that of its sequence.
+    lengths : array (s,), int64
+        Rows of each sequence, adding up to b; a length may be zero.
+    sequence_weights : array (s,), float64
+        Case weights of the sequences.
+    first_sequence : int
+        Index of the first sequence in the source.
+    """
+
+    lengths: NDArray[np.int64]
+    sequence_weights: NDArray[np.float64]
+    first_sequence: int
+
+    @property
+    def kernel_sequence_weights(self) -> NDArray[np.float64] | None:
+        """The case weights of the sequences as kernels take them: None where every sequence counts once."""
+        return self.sequence_weights if self.is_weighted else None
+
+
+class SequenceSource(Source):
+    """Sequences in memory, one after another in one array that has passed the door (`as_sequences`).
+
+    Blocks hold whole sequences, about `BLOCK_ROWS` rows; a longer sequence is a block of its own. Weights, `take`,
+    `permuted` and `sample` are by sequence. `n_rows` counts rows, `n_sequences` sequences, and `total_weight` is the
+    sum over rows: a sequence of ten rows and weight two weighs twenty.
+
+    Parameters
+    ----------
+    X : array (n, d), float32 or float64, C-contiguous
+    lengths : array (s,), int64, adding up to n
+    weights : array (s,), float64, or None
+    feature_names : tuple of str, or None
+    names : tuple of str, or None
+        What the sequences are called.
+    n_threads : int
+    origin : array (n,), int64, or None
+        Where each row stood in the data as they were given; -1 for a row put in for a gap.
+    n_given : int or None
+        Number of rows as given.
+    """
+
+    __slots__ = (
+        "X",
+        "_blocks",
+        "_weights",
+        "dtype",
+        "feature_names",
+        "has_missing",
+        "is_weighted",
+        "lengths",
+        "n_features",
+        "n_given",
+        "n_rows",
+        "n_sequences",
+        "n_threads",
+        "names",
+        "origin",
+        "total_weight",
+    )
+
+    def __init__(
+        self,
+        X: NDArray[Any],
+        lengths: NDArray[np.int64],
+        weights: NDArray[np.float64] | None = None,
+        *,
+        feature_names: tuple[str, ...] | None = None,
+        names: tuple[str, ...] | None = None,
+        n_threads: int = 1,
+        origin: NDArray[np.int64] | None = None,
+        n_given: int | None = None,
+    ) -> None:
+        self.X, self.lengths, self._weights = X, lengths, weights
+        self.n_rows, self.n_features = X.shape
+        self.n_sequences = len(lengths)
+        self.dtype = X.dtype
+        self.feature_names, self.names, self.n_threads = feature_names, names, n_threads
+        self.origin, self.n_given = origin, self.n_rows if n_given is None else n_given
+        self.is_weighted = weights is not None
+        self.total_weight = float(self.n_rows if weights is None else weights @ lengths)
+        self._blocks = self._cut()
+        self.has_missing = any(block.has_missing for block in self._blocks)
+        self._moments = None
+
+    @property
+    def n_units(self) -> int:
+        """Number of units that are drawn and weighted: sequences."""
+        return self.n_sequences
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Case weights of the sequences (s,); all ones where none were given."""
+        return np.ones(self.n_sequences) if self._weights is None else self._weights
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """One past the last row of each sequence (s,)."""
+        return np.cumsum(self.lengths)
+
+    def name(self, sequence: int) -> str:
+        """Return what a message calls a sequence."""
+        return f"sequence {sequence}" if self.names is None else f"sequence {self.names[sequence]!r}"
+
+    def as_given(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values (n, ...) of the rows in the order in which the rows were given, without rows put in."""
+        if self.origin is None:
+            return values
+        given = np.empty((self.n_given, *values.shape[1:]), dtype=values.dtype)
+        real = self.origin >= 0
+        given[self.origin[real]] = values[real]
+        return given
+
+    # --- the contract of a source ---
+
+    def reduce(self, f: Callable[[Any], S]) -> S:
+        """Return the sum of ``f(block)`` over all blocks, added in block order."""
+        if len(self._blocks) == 1:
+            return f(self._blocks[0])
+        total: list[S] = []
+
+        def add(result: S) -> None:
+            total[:] = [total[0] + result] if total else [result]
+
+        consume_in_order(f, self._blocks, add, self.n_threads)
+        return total[0]
+
+    def map(self, f: Callable[[Any], R]) -> list[R]:
+        """Return ``f(block)`` for every block, in block order."""
+        results: list[R] = []
+        consume_in_order(f, self._blocks, results.append, self.n_threads)
+        return results
+
+    def blocks(self) -> Iterator[SequenceBlock]:
+        """Iterate over the blocks, in order."""
+        return iter(self._blocks)
+
+    def sample(self, n: int, rng: np.random.Generator) -> SequenceBlock:
+        """Return whole sequences of positive weight, at most `n` rows in all, drawn without replacement, in data order.
+
+        Where the first one drawn is longer than `n`, a random stretch of it.
+        """
+        used = np.flatnonzero((self.weights > 0) & (self.lengths > 0))
+        if self.lengths[used].sum() <= n:
+            return self._one_block(used)
+        order = rng.permutation(used)
+        fits = np.cumsum(self.lengths[order]) <= n
+        if fits.any():
+            return self._one_block(np.sort(order[fits]))
+        longest = int(order[0])
+        first = int(self.ends[longest] - self.lengths[longest] + rng.integers(self.lengths[longest] - n + 1))
+        return self._block(self.X[first : first + n], np.array([n]), self.weights[[longest]], 0, 0)
+
+    def with_weights(self, weights: ArrayLike | None) -> SequenceSource:
+        """Return the same sequences with other case weights: one per sequence (s,), or per row (n,), equal in each."""
+        return self._like(sequence_weights(weights, self.lengths, self.origin), self.n_threads)
+
+    def with_threads(self, n_threads: int) -> SequenceSource:
+        """Return the same data, worked on by `n_threads` threads."""
+        other = self._like(self._weights, resolve_threads(n_threads))
+        other._moments = self._moments
+        return other
+
+    def take(self, rows: ArrayLike) -> SequenceSource:
+        """Return the sequences with these indices (or True in this mask), in the order given."""
+        chosen = checked_rows(rows, self.n_sequences)
+        weights = None if self._weights is None else self._weights[chosen]
+        names = None if self.names is None else tuple(self.names[s] for s in chosen)
+        return SequenceSource(
+            self.X[self._rows_of(chosen)],
+            self.lengths[chosen],
+            weights,
+            feature_names=self.feature_names,
+            names=names,
+            n_threads=self.n_threads,
+        )
+
+    # --- helpers ---
+
+    def _like(self, weights: NDArray[np.float64] | None, n_threads: int) -> SequenceSource:
+        return SequenceSource(
+            self.X,
+            self.lengths,
+            weights,
+            feature_names=self.feature_names,
+            names=self.names,
+            n_threads=n_threads,
+            origin=self.origin,
+            n_given=self.n_given,
+        )
+
+    def _rows_of(self, chosen: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the rows of some sequences, one sequence after another."""
+        lengths = self.lengths[chosen]
+        first = (self.ends - self.lengths)[chosen]
+        offset = np.cumsum(lengths) - lengths
+        return np.asarray(np.arange(int(lengths.sum())) + np.repeat(first - offset, lengths))
+
+    def _one_block(self, chosen: NDArray[np.intp]) -> SequenceBlock:
+        if len(chosen) == self.n_sequences and len(self._blocks) == 1:
+            return self._blocks[0]
+        return self._block(self.X[self._rows_of(chosen)], self.lengths[chosen], self.weights[chosen], 0, 0)
+
+    def _block(
+        self, X: NDArray[Any], lengths: NDArray[np.int64], weights: NDArray[np.float64], row: int, sequence: int
+    ) -> SequenceBlock:
+        each = np.repeat(weights, lengths) if self.is_weighted else np.ones(len(X))
+        each.flags.writeable = False
+        has_missing = any(find_missing(X, self.feature_names))
+        return SequenceBlock(X, each, row, self.is_weighted, has_missing, lengths, weights, sequence)
+
+    def _cut(self) -> list[SequenceBlock]:
+        """Return the blocks: sequences are put together until the next one would not fit."""
+        weights, ends = self.weights, self.ends
+        blocks: list[SequenceBlock] = []
+        first = row = 0
+        while first < self.n_sequences or not blocks:
+            stop = max(first + 1, int(np.searchsorted(ends, row + BLOCK_ROWS, side="right")))
+            stop = min(stop, self.n_sequences)
+            end = int(ends[stop - 1]) if stop > 0 else 0
+            blocks.append(self._block(self.X[row:end], self.lengths[first:stop], weights[first:stop], row, first))
+            first, row = stop, end
+        return blocks
+
+
+def sequence_weights(
+    weights: ArrayLike | None, lengths: NDArray[np.int64], origin: NDArray[np.int64] | None = None
+) -> NDArray[np.float64] | None:
+    """Return case weights (s,) from one per sequence, or from one per row of the data as given."""
+    if weights is None:
+        return None
+    n_rows = int(lengths.sum()) if origin is None else int((origin >= 0).sum())
+    if np.ndim(weights) == 0 or np.shape(weights) == lengths.shape:
+        return checked_weights(weights, len(lengths))
+    if np.shape(weights) != (n_rows,):
+        message = (
+            f"`sample_weight` must have one entry for each of the {len(lengths)} sequences, or for each of the "
+            f"{n_rows} rows, but it has shape {np.shape(weights)}"
+        )
+        raise DataError(message)
+    each = checked_weights(weights, n_rows)
+    if each is None:
+        return None
+    if origin is not None:
+        each = np.where(origin >= 0, each[np.maximum(origin, 0)], np.nan)
+    return _constant(each, lengths)
+
+
+def _constant(each: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the weight of each sequence, or raise where it changes inside one."""
+    label = np.repeat(np.arange(len(lengths)), lengths)
+    known = ~np.isnan(each)
+    result = np.ones(len(lengths))
+    result[label[known][::-1]] = each[known][::-1]  # the first row of each sequence says it
+    wrong = known & (each != result[label])
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        message = (
+            f"`sample_weight` must be constant within a sequence, but in sequence {label[row]} it is "
+            f"{result[label[row]]} and then {each[row]}: a hidden Markov model weighs whole sequences"
+        )
+        raise DataError(message)
+    return result

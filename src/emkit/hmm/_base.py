@@ -1,0 +1,377 @@
+"""What the estimators of hidden Markov models share: fitting, and the answers of a fitted model."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from emkit.core import maximise
+from emkit.core.arrays import FloatArray, IntArray
+from emkit.core.parameters import Parameters, check_parameters, n_free
+from emkit.data import SequenceSource, as_sequences
+from emkit.data.estimator import generator_of
+from emkit.errors import DataError, ParameterError, not_fitted_error
+from emkit.estimator import ModelEstimator, warn_of
+from emkit.families.base import Family
+from emkit.hmm.chain import Chain
+from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
+from emkit.hmm.stationary import stationary_distribution
+from emkit.hmm.structure import chain_of
+
+__all__ = ["HiddenMarkovEstimator"]
+
+
+class HiddenMarkovEstimator(ModelEstimator):
+    """Base of the estimators: a subclass says which family, and how its parameters are shown."""
+
+    _takes_missing = True
+    _shown: tuple[str, ...] = ()  # learned attributes of the emissions
+
+    n_components: int
+    startprob: Any = "free"
+    transmat: Any = "ergodic"
+    startprob_prior: Any = 1.0
+    transmat_prior: Any = 1.0
+    algorithm: Literal["viterbi", "map"] = "viterbi"
+    n_iter: int | None = None
+
+    startprob_: FloatArray
+    transmat_: FloatArray
+
+    # --- what a subclass says ---
+
+    @abstractmethod
+    def _family(self) -> Family:
+        """Return the family that the constructor's arguments ask for."""
+
+    @abstractmethod
+    def _show(self, family: Any, members: Any) -> dict[str, Any]:
+        """Return the learned attributes that show the members of the family."""
+
+    @abstractmethod
+    def _members(self, given: Mapping[str, Any]) -> tuple[Family, Any]:
+        """Return family and members from attributes set by hand; the reverse of `_show`."""
+
+    # --- the model ---
+
+    def _chain(self) -> Chain:
+        k = self.n_components
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            message = f"`n_components` must be an integer of at least 1, got {k!r}"
+            raise ParameterError(message)
+        if self.algorithm not in ("viterbi", "map"):
+            message = f"`algorithm` must be 'viterbi' or 'map', got {self.algorithm!r}"
+            raise ParameterError(message)
+        return chain_of(int(k), self.startprob, self.transmat, self.startprob_prior, self.transmat_prior)
+
+    def _model(self) -> HiddenMarkov:
+        return HiddenMarkov(self._family(), self._chain())
+
+    def _start(self, model: HiddenMarkov, source: Any) -> HiddenMarkovParameters | None:
+        start = self.start
+        if isinstance(start, HiddenMarkovEstimator):
+            return start._now()[1]
+        if not isinstance(start, Mapping):
+            return start  # type: ignore[no-any-return]
+        names = {name.rstrip("_"): value for name, value in start.items()}
+        known = ["startprob", "transmat", *(name.rstrip("_") for name in self._shown)]
+        if set(names) - set(known):
+            message = f"`start` has {', '.join(sorted(set(names) - set(known)))}; it takes {', '.join(known)}"
+            raise ParameterError(message)
+        k = model.n_components
+        init = np.asarray(names.get("startprob", np.full(k, 1 / k)), dtype=np.float64)
+        trans = np.asarray(names.get("transmat", np.full((k, k), 1 / k)), dtype=np.float64)
+        _, members = self._members({f"{name}_": value for name, value in names.items()})
+        parameters = HiddenMarkovParameters(model.chain.parameters(init, trans), members)
+        check_parameters(parameters)
+        return parameters
+
+    def _n_starts(self, model: HiddenMarkov, source: Any) -> int | Literal["auto"]:
+        return 1 if model.n_components == 1 else self.n_init
+
+    # --- fitting ---
+
+    def fit(  # type: ignore[override]
+        self,
+        X: Any,
+        lengths: Any = None,
+        sample_weight: Any = None,
+        *,
+        sequence: Any = None,
+        time: Any = None,
+        fill_gaps: bool = False,
+    ) -> Self:
+        """Fit to sequences.
+
+        Parameters
+        ----------
+        X : array (n, d), list of arrays, or data frame
+            One sequence, all sequences one after another, or a list of sequences. NaN is a missing entry; a row may be
+            missing as a whole.
+        lengths : array (s,), optional
+            Rows of each sequence.
+        sample_weight : array (s,), optional
+            Case weights of the sequences.
+        sequence, time : str or array (n,), optional
+            Column that names the sequence of each row, and column of times.
+        fill_gaps : bool, default False
+            Whether missing rows are put in where whole-numbered times leave a gap.
+
+        Raises
+        ------
+        DataError, DataTypeError
+            If the data are not what was expected.
+        ParameterError
+            If a constructor argument is out of range.
+
+        Warns
+        -----
+        ConvergenceWarning, DegenerateWarning
+            If the fit did not converge, or a state collapsed.
+        """
+        model = self._model()
+        self._roles = {
+            name: value for name, value in (("sequence", sequence), ("time", time)) if isinstance(value, str)
+        }
+        source = as_sequences(
+            X,
+            lengths,
+            sample_weight,
+            sequence=sequence,
+            time=time,
+            fill_gaps=fill_gaps,
+            n_threads=self.n_threads,
+        )
+        self.n_features_in_ = source.n_features
+        self.__dict__.pop("feature_names_in_", None)
+        if source.feature_names is not None:
+            self.feature_names_in_ = np.asarray(source.feature_names, dtype=object)
+        self._adopt(self._maximised(model, source), source)
+        warn_of(self.fit_, stacklevel=2)
+        return self
+
+    def _maximised(self, model: Any, source: Any) -> Any:
+        return maximise(
+            model,
+            source,
+            start=self._start(model, source),
+            solver=self.solver,
+            n_starts=self._n_starts(model, source),
+            tol=self.tol,
+            max_iter=self.max_iter if self.n_iter is None else self.n_iter,
+            rng=generator_of(self.random_state),
+            on_iteration=self.on_iteration,
+        )
+
+    def _adopt_parameters(self, model: HiddenMarkov, parameters: HiddenMarkovParameters) -> None:
+        self.model_, self.parameters_ = model, parameters
+        shown = {
+            "startprob_": parameters.chain.init,
+            "transmat_": parameters.chain.trans,
+            **self._show(model.family, parameters.members),
+        }
+        self.__dict__.update(shown)
+        self._seen = shown
+
+    def _now(self) -> tuple[HiddenMarkov, HiddenMarkovParameters]:
+        """Return model and parameters as the learned attributes have them, which may have been set by hand."""
+        mine, seen = self.__dict__, self.__dict__.get("_seen", {})
+        names = ("startprob_", "transmat_", *self._shown)
+        if seen and all(mine.get(name) is seen.get(name) for name in names):
+            return self.model_, self.parameters_
+        missing = [name for name in names if name not in mine]
+        if missing:
+            if len(missing) == len(names):
+                raise not_fitted_error(type(self).__name__)
+            message = f"{type(self).__name__} has {', '.join(set(names) - set(missing))} but not {', '.join(missing)}"
+            raise ParameterError(message)
+        family, members = self._members({name: mine[name] for name in names})
+        init = np.asarray(mine["startprob_"], dtype=np.float64)
+        trans = np.asarray(mine["transmat_"], dtype=np.float64)
+        chain = Chain(len(init))
+        parameters = HiddenMarkovParameters(_checked_chain(chain, init, trans), members)
+        check_parameters(parameters)
+        self.model_, self.parameters_ = HiddenMarkov(family, chain), parameters
+        self._seen = {name: mine[name] for name in names}
+        return self.model_, self.parameters_
+
+    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> SequenceSource:
+        """Return new sequences, checked against the features of the training data."""
+        self._now()
+        roles = self.__dict__.get("_roles", {}) if lengths is None and not isinstance(X, list | tuple) else {}
+        has_names = not isinstance(X, np.ndarray)
+        source = as_sequences(
+            X,
+            lengths,
+            sequence=roles.get("sequence") if sequence is None and has_names else sequence,
+            time=roles.get("time") if time is None and has_names else time,
+            allow_missing_columns=True,
+            n_threads=self.n_threads,
+        )
+        known = self.__dict__.get("n_features_in_", source.n_features)
+        if source.n_features != known:
+            message = (
+                f"X has {source.n_features} features, but {type(self).__name__} is expecting {known} features as input"
+            )
+            raise DataError(message)
+        self._check_names(source)
+        return source
+
+    # --- answers ---
+
+    def predict(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> IntArray:
+        """Return the states (n,) of the most probable path of each sequence, or by `algorithm`."""
+        return self.decode(X, lengths, sequence=sequence, time=time)[1]
+
+    def decode(
+        self,
+        X: Any,
+        lengths: Any = None,
+        algorithm: Literal["viterbi", "map"] | None = None,
+        *,
+        sequence: Any = None,
+        time: Any = None,
+    ) -> tuple[float, IntArray]:
+        """Return a score and the states (n,).
+
+        Parameters
+        ----------
+        algorithm : "viterbi" or "map"
+            The most probable path of each sequence, whose log joint probability is the score; or the most probable
+            state of each row, whose probabilities add up to the score.
+
+        Raises
+        ------
+        DataError
+            If a sequence is impossible under every path; the message names sequence and row.
+        """
+        source = self._source(X, lengths, sequence, time)
+        chosen = self.algorithm if algorithm is None else algorithm
+        if chosen not in ("viterbi", "map"):
+            message = f"`algorithm` must be 'viterbi' or 'map', got {algorithm!r}"
+            raise ParameterError(message)
+        if chosen == "map":
+            resp = self._posterior(source)
+            return float(resp.max(axis=1).sum()), source.as_given(resp.argmax(axis=1))
+        model, parameters = self._now()
+        parts = source.map(lambda block: model.best_path(parameters, block))
+        log_joint = np.concatenate([part[1] for part in parts])
+        if not np.isfinite(log_joint).all():
+            self._refuse_impossible(source)
+        return float(log_joint.sum()), source.as_given(np.concatenate([part[0] for part in parts])).astype(np.intp)
+
+    def predict_proba(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
+        """Return the smoothed probability (n, k) of each state in each row, given all rows of its sequence."""
+        source = self._source(X, lengths, sequence, time)
+        return source.as_given(self._posterior(source))
+
+    def filter(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
+        """Return the probability (n, k) of each state in each row, given the rows up to it."""
+        source = self._source(X, lengths, sequence, time)
+        return source.as_given(self._filtered(source))
+
+    def score(
+        self, X: Any, lengths: Any = None, sample_weight: Any = None, *, sequence: Any = None, time: Any = None
+    ) -> float:
+        """Return the log-likelihood of all sequences together; -inf where one is impossible."""
+        source = self._source(X, lengths, sequence, time)
+        source = source if sample_weight is None else source.with_weights(sample_weight)
+        each, used = self._each(source), source.weights > 0
+        return float(source.weights[used] @ each[used])
+
+    def score_samples(
+        self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None
+    ) -> tuple[float, FloatArray]:
+        """Return the log-likelihood and the smoothed probabilities (n, k), as hmmlearn does."""
+        source = self._source(X, lengths, sequence, time)
+        return float(self._each(source).sum()), source.as_given(self._posterior(source))
+
+    def score_sequences(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
+        """Return the log-likelihood (s,) of each sequence."""
+        return self._each(self._source(X, lengths, sequence, time))
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None
+    ) -> tuple[FloatArray, IntArray]:
+        """Return one new sequence (n, d) and its states (n,), from state `currstate` where given."""
+        model, parameters = self._now()
+        if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
+            message = f"Invalid value for 'n_samples': {n_samples!r}. It must be an integer of at least 1."
+            raise ParameterError(message)
+        rng = generator_of(self.random_state if random_state is None else random_state)
+        rows, states = model.sample(parameters, int(n_samples), rng, currstate)
+        return rows, np.asarray(states, dtype=np.intp)
+
+    def aic(self, X: Any, lengths: Any = None) -> float:
+        """Return Akaike's criterion on `X`; smaller is better."""
+        return -2 * self.score(X, lengths) + 2 * self.n_parameters_
+
+    def bic(self, X: Any, lengths: Any = None) -> float:
+        """Return Schwarz's criterion on `X`, which counts rows; smaller is better."""
+        source = self._source(X, lengths, None, None)
+        return float(-2 * self._each(source).sum() + self.n_parameters_ * np.log(source.n_rows))
+
+    @property
+    def n_parameters_(self) -> int:
+        """Free parameters."""
+        return n_free(self._now()[1])
+
+    @property
+    def stationary_(self) -> FloatArray:
+        """Long-run share (k,) of each state."""
+        return stationary_distribution(self._now()[1].chain.trans)
+
+    @property
+    def expected_durations_(self) -> FloatArray:
+        """Mean number of rows (k,) for which each state lasts; infinite for an absorbing one."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(1 / (1 - self._now()[1].chain.trans.diagonal()))
+
+    # --- helpers ---
+
+    def _each(self, source: SequenceSource) -> FloatArray:
+        model, parameters = self._now()
+        return np.concatenate(source.map(lambda block: model.log_density(parameters, block)))
+
+    def _posterior(self, source: SequenceSource) -> FloatArray:
+        model, parameters = self._now()
+        resp = np.concatenate(source.map(lambda block: model.posterior(parameters, block)))
+        if not (resp.sum(axis=1) > 0).all():
+            self._refuse_impossible(source)
+        return resp
+
+    def _filtered(self, source: SequenceSource) -> FloatArray:
+        model, parameters = self._now()
+        resp = np.concatenate(source.map(lambda block: model.filtered(parameters, block)))
+        if not (resp.sum(axis=1) > 0).all():
+            self._refuse_impossible(source)
+        return resp
+
+    def _refuse_impossible(self, source: SequenceSource) -> None:
+        """Raise with the name of the first sequence that no path explains, and the row in it."""
+        model, parameters = self._now()
+        for block in source.blocks():
+            bad = model.unexplained(parameters, block)
+            if bad.is_real:
+                name = source.name(block.first_sequence + bad.sequence)
+                values = block.X[int(block.lengths[: bad.sequence].sum()) + bad.step].tolist()
+                message = (
+                    f"{name} has probability zero under every path: row {bad.step} of it, {values}, cannot follow the "
+                    "rows before it. Fit with a prior, or with data in which such rows occur."
+                )
+                raise DataError(message)
+
+
+def _checked_chain(chain: Chain, init: FloatArray, trans: FloatArray) -> Parameters:
+    k = chain.n_states
+    if trans.shape != (k, k):
+        message = f"`transmat_` must have shape {(k, k)} for the {k} entries of `startprob_`, but it has {trans.shape}"
+        raise ParameterError(message)
+    record = chain.parameters(init, trans)
+    if np.abs(trans.sum(axis=1) - 1).max() > 1e-8 or trans.min() < 0:
+        message = "the rows of `transmat_` must be probabilities that add up to one"
+        raise ParameterError(message)
+    return record

@@ -1,0 +1,258 @@
+"""Hidden Markov models of any family.
+
+Story: an unseen Markov chain z_1, z_2, ... begins by init and moves by trans; row x_t is drawn from member z_t of the
+family. Sequences are independent. The E-step finds gamma_t(k) = P(z_t = k | x_1..x_T) and the expected transitions by
+forward and backward recursion; the M-step is the family's weighted maximum likelihood and the chain's own.
+
+References
+----------
+Baum, Petrie, Soules & Weiss 1970, Annals of Mathematical Statistics 41:164. Rabiner 1989, Proc. IEEE 77:257.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.core.describe import Description
+from emkit.core.model import Model, Offer, offered
+from emkit.core.parameters import Parameters
+from emkit.core.statistics import Statistics
+from emkit.data import SequenceSource, as_sequences
+from emkit.families.base import Family
+from emkit.families.gaussian import Gaussian
+from emkit.hmm import passes
+from emkit.hmm.chain import Chain, ChainParameters
+from emkit.hmm.codes import coded, emissions_of, statistics_of
+from emkit.hmm.starts import SequenceStarts
+from emkit.hmm.stationary import stationary_distribution
+from emkit.kernels import hmm as kernel
+
+__all__ = ["HiddenMarkov", "HiddenMarkovParameters", "HiddenMarkovStatistics"]
+
+_START_ROWS = 16384
+
+
+@dataclass(frozen=True)
+class HiddenMarkovParameters(Parameters):
+    """The chain, and the members of the family: one for each state.
+
+    Parameters
+    ----------
+    chain : ChainParameters
+    members : Parameters
+        Of the family, k members.
+    """
+
+    chain: Any = None
+    members: Any = None
+
+
+@dataclass(frozen=True)
+class HiddenMarkovStatistics(Statistics):
+    """Expected counts of first states (k,), transitions (k, k) and rows by state (k,), and the family's statistics."""
+
+    first: FloatArray
+    moves: FloatArray
+    count: FloatArray
+    members: Any
+
+
+@dataclass(frozen=True)
+class HiddenMarkov(Model):
+    """A hidden Markov model whose states emit from members of a family.
+
+    Parameters
+    ----------
+    family : Family
+    chain : Chain
+        Number of states, structure of the transitions, kind of start, priors.
+    """
+
+    family: Family = field(default_factory=Gaussian)
+    chain: Chain = field(default_factory=lambda: Chain(1))
+
+    @property
+    def n_components(self) -> int:
+        """Number of states."""
+        return self.chain.n_states
+
+    # --- the protocol ---
+
+    def start(self, source: Any, rng: np.random.Generator) -> HiddenMarkovParameters:
+        return self.portfolio(source, rng)(rng, 0)
+
+    def e_step(self, parameters: HiddenMarkovParameters, block: Any) -> HiddenMarkovStatistics:
+        counts, parts = np.zeros(self.n_components), []
+
+        def collect(rows: slice, resp: FloatArray) -> None:
+            np.add(counts, resp.sum(axis=0), out=counts)
+            parts.append(statistics_of(self.family, parameters.members, block, rows, resp))
+
+        init, trans = _probabilities(parameters.chain)
+        emissions = emissions_of(self.family, parameters.members, block, self.n_components)
+        done = passes.expected(block, emissions, init, trans, collect)
+        members = parts[0]
+        for part in parts[1:]:
+            members = members + part
+        return HiddenMarkovStatistics(
+            _total(done.loglik, block), _weight(block), done.first, done.moves, counts, members
+        )
+
+    def m_step(self, statistics: HiddenMarkovStatistics, parameters: HiddenMarkovParameters) -> HiddenMarkovParameters:
+        chain = self.chain.m_step(statistics.first, statistics.moves, parameters.chain)
+        return HiddenMarkovParameters(chain, self.family.m_step(statistics.members, parameters.members))
+
+    def log_prior(self, parameters: HiddenMarkovParameters) -> float:
+        return self.family.log_prior(parameters.members) + self.chain.log_prior(parameters.chain)
+
+    def expected_loglik(self, parameters: HiddenMarkovParameters, statistics: HiddenMarkovStatistics) -> float:
+        own = self.chain.expected_loglik(parameters.chain, statistics.first, statistics.moves)
+        return own + self.family.expected_loglik(parameters.members, statistics.members)
+
+    def score(self, parameters: HiddenMarkovParameters, statistics: HiddenMarkovStatistics) -> HiddenMarkovParameters:
+        chain = self.chain.score(parameters.chain, statistics.first, statistics.moves)
+        return HiddenMarkovParameters(chain, self.family.score(parameters.members, statistics.members))
+
+    # --- what else it offers ---
+
+    @property
+    def starts_to_agree(self) -> int:
+        """How many starts must agree: more states have more ways to go wrong."""
+        return max(8, 8 * (self.n_components - 1))
+
+    @property
+    def hits_to_believe(self) -> int:
+        """How many of the starts must reach the best optimum: a better one that one start in forty finds is common."""
+        return 32
+
+    def prepare(self, source: Any) -> tuple[HiddenMarkov, Any]:
+        """Return the model with the family's constants, and the sequences; plain rows are one sequence."""
+        sequences = source if isinstance(source, SequenceSource) else _one_sequence(source)
+        ready = replace(self, family=self.family.prepared(sequences, self.n_components))
+        return ready, coded(ready.family, sequences)
+
+    def portfolio(
+        self, source: Any, rng: np.random.Generator
+    ) -> Callable[[np.random.Generator, int], HiddenMarkovParameters]:
+        block = source.sample(_START_ROWS, rng)
+        is_ordered = self.chain.allowed is not None or self.chain.fixed is not None
+        starts = SequenceStarts(block, self.family.starting_rows(block), self.n_components, is_ordered)
+
+        def draw(own_rng: np.random.Generator, index: int) -> HiddenMarkovParameters:
+            resp, init, trans = starts.draw(own_rng, index)
+            return HiddenMarkovParameters(self.chain.parameters(init, trans), self.family.start(block.X, resp))
+
+        return draw
+
+    def log_density(self, parameters: HiddenMarkovParameters, block: Any) -> FloatArray:
+        """Return the log-likelihood (s,) of each sequence of a block."""
+        each, _ = passes.loglik_of(block, *self._given(parameters, block))
+        return each
+
+    def posterior(self, parameters: HiddenMarkovParameters, block: Any) -> FloatArray:
+        """Return the smoothed probabilities (b, k) of the states."""
+        resp, _ = passes.smoothed(block, *self._given(parameters, block))
+        return resp
+
+    def filtered(self, parameters: HiddenMarkovParameters, block: Any) -> FloatArray:
+        """Return the probabilities (b, k) of the states given the rows up to each."""
+        resp, _ = passes.filtered(block, *self._given(parameters, block))
+        return resp
+
+    def unexplained(self, parameters: HiddenMarkovParameters, block: Any) -> passes.Unexplained:
+        """Return the first row of a block that no path explains."""
+        return passes.loglik_of(block, *self._given(parameters, block))[1]
+
+    def best_path(self, parameters: HiddenMarkovParameters, block: Any) -> tuple[IntArray, FloatArray]:
+        """Return the most probable path (b,), and its log joint probability (s,) for each sequence."""
+        emissions, init, trans = self._given(parameters, block)
+        states, log_joint = kernel.viterbi(emissions(slice(0, block.n_rows)), passes.lengths_of(block), init, trans)
+        return states, log_joint
+
+    def sample(
+        self, parameters: HiddenMarkovParameters, n: int, rng: np.random.Generator, first: int | None = None
+    ) -> tuple[FloatArray, Array]:
+        """Return one sequence of n rows and its states, from state `first` where given."""
+        init, trans = _probabilities(parameters.chain)
+        edges = np.cumsum(trans, axis=1)
+        draws = rng.random(n)
+        states = np.empty(n, dtype=np.intp)
+        for t in range(n):
+            edge = np.cumsum(init) if t == 0 else edges[states[t - 1]]
+            states[t] = min(int(np.searchsorted(edge, draws[t] * edge[-1], side="right")), len(init) - 1)
+            if t == 0 and first is not None:
+                states[t] = first
+        return self.family.sample(parameters.members, states, rng), states
+
+    def canonical(self, parameters: HiddenMarkovParameters) -> HiddenMarkovParameters:
+        """Return the states by the family's key, rising: for most the mean of the first column.
+
+        Equal ones come by falling long-run share. A structure of the transitions fixes the numbering.
+        """
+        if not self.chain.is_symmetric:
+            return parameters
+        key = np.asarray(self.family.sort_key(parameters.members), dtype=np.float64)
+        share = stationary_distribution(parameters.chain.trans)
+        order = np.lexsort((-np.round(share, 9), key))
+        if (order == np.arange(self.n_components)).all():
+            return parameters
+        chain = self.chain.reordered(parameters.chain, order)
+        return HiddenMarkovParameters(chain, self.family.reordered(parameters.members, order))
+
+    def degeneracy(self, parameters: HiddenMarkovParameters, statistics: HiddenMarkovStatistics) -> str:
+        return self.family.collapsed(parameters.members, statistics.members, statistics.count)
+
+    def describe(
+        self, parameters: HiddenMarkovParameters, feature_names: Sequence[str] | None
+    ) -> tuple[Description, ...]:
+        """Return start, transitions and long-run shares, and the tables of the family where it makes any."""
+        chain: ChainParameters = parameters.chain
+        names = [str(i + 1) for i in range(self.n_components)]
+        share, stay = stationary_distribution(chain.trans), np.minimum(chain.trans.diagonal(), 1 - 1e-300)
+        with np.errstate(divide="ignore"):
+            durations = 1 / (1 - stay)
+        facts = np.column_stack([chain.init, share, durations]).tolist()
+        states = tuple((name, *row) for name, row in zip(names, facts, strict=True))
+        moves = tuple((name, *row) for name, row in zip(names, chain.trans.tolist(), strict=True))
+        family: Any = self.family
+        describe = offered(family, Offer.DESCRIBE)
+        return (
+            Description("States", ("state", "start", "long run", "mean stay"), states),
+            Description("Transitions", ("from", *names), moves),
+            *(describe(parameters.members, feature_names, "state") if describe else ()),
+        )
+
+    # --- helpers ---
+
+    def _given(self, parameters: HiddenMarkovParameters, block: Any) -> tuple[Any, FloatArray, FloatArray]:
+        emissions = emissions_of(self.family, parameters.members, block, self.n_components)
+        return emissions, *_probabilities(parameters.chain)
+
+
+def _one_sequence(source: Any) -> SequenceSource:
+    if source.is_weighted:
+        return as_sequences(np.concatenate([block.X for block in source.blocks()]), sample_weight=source.weights)
+    X = np.concatenate([block.X for block in source.blocks()])
+    made = as_sequences(X, n_threads=source.n_threads)
+    made.feature_names = source.feature_names
+    return made
+
+
+def _probabilities(chain: ChainParameters) -> tuple[FloatArray, FloatArray]:
+    return np.ascontiguousarray(chain.init, dtype=np.float64), np.ascontiguousarray(chain.trans, dtype=np.float64)
+
+
+def _total(each: FloatArray, block: Any) -> float:
+    if not block.is_weighted:
+        return float(each.sum())
+    used = block.sequence_weights > 0
+    return float(block.sequence_weights[used] @ each[used])
+
+
+def _weight(block: Any) -> float:
+    return float(block.weights.sum()) if block.is_weighted else float(block.n_rows)

@@ -1,0 +1,162 @@
+"""Passes over a block of sequences: forward and backward, in chunks where a sequence is long.
+
+A sequence of more than a block of rows is walked twice: forward, keeping the filtered probabilities at the ends of its
+chunks, and backward, each chunk smoothed from both its ends. Log-densities of the emissions are kept between the two
+where they fit, and worked out again where they do not, so that memory beyond them is that of one chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.data import BLOCK_ROWS
+from emkit.kernels import hmm as kernel
+
+__all__ = ["Expected", "Unexplained", "expected", "filtered", "loglik_of", "smoothed"]
+
+_KEPT = 1 << 26  # log-densities of a long sequence kept between the passes (half a gigabyte)
+_CHUNK_NUMBERS = 1 << 20
+
+Emissions = Callable[[slice], FloatArray]
+
+
+@dataclass(frozen=True)
+class Unexplained:
+    """A row of a block that no path explains, given the rows before it; -1 for none."""
+
+    sequence: int = -1
+    step: int = -1
+
+    @property
+    def is_real(self) -> bool:
+        """Return whether there is such a row."""
+        return self.sequence >= 0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the E-step gives: unweighted log-likelihood (s,) of each sequence and weighted expected counts."""
+
+    loglik: FloatArray
+    first: FloatArray
+    moves: FloatArray
+    unexplained: Unexplained
+
+
+def expected(
+    block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray, collect: Callable[[slice, FloatArray], None]
+) -> Expected:
+    """Return the expected counts of a block; `collect` is handed the posterior (b, k) of the rows of each slice."""
+    lengths, weights = lengths_of(block), weights_of(block)
+    if block.n_rows <= BLOCK_ROWS:
+        done = kernel.smooth(emissions(slice(0, block.n_rows)), lengths, weights, init, trans)
+        collect(slice(0, block.n_rows), done.resp)
+        return Expected(done.loglik, done.first, done.moves, Unexplained(done.bad_sequence, done.bad_step))
+    return _expected_long(block, emissions, init, trans, collect)
+
+
+def _expected_long(
+    block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray, collect: Callable[[slice, FloatArray], None]
+) -> Expected:
+    lengths, k = lengths_of(block), len(init)
+    which = int(np.argmax(lengths > 0))  # a block of more rows than `BLOCK_ROWS` holds one sequence that is not empty
+    weight = weights_of(block)
+    one = None if weight is None else weight[which : which + 1]
+    pieces = list(_pieces(block.n_rows, k))
+    kept: list[FloatArray] | None = [] if block.n_rows * k <= _KEPT else None
+    entries: list[FloatArray | None] = [None]
+    for piece in pieces:
+        log_emit = emissions(piece)
+        if kept is not None:
+            kept.append(log_emit)
+        entries.append(kernel.filter_states(log_emit, _one(piece), init, trans, entries[-1], keep=False).last)
+    loglik, first, moves, leave, bad = 0.0, np.zeros(k), np.zeros((k, k)), None, Unexplained()
+    for i in reversed(range(len(pieces))):
+        piece = pieces[i]
+        log_emit = emissions(piece) if kept is None else kept.pop()
+        done = kernel.smooth(log_emit, _one(piece), one, init, trans, entries[i], leave)
+        loglik, first, moves, leave = loglik + done.loglik[0], first + done.first, moves + done.moves, done.carry
+        if done.bad_sequence >= 0:
+            bad = Unexplained(which, piece.start + done.bad_step)
+        collect(piece, done.resp)
+    each = np.zeros(len(lengths))
+    each[which] = -np.inf if bad.is_real else loglik
+    return Expected(each, first, moves, bad)
+
+
+def smoothed(block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray) -> tuple[FloatArray, Unexplained]:
+    """Return the posterior (b, k) of the states given all rows of their sequence, case weights apart."""
+    resp = np.empty((block.n_rows, len(init)))
+
+    def collect(rows: slice, part: FloatArray) -> None:
+        resp[rows] = part
+
+    done = expected(_Plain(block), emissions, init, trans, collect)
+    return resp, done.unexplained
+
+
+def filtered(block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray) -> tuple[FloatArray, Unexplained]:
+    """Return the probabilities (b, k) of the states given the rows up to each."""
+    resp = np.empty((block.n_rows, len(init)))
+    _, bad = _forward(block, emissions, init, trans, resp)
+    return resp, bad
+
+
+def loglik_of(block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray) -> tuple[FloatArray, Unexplained]:
+    """Return the log-likelihood (s,) of each sequence, by one pass forward."""
+    return _forward(block, emissions, init, trans, None)
+
+
+def _forward(
+    block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray, out: FloatArray | None
+) -> tuple[FloatArray, Unexplained]:
+    lengths, keep = lengths_of(block), out is not None
+    if block.n_rows <= BLOCK_ROWS:
+        done = kernel.filter_states(emissions(slice(0, block.n_rows)), lengths, init, trans, keep=keep)
+        if out is not None:
+            out[:] = done.filtered
+        return done.loglik, Unexplained(done.bad_sequence, done.bad_step)
+    which, entry, total = int(np.argmax(lengths > 0)), None, 0.0
+    each = np.zeros(len(lengths))
+    for piece in _pieces(block.n_rows, len(init)):
+        done = kernel.filter_states(emissions(piece), _one(piece), init, trans, entry, keep=keep)
+        if out is not None:
+            out[piece] = done.filtered
+        entry, total = done.last, total + done.loglik[0]
+        if done.bad_sequence >= 0:
+            each[which] = -np.inf
+            return each, Unexplained(which, piece.start + done.bad_step)
+    each[which] = total
+    return each, Unexplained()
+
+
+class _Plain:
+    """A block without its weights."""
+
+    def __init__(self, block: Any) -> None:
+        self.n_rows, self.lengths, self.is_weighted = block.n_rows, lengths_of(block), False
+
+
+def lengths_of(block: Any) -> IntArray:
+    """Return the lengths (s,) of the sequences of a block."""
+    return np.asarray(block.lengths)
+
+
+def weights_of(block: Any) -> FloatArray | None:
+    """Return the weights (s,) of the sequences, or None where each counts once."""
+    return block.kernel_sequence_weights if block.is_weighted else None
+
+
+def _pieces(n_rows: int, k: int) -> Iterator[slice]:
+    size = max(1024, min(BLOCK_ROWS, _CHUNK_NUMBERS // k))
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def _one(piece: slice) -> Array:
+    return np.array([piece.stop - piece.start], dtype=np.int64)

@@ -1,0 +1,25 @@
+"""Weighted moments of rows whose responsibilities are known.
+
+Shapes: `X` (n, d) float32 or float64, complete, C-contiguous; `resp` (n, k) float64, case weights included; `mean`
+(k, d) float64. The compiled code takes arrays of another type or order for a TypeError, as it never copies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emkit.kernels._dispatch import native
+from emkit.kernels.twins import moments as twin
+
+__all__ = ["given_moments"]
+
+_code: Any = twin if native is None else native
+
+
+def given_moments(X: Any, resp: Any, mean: Any, *, is_full: bool) -> tuple[Any, Any, Any]:
+    """Return count (k,), first (k, d) and second moments about `mean`, (k, d, d) if full and (k, d) otherwise.
+
+    One pass over the rows; cost n k d (d + 1) / 2 multiplications, or n k d.
+    """
+    count, first, second = _code.given_moments(X, resp, mean, is_full)
+    return count, first, second

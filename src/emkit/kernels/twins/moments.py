@@ -1,0 +1,22 @@
+"""Twin of `cpp/kernels/moments.hpp`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emkit.kernels.twins._namespace import namespace
+
+__all__ = ["given_moments"]
+
+
+def given_moments(X: Any, resp: Any, mean: Any, is_full: bool) -> tuple[Any, Any, Any]:
+    xp = namespace(mean)
+    rows = xp.asarray(X, dtype=mean.dtype)
+    first = xp.zeros_like(mean)
+    seconds = []
+    for k in range(mean.shape[0]):
+        gap = rows - mean[k, :]
+        weighted = resp[:, k : k + 1] * gap
+        first[k, :] = xp.sum(weighted, axis=0)
+        seconds.append(weighted.T @ gap if is_full else xp.sum(weighted * gap, axis=0))
+    return xp.sum(resp, axis=0), first, xp.stack(seconds)
