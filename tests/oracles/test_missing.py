@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emkit.missing import MultivariateNormal, pool
+from emkit.missing import LinearRegression, MultipleImputer, MultivariateNormal, pool
 
 HERE = Path(__file__).parent / "data" / "missing"
 REFERENCE = json.loads((HERE / "reference.json").read_text())
@@ -91,3 +91,32 @@ def test_pooling_agrees_with_mice():
         assert pooled.covariance[j, j] == pytest.approx(entry["t"], rel=1e-9)
         assert pooled.df[j] == pytest.approx(entry["df"], rel=1e-9)
         assert pooled.fraction_missing[j] == pytest.approx(entry["fmi"], rel=1e-9)
+
+
+def test_regression_is_that_of_lavaan():
+    rows = _rows("airquality")
+    model = LinearRegression(tol=1e-10).fit(rows[:, 1:], rows[:, 0])
+    found = model.coefficients()
+    entries = {(e["op"], e["rhs"]): e for e in REFERENCE["lavaan_regression"] if e["lhs"] == "Ozone"}
+    wanted = [entries[key] for key in (("~1", ""), ("~", "Solar.R"), ("~", "Wind"), ("~", "Temp"))]
+    np.testing.assert_allclose(found.estimate, [e["est"] for e in wanted], rtol=2e-6)
+    np.testing.assert_allclose(found.se, [e["se"] for e in wanted], rtol=2e-5)
+    assert model.residual_variance_ == pytest.approx(entries["~~", "Ozone"]["est"], rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["bootstrap", "posterior"])
+def test_multiple_imputation_agrees_with_amelia(method):
+    # Amelia's figures have Monte Carlo errors of 0.033 standard errors, ours of 0.06
+    rows, entry = _rows("airquality"), REFERENCE["amelia_emb_m300_lm"]
+    imputer = MultipleImputer(n_imputations=100, method=method, random_state=0).fit(rows)
+    pooled = imputer.pool(rows, _least_squares, n=153)
+    np.testing.assert_array_less(np.abs(pooled.estimate - entry["coef"]), 0.2 * np.array(entry["se"]))
+    np.testing.assert_allclose(pooled.se, entry["se"], rtol=0.08)
+
+
+def _least_squares(done):
+    design = np.column_stack([np.ones(len(done)), done[:, 1:]])
+    inverse = np.linalg.inv(design.T @ design)
+    coef = inverse @ design.T @ done[:, 0]
+    left = done[:, 0] - design @ coef
+    return coef, inverse * (left @ left) / (len(done) - 4)

@@ -22,6 +22,7 @@ class Estimator:
 
     _kind: ClassVar[str | None] = None  # scikit-learn's estimator type
     _takes_missing: ClassVar[bool] = False
+    _needs_target: ClassVar[bool] = False
 
     @classmethod
     def _names(cls) -> list[str]:
@@ -60,11 +61,13 @@ class Estimator:
         return any(name.endswith("_") and not name.startswith("_") for name in vars(self))
 
     def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+        from sklearn.utils import ClassifierTags, InputTags, RegressorTags, Tags, TargetTags, TransformerTags
 
         return Tags(
             estimator_type=self._kind,
-            target_tags=TargetTags(required=False),
+            target_tags=TargetTags(required=self._needs_target),
+            classifier_tags=ClassifierTags(multi_class=False) if self._kind == "classifier" else None,
+            regressor_tags=RegressorTags() if self._kind == "regressor" else None,
             transformer_tags=TransformerTags() if hasattr(self, "transform") else None,
             input_tags=InputTags(allow_nan=self._takes_missing),
         )

@@ -24,6 +24,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import space
 from emkit.core.spaces import PositiveDefinite, Real
 from emkit.core.statistics import shared
+from emkit.data import ColumnMoments
 from emkit.families.normal_monotone import monotone_blocks, monotone_maximum
 from emkit.families.normal_patterns import PatternMoments, PatternSource, gain, pattern_moments
 from emkit.families.normal_rows import PatternRows, RowsSource, arranged
@@ -84,14 +85,15 @@ class Normal(Model):
         """Read off the columns' units. A source of patterns is ready as it is."""
         if isinstance(source, (PatternSource, RowsSource)):
             return self, source
-        moments, n = source.column_moments(), source.column_moments().n_observed
-        sd, size = (
-            np.sqrt(moments.var * np.where(n >= 2, n / np.maximum(n - 1, 1), 1)),
-            np.maximum(np.abs(moments.low), np.abs(moments.high)),
-        )
+        return self.in_units(source.column_moments(), source.total_weight), arranged(source)
+
+    def in_units(self, moments: ColumnMoments, total_weight: float) -> Normal:
+        """Return the model with the constants that it reads off the columns."""
+        n = moments.n_observed
+        sd = np.sqrt(moments.var * np.where(n >= 2, n / np.maximum(n - 1, 1), 1.0))
+        size = np.maximum(np.abs(moments.low), np.abs(moments.high))
         unit = np.where(sd > 0, sd, np.where(size > 0, size, 1.0))
-        ready = replace(self, unit=unit, center=moments.mean, floor_scatter=FLOOR * source.total_weight)
-        return ready, arranged(source)
+        return replace(self, unit=unit, center=moments.mean, floor_scatter=FLOOR * total_weight)
 
     def start(self, source: Any, rng: np.random.Generator) -> NormalParameters:
         """Return the maximum where patterns are nested, else means and variances of the observed entries."""
@@ -124,6 +126,11 @@ class Normal(Model):
         counts = block.counts if isinstance(block, PatternRows) else None
         sums = normal_sums(block.X, block.weights, counts, mean, cov)
         return NormalStatistics(sums.loglik, sums.weight, sums.first, sums.second, parameters.mean)
+
+    @property
+    def starts_to_agree(self) -> int:
+        """One: every start is the same."""
+        return 1
 
     def m_step(self, statistics: NormalStatistics, parameters: NormalParameters) -> NormalParameters:
         """Return the mean and covariance of the completed rows, and of the prior's."""

@@ -1,8 +1,11 @@
-"""Missing entries: the multivariate normal by EM over patterns, imputation from it, and multiple imputation."""
+"""Missing entries: the multivariate normal by EM over patterns, imputation, and regressions from it."""
 
 from __future__ import annotations
 
+from emkit.missing.coefficients import Coefficients
 from emkit.missing.imputer import EMImputer
+from emkit.missing.linear import LinearRegression
+from emkit.missing.logistic import LogisticRegression
 from emkit.missing.mcar import McarTest
 from emkit.missing.multiple import MultipleImputer
 from emkit.missing.normal import MultivariateNormal
@@ -11,7 +14,10 @@ from emkit.missing.panel import Panel
 from emkit.missing.pooling import Pooled, pool
 
 __all__ = [
+    "Coefficients",
     "EMImputer",
+    "LinearRegression",
+    "LogisticRegression",
     "McarTest",
     "MultipleImputer",
     "MultivariateNormal",

@@ -15,7 +15,6 @@ from emkit.data import MemorySource, Source
 from emkit.data.estimator import generator_of
 from emkit.data.threads import consume_in_order
 from emkit.errors import DataError, DegenerateWarning, ParameterError
-from emkit.estimator import warn_of
 from emkit.families.normal import Normal, NormalParameters
 from emkit.missing.bounds import limits_of
 from emkit.missing.conditional import filled
@@ -61,6 +60,8 @@ class MultipleImputer(NormalEstimator):
         To all rows.
     draws_ : list of NormalParameters
         Of each imputation.
+    seed_ : int
+        Of the draws of the entries.
     mean_, covariance_ : arrays (d,), (d, d)
         Of the fit to all rows; with a panel, of its extra columns too.
 
@@ -102,18 +103,17 @@ class MultipleImputer(NormalEstimator):
 
     # --- fitting ---
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
         """Fit to rows `X` (n, d), with case weights (n,) if given, and draw the parameters; `y` is ignored."""
         given = self._fit_source(X, sample_weight, self.n_threads)
         limits_of(self.bounds, given.feature_names, given.n_features)
         source = self._extended(given)
         model = self._model()
         self._check_rows(model, source)
-        self._adopt(self._maximised(model, source), source)
-        warn_of(self.fit_)
+        self._climbed(model, source, checkpoint)
         rng = generator_of(self.random_state)
         seeds = [int(seed) for seed in rng.integers(2**62, size=self.n_imputations)]
-        self._seed = int(rng.integers(2**62))
+        self.seed_ = int(rng.integers(2**62))
         draw = self._bootstrap if self.method == "bootstrap" else self._posterior
         self.draws_ = draw(source, seeds)
         return self
@@ -193,7 +193,7 @@ class MultipleImputer(NormalEstimator):
         limits = limits_of(self.bounds, getattr(self, "feature_names_in_", None), self.n_features_in_)
         wide = self._extended(given)
         for number, parameters in enumerate(self.draws_):
-            rng = np.random.default_rng([self._seed, number])
+            rng = np.random.default_rng([self.seed_, number])
             yield self._filled(parameters, given, wide, rng, limits)
 
     def _filled(self, parameters: Any, given: Source, wide: Source, rng: Any, limits: FloatArray | None) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from emkit.core import Fit, QuasiNewton, Solver
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Source
 from emkit.errors import DataError, ParameterError
-from emkit.estimator import ModelEstimator
+from emkit.estimator import ModelEstimator, warn_of
 from emkit.families.normal import Normal
 from emkit.families.patterns import PatternTable, pattern_table
 from emkit.missing.conditional import conditional_sd, filled
@@ -59,12 +59,23 @@ class NormalEstimator(ModelEstimator):
             )
             raise DataError(message)
 
+    def _climbed(self, model: Any, source: Source, checkpoint: Any) -> Self:
+        """Fit a model to a source that is made of more than `X`, and adopt the fit."""
+        self._checkpoint = checkpoint
+        try:
+            self._adopt(self._maximised(model, source), source)
+        finally:
+            del self._checkpoint
+        warn_of(self.fit_, stacklevel=3)
+        return self
+
     def _adopt(self, fit: Fit, source: Source) -> None:
         super()._adopt(replace(fit, notes=(*fit.notes, *_remarks(source))), source)
 
     def _adopt_parameters(self, model: Any, parameters: Any) -> None:
         self.model_, self.parameters_ = model, parameters
-        self.mean_, self.covariance_ = parameters.mean, parameters.cov
+        normal = getattr(parameters, "covariates", parameters)
+        self.mean_, self.covariance_ = normal.mean, normal.cov
 
     def conditional_sd(self, X: Any) -> FloatArray:
         """Return how uncertain each missing entry is (n, d): its standard deviation given its row; 0 if observed."""
@@ -96,6 +107,7 @@ class MultivariateNormal(NormalEstimator):
     covariance_ : array (d, d)
     fit_ : Fit
     n_iter_ : int
+    pattern_table_ : PatternTable, or None where the patterns are too many to keep
     n_features_in_ : int
     feature_names_in_ : array (d,) of str, where the data had names
 
@@ -136,7 +148,7 @@ class MultivariateNormal(NormalEstimator):
     def _adopt(self, fit: Fit, source: Source) -> None:
         super()._adopt(fit, source)
         table = pattern_table(source)
-        self._table = table if table.seen.size <= _LARGEST_TABLE else None
+        self.pattern_table_ = table if table.seen.size <= _LARGEST_TABLE else None
 
     def conditional_mean(self, X: Any) -> FloatArray:
         """Return a copy of `X` (n, d) with each missing entry at its mean given those observed in its row."""
@@ -196,10 +208,10 @@ class MultivariateNormal(NormalEstimator):
 
     def _patterns(self) -> PatternTable:
         self._check_fitted()
-        if self._table is None:
+        if self.pattern_table_ is None:
             message = "the patterns of the training rows were too many to keep: pass the rows, as in `mcar_test(X)`"
             raise DataError(message)
-        return self._table
+        return self.pattern_table_
 
 
 def _remarks(source: Source) -> list[str]:
