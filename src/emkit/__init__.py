@@ -27,6 +27,7 @@ _HOMES = {
     "KMeans": "emkit.mixture",
     "BernoulliMixture": "emkit.mixture",
     "LatentClassAnalysis": "emkit.mixture",
+    "MixtureModel": "emkit.mixture",
     "PoissonMixture": "emkit.mixture",
     "StudentMixture": "emkit.mixture",
     "Density": "emkit.mixture",

@@ -13,6 +13,8 @@ from emkit.families.inverse_gaussian import InverseGaussian
 from emkit.families.log_normal import LogNormal
 from emkit.families.multinomial import Multinomial
 from emkit.families.negative_binomial import NegativeBinomial
+from emkit.families.poisson import Poisson
+from emkit.families.product import Product
 from emkit.families.von_mises import VonMises
 from emkit.families.von_mises_fisher import VonMisesFisher, unit_rows
 from emkit.families.zero_inflated import ZeroInflatedNegativeBinomial, ZeroInflatedPoisson
@@ -82,6 +84,13 @@ def _counts(share_zero=0.0):
     return rng.poisson(mean) * (rng.random(mean.shape) >= share_zero).astype(float)
 
 
+def _mixed():
+    return np.column_stack([_gammas(), _holes(_counts())[:, :1], _bernoulli()[:, :2]])
+
+
+_PRODUCT = Product((Gamma(), Poisson(), Bernoulli()), ((0, 1), (2,), (3, 4)))
+
+
 def _case(name, family, rows, k=2):
     return Case(name, FiniteMixture(family, k), rows, is_continuous=False)
 
@@ -104,6 +113,7 @@ CASES = [
     _case("hurdle-poisson", HurdlePoisson(), _holes(_counts(0.3))),
     _case("hurdle-negative-binomial", HurdleNegativeBinomial(), _counts(0.3)[:, :1]),
     _case("beta", Beta(), _holes(_shares())),
+    _case("product", _PRODUCT, _mixed()),
     _case("von-mises", VonMises(), _holes(_angles())),
     _case("von-mises-fisher", VonMisesFisher(), _directions()),
 ]

@@ -76,6 +76,9 @@ class Writer:
             return [self.tree(item, f"{path}.{i}") for i, item in enumerate(value)]
         if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
             return {"mapping": self._each(value, path)}
+        if isinstance(value, Mapping):
+            pairs = enumerate(value.items())
+            return {"pairs": [[self.tree(key, path), self.tree(item, f"{path}.{i}")] for i, (key, item) in pairs]}
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             return self._record(value, path)
         if callable(getattr(value, "get_params", None)):
@@ -146,6 +149,7 @@ class Reader:
             "tuple": lambda node: tuple(self.value(item) for item in node["tuple"]),
             "slice": lambda node: slice(*node["slice"]),
             "mapping": lambda node: self._each(node["mapping"]),
+            "pairs": lambda node: {self.value(key): self.value(item) for key, item in node["pairs"]},
             "enum": lambda node: self._classes.find(node["enum"], node["home"])(node["value"]),
             "record": self._record,
             "estimator": self._estimator,

@@ -23,6 +23,7 @@ class Estimator:
     _kind: ClassVar[str | None] = None  # scikit-learn's estimator type
     _takes_missing: ClassVar[bool] = False
     _needs_target: ClassVar[bool] = False
+    _takes_sparse: ClassVar[bool] = False
 
     @classmethod
     def _names(cls) -> list[str]:
@@ -69,7 +70,7 @@ class Estimator:
             classifier_tags=ClassifierTags(multi_class=False) if self._kind == "classifier" else None,
             regressor_tags=RegressorTags() if self._kind == "regressor" else None,
             transformer_tags=TransformerTags() if hasattr(self, "transform") else None,
-            input_tags=InputTags(allow_nan=self._takes_missing),
+            input_tags=InputTags(allow_nan=self._takes_missing, sparse=self._takes_sparse),
         )
 
     def _check_fitted(self) -> None:
@@ -78,7 +79,14 @@ class Estimator:
 
     def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
         """Return the training data as a source and record the number and names of its features."""
-        source = as_source(X, sample_weight, allow_missing=self._takes_missing, n_threads=n_threads, min_rows=min_rows)
+        source = as_source(
+            X,
+            sample_weight,
+            allow_missing=self._takes_missing,
+            allow_sparse=self._takes_sparse,
+            n_threads=n_threads,
+            min_rows=min_rows,
+        )
         self.n_features_in_ = source.n_features
         self.__dict__.pop("feature_names_in_", None)
         if source.feature_names is not None:
@@ -93,6 +101,7 @@ class Estimator:
             sample_weight,
             allow_missing=self._takes_missing,
             allow_missing_columns=self._takes_missing,
+            allow_sparse=self._takes_sparse,
             n_threads=n_threads,
         )
         self._check_names(source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -35,7 +35,12 @@ class Family(ABC):
     """A family of distributions with k members (components, states) held in one record of parameters.
 
     Mixtures and hidden Markov models are made of families: they bring the responsibilities, the family the rest.
+    `is_discrete` says that equal rows are common, so that it pays to count them once; `takes_sparse` that rows may come
+    as a csr_array.
     """
+
+    is_discrete: ClassVar[bool] = False
+    takes_sparse: ClassVar[bool] = False
 
     @abstractmethod
     def prepared(self, source: Any, n_components: int) -> Family:

@@ -47,6 +47,7 @@ class Bernoulli(Family):
     """Independent yes-or-no variables."""
 
     is_discrete: ClassVar[bool] = True
+    takes_sparse: ClassVar[bool] = True
 
     def prepared(self, source: Any, n_components: int) -> Bernoulli:
         source.map(lambda block: _check(block, source.feature_names))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -69,6 +69,7 @@ class Categorical(Family):
     """
 
     levels: tuple[tuple[str, ...], ...] | None = None
+    is_discrete: ClassVar[bool] = True
 
     def prepared(self, source: Any, n_components: int) -> Categorical:
         highest = np.max(source.map(lambda block: _checked_highest(block, source.feature_names)), axis=0)

@@ -28,7 +28,7 @@ from emkit.core.describe import Description
 from emkit.core.statistics import Additive
 from emkit.errors import DataError
 from emkit.families.base import Family
-from emkit.families.discrete import DiscreteStarts, distinct_rows
+from emkit.families.discrete import DiscreteStarts, distinct_rows, used_rows
 
 __all__ = [
     "FLOOR",
@@ -96,7 +96,6 @@ class ColumnFamily(Family):
         return rows
 
     _neutral: ClassVar[float] = 0.0  # a value inside the support, that missing entries stand at
-    is_discrete: ClassVar[bool] = False
 
     # --- what follows ---
 
@@ -105,7 +104,7 @@ class ColumnFamily(Family):
         return self._tuned(source)
 
     def arranged(self, source: Any) -> Any:
-        return distinct_rows(source) if self.is_discrete else source
+        return distinct_rows(source) if self.is_discrete else used_rows(source)
 
     def starting_rows(self, block: Any) -> DiscreteStarts:
         """Return the rows in coordinates in which clusters are round."""

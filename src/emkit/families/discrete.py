@@ -12,7 +12,7 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import as_source
 from emkit.families.gaussian_starts import StartingRows
 
-__all__ = ["DiscreteStarts", "distinct_rows"]
+__all__ = ["DiscreteStarts", "distinct_rows", "used_rows"]
 
 _WORTH = 0.7  # distinct rows are used where they are fewer than this part of all
 _LARGEST = 2**62
@@ -39,6 +39,14 @@ def distinct_rows(source: Any) -> Any:
         n_threads=source.n_threads,
         allow_missing_columns=True,  # the rows have passed the door
     )
+
+
+def used_rows(source: Any) -> Any:
+    """Return the rows of positive weight: the others may hold what lies outside the support of a family."""
+    if not source.is_weighted:
+        return source
+    used = np.concatenate(source.map(lambda block: block.weights > 0))
+    return source if used.all() else source.take(np.flatnonzero(used))
 
 
 def _keys(X: Array) -> IntArray:

@@ -59,6 +59,7 @@ class Multinomial(Family):
 
     concentration: float = 1.0
     is_discrete: ClassVar[bool] = True
+    takes_sparse: ClassVar[bool] = True
 
     def prepared(self, source: Any, n_components: int) -> Multinomial:
         source.map(lambda block: _check(block, source.feature_names))

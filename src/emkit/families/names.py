@@ -14,7 +14,7 @@ from typing import Any
 from emkit.errors import ParameterError
 from emkit.families.base import Family
 
-__all__ = ["FAMILY_NAMES", "family_named", "is_categorical"]
+__all__ = ["FAMILY_NAMES", "family_named", "is_columnwise", "takes_words"]
 
 
 @dataclass(frozen=True)
@@ -23,31 +23,32 @@ class _Entry:
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     structure: str = ""  # of a Gaussian or t family
-    is_categorical: bool = False  # its columns may hold words; levels are coded at the door
+    is_columnwise: bool = False  # columns are independent given the member: columns of one name are one family
+    takes_words: bool = False  # its columns may hold words; levels are coded at the door
 
 
 _ENTRIES: dict[str, _Entry] = {
-    "gaussian": _Entry("gaussian", "Gaussian", structure="diag"),
+    "gaussian": _Entry("gaussian", "Gaussian", structure="diag", is_columnwise=True),
     "gaussian-full": _Entry("gaussian", "Gaussian", structure="full"),
     "gaussian-tied": _Entry("gaussian", "Gaussian", structure="tied"),
     "gaussian-spherical": _Entry("gaussian", "Gaussian", structure="spherical"),
     "student": _Entry("student", "Student", structure="full"),
-    "poisson": _Entry("poisson", "Poisson"),
-    "negative-binomial": _Entry("negative_binomial", "NegativeBinomial"),
-    "zero-inflated-poisson": _Entry("zero_inflated", "ZeroInflatedPoisson"),
-    "zero-inflated-negative-binomial": _Entry("zero_inflated", "ZeroInflatedNegativeBinomial"),
-    "hurdle-poisson": _Entry("hurdle", "HurdlePoisson"),
-    "hurdle-negative-binomial": _Entry("hurdle", "HurdleNegativeBinomial"),
-    "categorical": _Entry("categorical", "Categorical", is_categorical=True),
-    "bernoulli": _Entry("bernoulli", "Bernoulli"),
+    "poisson": _Entry("poisson", "Poisson", is_columnwise=True),
+    "negative-binomial": _Entry("negative_binomial", "NegativeBinomial", is_columnwise=True),
+    "zero-inflated-poisson": _Entry("zero_inflated", "ZeroInflatedPoisson", is_columnwise=True),
+    "zero-inflated-negative-binomial": _Entry("zero_inflated", "ZeroInflatedNegativeBinomial", is_columnwise=True),
+    "hurdle-poisson": _Entry("hurdle", "HurdlePoisson", is_columnwise=True),
+    "hurdle-negative-binomial": _Entry("hurdle", "HurdleNegativeBinomial", is_columnwise=True),
+    "categorical": _Entry("categorical", "Categorical", is_columnwise=True, takes_words=True),
+    "bernoulli": _Entry("bernoulli", "Bernoulli", is_columnwise=True, takes_words=True),
     "multinomial": _Entry("multinomial", "Multinomial"),
-    "exponential": _Entry("exponential", "Exponential"),
+    "exponential": _Entry("exponential", "Exponential", is_columnwise=True),
     "exponential-censored": _Entry("exponential", "Exponential", {"censored": True}),
-    "gamma": _Entry("gamma", "Gamma"),
-    "log-normal": _Entry("log_normal", "LogNormal"),
-    "inverse-gaussian": _Entry("inverse_gaussian", "InverseGaussian"),
-    "beta": _Entry("beta", "Beta"),
-    "von-mises": _Entry("von_mises", "VonMises"),
+    "gamma": _Entry("gamma", "Gamma", is_columnwise=True),
+    "log-normal": _Entry("log_normal", "LogNormal", is_columnwise=True),
+    "inverse-gaussian": _Entry("inverse_gaussian", "InverseGaussian", is_columnwise=True),
+    "beta": _Entry("beta", "Beta", is_columnwise=True),
+    "von-mises": _Entry("von_mises", "VonMises", is_columnwise=True),
     "von-mises-fisher": _Entry("von_mises_fisher", "VonMisesFisher"),
 }
 
@@ -79,11 +80,16 @@ def family_named(name: str | Family) -> Family:
     return made
 
 
-def is_categorical(name: str | Family) -> bool:
-    """Return whether the columns of a family hold levels, words perhaps, and not numbers."""
+def is_columnwise(name: str | Family) -> bool:
+    """Return whether the columns of a family given by name are independent given the member."""
+    return isinstance(name, str) and _entry(name).is_columnwise
+
+
+def takes_words(name: str | Family) -> bool:
+    """Return whether the columns of a family may hold words: levels are coded as 0, 1, ... at the door."""
     if isinstance(name, Family):
-        return any(e.is_categorical and type(name).__name__ == e.name for e in _ENTRIES.values())
-    return _entry(name).is_categorical
+        return any(entry.takes_words and type(name).__name__ == entry.name for entry in _ENTRIES.values())
+    return _entry(name).takes_words
 
 
 def _entry(name: Any) -> _Entry:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import gammaln
@@ -44,6 +44,8 @@ class PoissonStatistics(Additive):
 @dataclass(frozen=True)
 class Poisson(Family):
     """Independent Poisson counts."""
+
+    is_discrete: ClassVar[bool] = True
 
     def prepared(self, source: Any, n_components: int) -> Poisson:
         source.map(lambda block: _check_counts(block, source.feature_names))

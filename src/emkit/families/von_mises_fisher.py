@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -66,6 +66,8 @@ class VonMisesFisherStatistics(Additive):
 @dataclass(frozen=True)
 class VonMisesFisher(Family):
     """Directions: rows of unit length."""
+
+    takes_sparse: ClassVar[bool] = True
 
     def prepared(self, source: Any, n_components: int) -> VonMisesFisher:
         source.map(lambda block: _check(block, source.n_features))

@@ -2,6 +2,7 @@
 
 from emkit.mixture.bernoulli import BernoulliMixture
 from emkit.mixture.density import Density, density
+from emkit.mixture.families import MixtureModel
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.kmeans import KMeans
 from emkit.mixture.latent_class import LatentClassAnalysis
@@ -16,6 +17,7 @@ __all__ = [
     "GaussianMixture",
     "KMeans",
     "LatentClassAnalysis",
+    "MixtureModel",
     "MixtureParameters",
     "MixtureStatistics",
     "PoissonMixture",

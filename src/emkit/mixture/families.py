@@ -1,0 +1,198 @@
+"""Mixtures of any family, and of several families over the columns of a table: the estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, ClassVar, Literal
+
+from emkit.core import Fit, Solver
+from emkit.core.arrays import IntArray
+from emkit.data import Source, as_source
+from emkit.data.sparse import is_sparse
+from emkit.errors import DataError, DataTypeError, ParameterError
+from emkit.families.base import Family
+from emkit.families.names import family_named, takes_words
+from emkit.families.product import ProductParameters
+from emkit.mixture._base import MixtureEstimator
+from emkit.mixture._columns import Layout, form_of, in_form, layout_of
+from emkit.mixture._levels import read_columns
+from emkit.mixture.model import FiniteMixture, MixtureParameters
+
+__all__ = ["MixtureModel"]
+
+
+class MixtureModel(MixtureEstimator):
+    """Mixture of any family, or of several families over the columns of a table, by maximum likelihood.
+
+    Each row comes from component z_i with probability mix_k; given the component, the parts of the row are independent
+    and follow the families named for them. Missing entries are missing at random and are integrated out exactly.
+
+    Parameters
+    ----------
+    families : str, Family, or mapping
+        One family for all columns, by name ("gaussian", "poisson", "categorical", ...: see
+        `emkit.families.names.FAMILY_NAMES`) or as an object; or a mapping from columns, by name or number or tuples of
+        them, to families. Columns that are not named take no part.
+    n_components : int, default 1
+        Number of components, k.
+    unseen : {"error", "missing"}, default "error"
+        What a level that did not occur in the training data is in new data.
+    weight_concentration : float, default 1.0
+        Of a symmetric Dirichlet prior on the mixing proportions; 1 is none.
+    tol, max_iter, n_init, start, solver, random_state, n_threads, on_iteration
+        As for `GaussianMixture`.
+
+    Attributes
+    ----------
+    weights_ : array (k,)
+        Mixing proportions, falling.
+    members_ : Parameters, or dict of str to Parameters
+        The parameters of the family, or of each part by the names of its columns.
+    levels_ : dict of str to tuple
+        The levels of the columns that hold words or categories.
+    converged_, n_iter_, fit_, n_features_in_, feature_names_in_
+        As for `GaussianMixture`.
+
+    Examples
+    --------
+    >>> import emkit
+    >>> table = emkit.load_data("iris")
+    >>> families = {("Sepal.Length", "Sepal.Width"): "gaussian-full", "Species": "categorical"}
+    >>> mixture = emkit.MixtureModel(families, 3, random_state=0).fit(table)
+    >>> mixture.weights_.round(2)
+    array([0.54, 0.33, 0.12])
+    """
+
+    _kind: ClassVar[str | None] = "density_estimator"
+    _takes_missing: ClassVar[bool] = True
+    _takes_sparse: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        families: str | Family | Mapping[Any, str | Family] = "gaussian-full",
+        n_components: int = 1,
+        *,
+        unseen: Literal["error", "missing"] = "error",
+        weight_concentration: float = 1.0,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int | Literal["auto"] = "auto",
+        start: Any = None,
+        solver: Solver | Literal["auto"] = "auto",
+        random_state: Any = None,
+        n_threads: int | None = None,
+        on_iteration: Any = None,
+    ) -> None:
+        self.families = families
+        self.n_components = n_components
+        self.unseen = unseen
+        self.weight_concentration = weight_concentration
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.start = start
+        self.solver = solver
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.on_iteration = on_iteration
+
+    # --- fitting ---
+
+    def _family(self) -> Family:
+        if self.unseen not in ("error", "missing"):
+            message = f"`unseen` must be 'error' or 'missing', got {self.unseen!r}"
+            raise ParameterError(message)
+        if isinstance(self.families, Mapping):
+            return layout_of(self.families).family({})
+        return family_named(self.families)
+
+    def _layout(self, n_columns: int) -> Layout | None:
+        """Return which columns are described how, or None where all are numbers of one family."""
+        if isinstance(self.families, Mapping):
+            return layout_of(self.families)
+        if not takes_words(self.families):
+            return None
+        return layout_of({tuple(range(n_columns)): self.families})
+
+    def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
+        self.form_, self.levels_ = form_of(X), {}
+        layout = None if _is_plain(X) else self._layout(len(read_columns(X)[0]) if _needs_count(self.families) else 0)
+        if layout is None:
+            if isinstance(self.families, Mapping):
+                message = "families by column need a table or an array, not sparse rows or a Source"
+                raise DataError(message)
+            self._check_sparse(X)
+            return super()._fit_source(X, sample_weight, n_threads, min_rows)
+        columns, names, are_own = layout.picked(X)
+        self.levels_ = layout.levels_of(columns, names)
+        matrix = layout.matrix(columns, names, self.levels_, "error")
+        source = as_source(matrix, feature_names=names if are_own else None)
+        return super()._fit_source(source, sample_weight, n_threads, min_rows)
+
+    def _check_sparse(self, X: Any) -> None:
+        family: Any = family_named(self.families)  # type: ignore[arg-type]
+        if is_sparse(X) and not family.takes_sparse:
+            message = f"{type(family).__name__} does not take sparse rows: pass X.toarray()"
+            raise DataTypeError(message)
+
+    def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None) -> Source:
+        self._check_fitted()
+        layout = None if _is_plain(X) else self._layout(self.n_features_in_)
+        if layout is None:
+            return super()._new_source(X, sample_weight, n_threads)
+        columns, names, are_own = layout.picked(X)
+        if are_own:
+            stand_in: Any = SimpleNamespace(feature_names=tuple(names))
+            self._check_names(stand_in)
+        matrix = layout.matrix(columns, self._names_of(names), self.levels_, self.unseen)
+        source = as_source(matrix, feature_names=names if are_own else None, allow_missing_columns=True)
+        return super()._new_source(source, sample_weight, n_threads)
+
+    def _names_of(self, names: list[str]) -> list[str]:
+        """Return the names under which levels were kept: a table without names has those of the training data."""
+        known = getattr(self, "feature_names_in_", None)
+        return list(names) if known is None else list(known)
+
+    def _maximised(self, model: FiniteMixture, source: Source) -> Fit:
+        layout = self._layout(source.n_features)
+        if layout is None or not self.levels_:
+            return super()._maximised(model, source)
+        names = source.feature_names or [f"x{column + 1}" for column in layout.columns]  # type: ignore[operator]
+        by_column = {str(key): self.levels_.get(name, ()) for key, name in zip(layout.columns, names, strict=True)}
+        family: Any = layout.family(by_column)
+        if not isinstance(self.families, Mapping):
+            family = family.families[0]
+        return super()._maximised(replace(model, family=family), source)
+
+    def _adopt_parameters(self, model: FiniteMixture, parameters: MixtureParameters) -> None:
+        self.model_, self.parameters_ = model, parameters
+        self.weights_, self.members_ = parameters.mix, parameters.members
+        if isinstance(parameters.members, ProductParameters):
+            layout: Any = self._layout(self.n_features_in_)
+            keys = layout.keys([str(column) for column in layout.columns])
+            self.members_ = dict(zip(keys, parameters.members.parts, strict=True))
+
+    # --- answers ---
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Any, IntArray]:
+        """Return new rows, as a table of the kind that was fitted, and their components (n,), in random order."""
+        rows, labels = super().sample(n_samples, random_state)
+        names = getattr(self, "feature_names_in_", None)
+        shown = [f"x{j + 1}" for j in self._numbers()] if names is None else list(names)
+        form = "array" if names is None else self.form_
+        return in_form(form, rows, shown, self.levels_), labels
+
+    def _numbers(self) -> list[int]:
+        layout = self._layout(self.n_features_in_)
+        return list(range(self.n_features_in_)) if layout is None else [int(column) for column in layout.columns]
+
+
+def _is_plain(X: Any) -> bool:
+    return isinstance(X, Source) or is_sparse(X)
+
+
+def _needs_count(families: Any) -> bool:
+    """Return whether the number of columns must be read off the data: one family that may hold words."""
+    return not isinstance(families, Mapping) and takes_words(families)
