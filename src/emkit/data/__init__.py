@@ -8,10 +8,12 @@ from emkit.data.estimator import Estimator
 from emkit.data.files import load, read_table
 from emkit.data.memory import MemorySource
 from emkit.data.moments import ColumnMoments
+from emkit.data.scan import scan
 from emkit.data.sequence_door import as_sequences
 from emkit.data.sequences import SequenceBlock, SequenceSource
 from emkit.data.shipped import DataSet, data_sets
 from emkit.data.source import Source
+from emkit.data.streams import FileSource
 from emkit.data.table import Table
 from emkit.data.threads import resolve_threads
 
@@ -21,6 +23,7 @@ __all__ = [
     "ColumnMoments",
     "DataSet",
     "Estimator",
+    "FileSource",
     "MemorySource",
     "SequenceBlock",
     "SequenceSource",
@@ -32,4 +35,5 @@ __all__ = [
     "load",
     "read_table",
     "resolve_threads",
+    "scan",
 ]

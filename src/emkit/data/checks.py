@@ -23,6 +23,7 @@ __all__ = [
     "checked_weights",
     "column_label",
     "find_missing",
+    "refuse_columns",
     "refuse_missing",
 ]
 
@@ -117,6 +118,11 @@ def check_columns_observed(X: NDArray[Any], weights: NDArray[np.float64] | None,
         observed |= ~np.isnan(rows).all(axis=0)
         if observed.all():
             return
+    refuse_columns(observed, names)
+
+
+def refuse_columns(observed: NDArray[np.bool_], names: Sequence[str] | None) -> NoReturn:
+    """Raise because columns have no observed entry; `observed` (d,) tells which have."""
     empty = np.flatnonzero(~observed)
     listed = ", ".join(column_label(j, names) for j in empty[:_LISTED]) + (", ..." if len(empty) > _LISTED else "")
     msg = (

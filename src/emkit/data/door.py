@@ -10,6 +10,7 @@ from emkit.data import checks
 from emkit.data.columns import float_dtype, stack_columns, to_float
 from emkit.data.frames import frame_columns, series_column
 from emkit.data.memory import MemorySource
+from emkit.data.scan import scanned
 from emkit.data.source import Source
 from emkit.data.sparse import is_sparse, to_csr
 from emkit.data.table import Table
@@ -28,7 +29,7 @@ _MATRIX_NDIM = 2
 
 def as_source(
     X: Any,
-    sample_weight: ArrayLike | None = None,
+    sample_weight: ArrayLike | str | None = None,
     *,
     allow_missing: bool = True,
     allow_missing_columns: bool = False,
@@ -42,11 +43,12 @@ def as_source(
 
     Parameters
     ----------
-    X : array (n, d), list of rows, data frame, Arrow table, `Table`, mapping, scipy.sparse, or `Source`
+    X : array (n, d), list of rows, data frame, Arrow table, `Table`, mapping, scipy.sparse, path, or `Source`
         Numbers of any kind; float32 stays float32, all else becomes float64. NaN, None, null and masked are
         missing. A C-contiguous float array is not copied, and nothing is ever written to it. A `Source`
-        passes as it is.
-    sample_weight : array (n,), or number, or None
+        passes as it is. A path, a list of paths, a folder, a pyarrow dataset, or a function that makes batches:
+        rows are read anew in every pass where they are many; see `scan`.
+    sample_weight : array (n,), or number, or the name of a column, or None
         Case weights, finite, at least 0, not all zero. A row of weight 0 changes nothing.
     allow_missing : bool
         Whether the model can marginalise missing entries.
@@ -82,9 +84,14 @@ def as_source(
     >>> source.n_rows, source.n_features, source.has_missing
     (2, 2, True)
     """
-    if isinstance(X, Source):
-        _check_source(X, allow_missing=allow_missing, allow_sparse=allow_sparse, min_rows=min_rows)
-        return _again(X, sample_weight, n_threads)
+    known = X if isinstance(X, Source) else _elsewhere(X, sample_weight, n_threads)
+    if known is not None:
+        _check_source(known, allow_missing=allow_missing, allow_sparse=allow_sparse, min_rows=min_rows)
+        if known is not X and known.has_missing and not allow_missing_columns:
+            _check_observed(known)
+        return _again(known, sample_weight, n_threads)
+    if isinstance(sample_weight, str):
+        X, sample_weight = _without_weights(X, sample_weight)
     matrix, names = _matrix(X, allow_sparse=allow_sparse, one_feature=one_feature)
     checks.check_matrix_shape(matrix.shape, min_rows)
     names = _names(names if feature_names is None else feature_names, matrix.shape[1])
@@ -108,7 +115,38 @@ def _check_source(source: Source, *, allow_missing: bool, allow_sparse: bool, mi
         checks.refuse_missing(block.X, source.feature_names, block.start)
 
 
-def _again(source: Source, sample_weight: ArrayLike | None, n_threads: int | None) -> Source:
+def _elsewhere(X: Any, sample_weight: ArrayLike | str | None, n_threads: int | None) -> Source | None:
+    """Return the source of data that are not in memory: in files, or made in batches."""
+    if type(X) is np.ndarray:
+        return None
+    return scanned(X, sample_weight if isinstance(sample_weight, str) else None, n_threads)
+
+
+def _check_observed(source: Source) -> None:
+    observed = source.reduce(lambda block: ~np.isnan(block.X[block.weights > 0]).all(axis=0))
+    if not observed.all():
+        checks.refuse_columns(observed, source.feature_names)
+
+
+def _without_weights(X: Any, name: str) -> tuple[Any, ArrayLike]:
+    """Return a data frame without the column of weights, and that column."""
+    frame = frame_columns(X.columns if isinstance(X, Table) else X)
+    names = [] if frame is None else [str(known) for known in frame[0]]
+    if frame is None or name not in names:
+        has = f"its columns are {', '.join(map(repr, names))}" if names else "it has no named columns"
+        msg = f"`sample_weight` is {name!r}, which must then be a column of X, but {has}."
+        raise DataError(msg)
+    columns = dict(zip(names, frame[1], strict=True))
+    weights = columns.pop(name)
+    return columns, weights
+
+
+def _again(source: Source, sample_weight: ArrayLike | str | None, n_threads: int | None) -> Source:
+    if isinstance(sample_weight, str):
+        if source.is_weighted:
+            return source if n_threads is None else source.with_threads(n_threads)
+        msg = f"`sample_weight` is {sample_weight!r}, but this source has no such column: name it in emkit.data.scan."
+        raise DataError(msg)
     if sample_weight is not None:
         source = source.with_weights(sample_weight)
     return source if n_threads is None else source.with_threads(n_threads)
@@ -134,8 +172,7 @@ def _matrix(X: Any, *, allow_sparse: bool, one_feature: bool) -> tuple[NDArray[A
 def _array(X: Any) -> NDArray[Any]:
     """Return nested lists, masked arrays and anything that knows itself as an array, as one."""
     if isinstance(X, str | bytes | set | frozenset) or X is None:
-        hint = " Read it first: emkit.data.read_table(...)." if isinstance(X, str) else ""
-        msg = f"X must be a 2-D table of numbers, but it is {X!r} ({type(X).__name__}).{hint}"
+        msg = f"X must be a 2-D table of numbers, but it is {X!r} ({type(X).__name__})."
         raise DataTypeError(msg)
     if isinstance(X, np.ma.MaskedArray):
         return _unmasked(X)

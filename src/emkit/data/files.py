@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["load", "read_table"]
+__all__ = ["kind_of", "load", "missing_message", "read_table"]
 
 _KIND_OF_SUFFIX = {
     ".csv": "text", ".tsv": "text", ".tab": "text", ".txt": "text", ".dat": "text", ".data": "text",
@@ -117,13 +117,14 @@ def _check_file(path: Path, given: str) -> None:
         msg = f"{given} is a directory: name one file in it."
         raise DataError(msg)
     if not path.exists():
-        raise DataError(_missing_message(path, given))
+        raise DataError(missing_message(path, given))
     if path.suffix.lower() in _FOREIGN:
         msg = f"{given}: files of the kind {path.suffix} are not read. Save it as CSV or Parquet first."
         raise DataError(msg)
 
 
-def _missing_message(path: Path, given: str) -> str:
+def missing_message(path: Path, given: str) -> str:
+    """Return what to say of a file that is not there: names like it that are."""
     try:
         nearby = [entry.name for entry in path.parent.iterdir()]
     except OSError:
@@ -137,7 +138,7 @@ def _missing_message(path: Path, given: str) -> str:
 
 def _read(path: Path, layout: TextFormat) -> Table:
     try:
-        kind = _kind(path)
+        kind = kind_of(path)
         if kind == "text":
             return Table(read_text(path, layout), str(path))
         if path.stat().st_size == 0:
@@ -151,7 +152,8 @@ def _read(path: Path, layout: TextFormat) -> Table:
     return Table({str(name): _float64(column) for name, column in zip(names, columns, strict=True)}, str(path))
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """Return what kind of file it is, by suffix or first bytes."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".gz"]:
         return "text"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MemorySource"]
+__all__ = ["MemorySource", "draw_rows"]
 
 R = TypeVar("R")
 
@@ -66,7 +66,7 @@ class MemorySource(Source):
         self.feature_names = feature_names
         self.n_threads = n_threads
         self.is_weighted = weights is not None
-        self.total_weight = float(self.n_rows if weights is None else weights.sum())
+        self.total_weight = float(self.n_rows) if weights is None else _summed(weights)
         missing = find_missing(X, feature_names) if missing is None else missing
         self.has_missing = any(missing)
         self._blocks = _cut(X, weights, missing)
@@ -76,6 +76,11 @@ class MemorySource(Source):
     def weights(self) -> NDArray[np.float64]:
         """Case weights (n,); all ones where none were given."""
         return np.ones(self.n_rows) if self._weights is None else self._weights
+
+    @property
+    def n_used(self) -> int:
+        """Rows of positive weight."""
+        return self.n_rows if self._weights is None else int(np.count_nonzero(self._weights))
 
     def reduce(self, f: Callable[[Block], S]) -> S:
         """Return the sum of ``f(block)`` over all blocks, added in block order."""
@@ -105,11 +110,11 @@ class MemorySource(Source):
         if self._weights is None:
             if self.n_rows <= n:
                 return self._one_block(self.X, None)
-            rows = _draw(self.n_rows, n, rng)
+            rows = draw_rows(self.n_rows, n, rng)
             return self._one_block(self.X[rows], None)
         rows = np.flatnonzero(self._weights > 0)
         # Drawn among these rows alone: rows of weight zero do not change the draw.
-        rows = rows if len(rows) <= n else rows[_draw(len(rows), n, rng)]
+        rows = rows if len(rows) <= n else rows[draw_rows(len(rows), n, rng)]
         return self._one_block(self.X[rows], self._weights[rows])
 
     def with_weights(self, weights: ArrayLike | None) -> MemorySource:
@@ -137,6 +142,11 @@ class MemorySource(Source):
         return Block(X, _ones(X.shape[0]) if weights is None else weights, 0, weights is not None, has_missing)
 
 
+def _summed(weights: NDArray[np.float64]) -> float:
+    """Return the sum of the weights, block by block: as it is where only a block is at hand at a time."""
+    return float(sum(float(weights[i : i + BLOCK_ROWS].sum()) for i in range(0, max(1, len(weights)), BLOCK_ROWS)))
+
+
 def _cut(X: NDArray[Any], weights: NDArray[np.float64] | None, missing: tuple[bool, ...]) -> list[Block]:
     """Return the blocks of `X`: views, sharing one array of ones where there are no weights."""
     n_rows = X.shape[0]
@@ -162,5 +172,6 @@ def _ones(n: int) -> NDArray[np.float64]:
     return ones
 
 
-def _draw(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+def draw_rows(n_rows: int, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return `n` row numbers out of `n_rows`, drawn without replacement, in order."""
     return np.sort(rng.choice(n_rows, n, replace=False, shuffle=False))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import numpy as np
+
 from emkit.data.moments import ColumnMoments, column_moments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import numpy as np
     from numpy.typing import ArrayLike
 
     from emkit.data.block import Block
@@ -64,6 +65,16 @@ class Source(ABC):
         """Number of units that are weighted, drawn and taken: rows, where the source does not say otherwise."""
         return self.n_rows
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all rows are at hand at once, so that an arrangement of all of them costs no more than a copy."""
+        return True
+
+    @property
+    def n_used(self) -> int:
+        """Rows of positive weight."""
+        return sum(self.map(lambda block: int(np.count_nonzero(block.weights))))
+
     @abstractmethod
     def reduce(self, f: Callable[[Block], S]) -> S:
         """Return the sum of ``f(block)`` over all blocks, added in block order.
@@ -104,6 +115,10 @@ class Source(ABC):
     def permuted(self, order: ArrayLike) -> Source:
         """Return the rows in another order, a permutation of ``0 .. n - 1``."""
         return self.take(order)
+
+    def joined(self, f: Callable[[Block], Any]) -> Any:
+        """Return the rows of ``f(block)`` of all blocks as one array; on a cluster, as a collection made on demand."""
+        return np.concatenate(self.map(f))
 
     def column_moments(self) -> ColumnMoments:
         """Return mean, variance, range and observed weight of each column; computed once."""

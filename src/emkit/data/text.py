@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["TextFormat", "read_text"]
+__all__ = ["TextFormat", "TextStream", "read_text"]
 
 _MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "?", "."})
 _TRUTH = {"TRUE": 1.0, "True": 1.0, "true": 1.0, "FALSE": 0.0, "False": 0.0, "false": 0.0}
@@ -82,6 +82,47 @@ def read_text(path: Path, layout: TextFormat) -> dict[str, NDArray[Any]]:
         found = _look(path, layout)
         columns = _by_arrow(found) or _by_csv(found)
     return {name: _truth(column) for name, column in zip(found.names, columns, strict=True)}
+
+
+class TextStream:
+    """A delimited text file, read a chunk of lines at a time.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the columns.
+    """
+
+    def __init__(self, path: Path, layout: TextFormat) -> None:
+        with _explained(path, layout.encoding):
+            self._layout = _look(path, layout)
+        self.names = self._layout.names
+
+    def chunks(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield the columns by name, numbers where every cell of the chunk is one."""
+        with _explained(self._layout.path, self._layout.encoding):
+            yield from self._by_arrow() or self._by_csv()
+
+    def _by_csv(self) -> Iterator[dict[str, NDArray[Any]]]:
+        for _, cells in _chunks(self._layout):
+            columns = []
+            for column in cells:
+                values = _floats(column, self._layout.decimal)
+                columns.append(_truth(_texts(column)) if values is None else values)
+            yield dict(zip(self.names, columns, strict=True))
+
+    def _by_arrow(self) -> Iterator[dict[str, NDArray[Any]]] | None:
+        """Return the chunks as pyarrow reads them; None where it may read them otherwise."""
+        found = _arrow_options(self._layout)
+        if found is None or "string" in found.kinds:
+            return None
+        return self._arrow_chunks(found)
+
+    def _arrow_chunks(self, found: _ArrowOptions) -> Iterator[dict[str, NDArray[Any]]]:
+        with found.reader.open_csv(self._layout.path, **found.options) as file:
+            for batch in file:
+                columns = [column.to_numpy(zero_copy_only=False).astype(np.float64) for column in batch.columns]
+                yield dict(zip(self.names, columns, strict=True))
 
 
 def _look(path: Path, layout: TextFormat) -> _Layout:
@@ -239,8 +280,18 @@ def _truth(column: NDArray[Any]) -> NDArray[Any]:
     return np.array([np.nan if value is None else _TRUTH[value] for value in column])
 
 
-def _by_arrow(layout: _Layout) -> list[NDArray[Any]] | None:
-    """Read a large file by pyarrow, told the kind of each column; None where it may differ."""
+@dataclass(frozen=True, slots=True)
+class _ArrowOptions:
+    """The modules of pyarrow, and how it is told to read a file."""
+
+    library: Any
+    reader: Any
+    kinds: list[str]
+    options: dict[str, Any]
+
+
+def _arrow_options(layout: _Layout) -> _ArrowOptions | None:
+    """Return how pyarrow reads a large file, told the kind of each column; None where it may differ."""
     is_plain = layout.encoding in {"utf-8", "utf-8-sig"} and layout.decimal == "." and layout.delimiter != _BLANKS
     if not is_plain or layout.path.suffix == ".gz" or layout.path.stat().st_size < _ARROW_BYTES:
         return None
@@ -249,24 +300,31 @@ def _by_arrow(layout: _Layout) -> list[NDArray[Any]] | None:
     except ImportError:
         return None
     _, cells = next(_chunks(layout))
-    kinds = [library.string() if _floats(column, ".") is None else library.float64() for column in cells]
+    kinds = ["string" if _floats(column, ".") is None else "float64" for column in cells]
     names = [str(j) for j in range(len(kinds))]
+    options = {
+        "read_options": reader.ReadOptions(column_names=names, skip_rows=int(layout.has_header)),
+        "parse_options": reader.ParseOptions(delimiter=layout.delimiter),
+        "convert_options": reader.ConvertOptions(
+            column_types={name: getattr(library, kind)() for name, kind in zip(names, kinds, strict=True)},
+            null_values=sorted(_MISSING),
+            strings_can_be_null=True,
+        ),
+    }
+    return _ArrowOptions(library, reader, kinds, options)
+
+
+def _by_arrow(layout: _Layout) -> list[NDArray[Any]] | None:
+    found = _arrow_options(layout)
+    if found is None:
+        return None
     try:
-        table = reader.read_csv(
-            layout.path,
-            read_options=reader.ReadOptions(column_names=names, skip_rows=int(layout.has_header)),
-            parse_options=reader.ParseOptions(delimiter=layout.delimiter),
-            convert_options=reader.ConvertOptions(
-                column_types=dict(zip(names, kinds, strict=True)),
-                null_values=sorted(_MISSING),
-                strings_can_be_null=True,
-            ),
-        )
-    except library.ArrowException:  # a cell, quote or line that it reads otherwise: the csv module decides
+        table = found.reader.read_csv(layout.path, **found.options)
+    except found.library.ArrowException:  # a cell, quote or line that it reads otherwise: the csv module decides
         return None
     return [
-        np.array(column.to_numpy(), dtype=np.float64 if kind == library.float64() else object)
-        for column, kind in zip(table.columns, kinds, strict=True)
+        np.array(column.to_numpy(), dtype=np.float64 if kind == "float64" else object)
+        for column, kind in zip(table.columns, found.kinds, strict=True)
     ]
 
 

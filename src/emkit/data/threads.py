@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from emkit.errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["consume_in_order", "resolve_threads"]
+__all__ = ["consume_in_order", "consume_stream", "resolve_threads"]
 
 _ENVIRONMENT = "EMKIT_NUM_THREADS"
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -58,17 +58,29 @@ def consume_in_order(
         for item in items:
             consume(work(item))
         return
-    _Pass(work, items, consume, window=2 * n_workers).run(n_workers)
+    _Pass(work, iter(items), consume, window=2 * n_workers).run(n_workers)
+
+
+def consume_stream(
+    work: Callable[[Any], Any], items: Iterable[Any], consume: Callable[[Any], None], n_threads: int
+) -> None:
+    """As `consume_in_order`, for items that come one after another: no more are taken than are worked on."""
+    if n_threads <= 1 or getattr(_here, "is_worker", False):
+        for item in items:
+            consume(work(item))
+        return
+    _Pass(work, iter(items), consume, window=2 * n_threads).run(n_threads)
 
 
 class _Pass:
     """One pass over the items: who takes the next one, and whose result is consumed next."""
 
     def __init__(
-        self, work: Callable[[Any], Any], items: Sequence[Any], consume: Callable[[Any], None], window: int
+        self, work: Callable[[Any], Any], items: Iterator[Any], consume: Callable[[Any], None], window: int
     ) -> None:
         self._work, self._items, self._consume, self._window = work, items, consume, window
         self._turn = threading.Condition()
+        self._queue = threading.Lock()
         self._n_taken = self._n_consumed = 0
         self._pending: dict[int, Any] = {}
         self._errors: dict[int, Exception] = {}
@@ -90,9 +102,10 @@ class _Pass:
             raise self._errors[min(self._errors)]
 
     def _drain(self) -> None:
-        while (index := self._take()) is not None:
+        while (taken := self._take()) is not None:
+            index, item = taken
             try:
-                self._deliver(index, self._work(self._items[index]))
+                self._deliver(index, self._work(item))
             except Exception as error:  # raised again by `run`, in the order of the items
                 self._errors[index] = error
                 self._stop()
@@ -100,15 +113,34 @@ class _Pass:
                 self._stop()
                 raise
 
-    def _take(self) -> int | None:
+    def _take(self) -> tuple[int, Any] | None:
+        with self._queue:  # one at a time: to get the next item may take a while, and then the others work on
+            return self._next() if self._is_wanted() else None
+
+    def _is_wanted(self) -> bool:
+        """Wait until there is room for another result; return whether there shall be one."""
         with self._turn:
             # The window bounds how many results wait for a slower thread, so memory does not grow with n.
             while not self._stopped and self._n_taken - self._n_consumed >= self._window:
                 self._turn.wait()
-            if self._stopped or self._n_taken == len(self._items):
-                return None
-            self._n_taken += 1
-            return self._n_taken - 1
+            return not self._stopped
+
+    def _next(self) -> tuple[int, Any] | None:
+        index = self._n_taken
+        try:
+            item = next(self._items)
+        except StopIteration:
+            self._stop()
+            return None
+        except Exception as error:  # of the items, after those before it
+            self._errors[index] = error
+            self._stop()
+            return None
+        except BaseException:
+            self._stop()
+            raise
+        self._n_taken += 1
+        return index, item
 
     def _deliver(self, index: int, result: Any) -> None:
         with self._turn:

@@ -16,13 +16,17 @@ __all__ = ["DiscreteStarts", "distinct_rows", "used_rows"]
 
 _WORTH = 0.7  # distinct rows are used where they are fewer than this part of all
 _LARGEST = 2**62
+_HELD = 1 << 24  # entries of distinct rows that are held of a stream
 
 
 def distinct_rows(source: Any) -> Any:
     """Return the distinct rows with their total weights, or the source itself where that is hardly smaller.
 
-    Rows of weight zero are left out; missing entries equal one another.
+    Rows of weight zero are left out; missing entries equal one another. Of rows that are read from files only the
+    distinct ones are ever held.
     """
+    if not source.is_in_memory:
+        return _distinct_in_passing(source)
     blocks = list(source.blocks())
     X = np.concatenate([block.X for block in blocks])
     weights = np.concatenate([block.weights for block in blocks])
@@ -43,10 +47,30 @@ def distinct_rows(source: Any) -> Any:
 
 def used_rows(source: Any) -> Any:
     """Return the rows of positive weight: the others may hold what lies outside the support of a family."""
-    if not source.is_weighted:
+    if source.n_used == source.n_rows or not source.is_in_memory:
         return source
     used = np.concatenate(source.map(lambda block: block.weights > 0))
     return source if used.all() else source.take(np.flatnonzero(used))
+
+
+def _distinct_in_passing(source: Any) -> Any:
+    """Return the distinct rows, found block by block, or the source where they become too many to hold."""
+    X, total, n_seen = np.empty((0, source.n_features), dtype=source.dtype), np.empty(0), 0
+    for block in source.blocks():
+        used = block.weights > 0
+        X, total = _merged(np.concatenate([X, block.X[used]]), np.concatenate([total, block.weights[used]]))
+        n_seen += int(np.count_nonzero(used))
+        if len(X) > _WORTH * n_seen or X.size > _HELD:
+            return source
+    names, n_threads = source.feature_names, source.n_threads
+    return as_source(X, total, feature_names=names, n_threads=n_threads, allow_missing_columns=True)
+
+
+def _merged(X: Array, weights: FloatArray) -> tuple[Array, FloatArray]:
+    """Return the distinct rows and their total weights."""
+    _, first, inverse = np.unique(_keys(X), return_index=True, return_inverse=True)
+    total = np.bincount(inverse.reshape(-1), weights=weights, minlength=len(first))
+    return X[first], np.asarray(total, dtype=np.float64)
 
 
 def _keys(X: Array) -> IntArray:

@@ -111,7 +111,7 @@ class Gaussian(Family):
 
     def arranged(self, source: Any) -> Any:
         """Return the rows with equal patterns of missing entries side by side."""
-        if not source.has_missing:
+        if not source.has_missing or not source.is_in_memory:
             return source
         X = np.concatenate([block.X for block in source.blocks()]) if source.n_rows else np.empty((0, 1))
         return source.permuted(pattern_order(X))
@@ -291,9 +291,7 @@ class Gaussian(Family):
 
 def _n_used(source: Any) -> int:
     """Return the number of rows of positive weight: rows of weight zero are absent."""
-    if not source.is_weighted:
-        return int(source.n_rows)
-    return sum(source.map(lambda block: int(np.count_nonzero(block.weights))))
+    return int(source.n_used)
 
 
 def _column_means(X: FloatArray) -> FloatArray:

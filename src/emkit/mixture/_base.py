@@ -46,7 +46,7 @@ class MixtureEstimator(ModelEstimator):
         return 1 if model.n_components == 1 else self.n_init
 
     def _check_rows(self, model: FiniteMixture, source: Source) -> None:
-        n_rows = int(np.count_nonzero(source.weights)) if source.is_weighted else source.n_rows  # type: ignore[attr-defined]
+        n_rows = source.n_used
         if n_rows < model.n_components:
             message = (
                 f"`X` has {n_rows} rows (of positive weight) but `{self._count_name}` is {model.n_components}; "
@@ -67,12 +67,14 @@ class MixtureEstimator(ModelEstimator):
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probability (n, k) of each component for each row."""
         source = self._new_source(X, None, self.n_threads)
-        return np.concatenate(source.map(lambda block: self.model_.posterior(self.parameters_, block)))
+        resp: FloatArray = source.joined(lambda block: self.model_.posterior(self.parameters_, block))
+        return resp
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return the log-density (n,) of each row (of its observed entries)."""
         source = self._new_source(X, None, self.n_threads)
-        return np.concatenate(source.map(lambda block: self.model_.log_density(self.parameters_, block)))
+        density: FloatArray = source.joined(lambda block: self.model_.log_density(self.parameters_, block))
+        return density
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean log-density per row; `y` is ignored."""
@@ -112,8 +114,8 @@ class MixtureEstimator(ModelEstimator):
     # --- helpers ---
 
     def _labels(self, source: Source) -> IntArray:
-        parts = source.map(lambda block: self.model_.log_joint(self.parameters_, block).argmax(axis=1))
-        return np.asarray(np.concatenate(parts), dtype=np.intp)
+        labels: IntArray = source.joined(lambda block: self.model_.log_joint(self.parameters_, block).argmax(axis=1))
+        return labels
 
 
 def _entropy(resp: Array) -> float:

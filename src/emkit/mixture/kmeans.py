@@ -150,7 +150,7 @@ class KMeans(Estimator):
     def _run(self, X: Any, sample_weight: Any) -> Source:
         model = KMeansModel(self._checked_k())
         source = self._fit_source(X, sample_weight, self.n_threads)
-        n_rows = _n_used(source)
+        n_rows = source.n_used
         if n_rows < model.n_clusters:
             message = (
                 f"`X` has n_samples={n_rows} rows (of positive weight) but `n_clusters` is {model.n_clusters}; "
@@ -261,10 +261,3 @@ class KMeans(Estimator):
 def _assigned(source: Source, centers: Array) -> list[kernel.Assignment]:
     double = np.asarray(centers, dtype=np.float64)
     return source.map(lambda block: kernel.assign(block.X, block.kernel_weights, double))
-
-
-def _n_used(source: Source) -> int:
-    """Return the number of rows of positive weight."""
-    if not source.is_weighted:
-        return source.n_rows
-    return sum(int(np.count_nonzero(block.weights)) for block in source.blocks())

@@ -228,7 +228,7 @@ class TestRefuses:
             as_source(X)
 
     def test_a_file_name(self):
-        with pytest.raises(DataTypeError, match=r"'faithful.csv' \(str\).*read_table"):
+        with pytest.raises(DataError, match=r"There is no file 'faithful\.csv'\. Did you mean the data set 'faithful'"):
             as_source("faithful.csv")
 
     def test_ragged_rows(self):

@@ -1,0 +1,233 @@
+"""Where the rows of a stream come from: files one after another, a temporary copy, or a function that begins anew."""
+
+from __future__ import annotations
+
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from emkit.data.columns import stack_columns
+from emkit.data.files import kind_of
+from emkit.data.frames import frame_columns
+from emkit.data.pieces import ArrayPiece, Piece, SpanPiece
+from emkit.data.readers import FileReader, open_file
+from emkit.data.text import TextFormat
+from emkit.errors import DataError, DataTypeError
+
+__all__ = ["Batches", "Files", "Origin", "Spool", "Supply", "files_of", "spooled"]
+
+_LISTED = 8
+_STREAMED = {
+    ".csv", ".tsv", ".tab", ".txt", ".dat", ".data", ".gz", ".parquet", ".pq", ".npy", ".feather", ".arrow", ".arrows",
+    ".ipc",
+}  # fmt: skip
+
+
+class Origin(NamedTuple):
+    """Where a piece comes from, for messages: a file, and its first row there."""
+
+    label: str
+    row: int
+
+
+class Supply(Protocol):
+    """Rows in pieces, any number of times."""
+
+    @property
+    def names(self) -> tuple[str, ...] | None: ...
+    def pieces(self) -> Iterator[tuple[Piece, Origin]]: ...
+
+
+def files_of(path: Any) -> list[Path] | None:
+    """Return the files that a path, a list of paths or a folder stands for; None if it is none of these."""
+    if isinstance(path, (list, tuple)) and path and all(isinstance(item, str | Path) for item in path):
+        if not all(isinstance(item, Path) or Path(item).suffix.lower() in _STREAMED for item in path):
+            return None
+        return [file for item in path for file in files_of(item) or []]
+    if not isinstance(path, str | Path):
+        return None
+    place = Path(path).expanduser()
+    return _files_in(place) if place.is_dir() else [place]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    """Return the data files in a folder and its folders by name; those that begin with a dot or `_` are not data."""
+    found = [
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts)
+    ]
+    kinds = {file.suffix.lower() for file in found}
+    if not found:
+        message = f"The folder {str(folder)!r} holds no data files."
+        raise DataError(message)
+    if len(kinds) > 1:
+        message = (
+            f"The folder {str(folder)!r} holds files of several kinds, {', '.join(sorted(kinds))}: name those meant."
+        )
+        raise DataError(message)
+    return found
+
+
+class Files:
+    """Files with the same columns, one after another.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, a column is not there, or the columns differ between files; it names the file.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], columns: Sequence[str] | None, weight: str | None, layout: TextFormat
+    ) -> None:
+        self._readers: list[FileReader] = [open_file(path, layout) for path in paths if not _is_hollow(path, paths)]
+        self._weight = weight
+        first = self._readers[0]
+        self.names = tuple(columns) if columns is not None else tuple(name for name in first.names if name != weight)
+        wanted = self.names if weight is None else (*self.names, weight)
+        for reader in self._readers:
+            _check_columns(reader, wanted, first, is_chosen=columns is not None)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether reading costs so much that it is done once."""
+        return any(kind_of(reader.path) == "text" for reader in self._readers)
+
+    def pieces(self) -> Iterator[tuple[Piece, Origin]]:
+        """Yield the rows of one file after another."""
+        for reader in self._readers:
+            row = 0
+            for piece in reader.pieces(self.names, self._weight):
+                yield piece, Origin(reader.label, row)
+                row += piece.n_rows
+
+
+def _is_hollow(path: Path, paths: Sequence[Path]) -> bool:
+    """Return whether a file among several is empty: a partition without rows."""
+    return len(paths) > 1 and path.is_file() and path.stat().st_size == 0 and path != paths[0]
+
+
+def _check_columns(reader: FileReader, wanted: Sequence[str], first: FileReader, *, is_chosen: bool) -> None:
+    missing = [name for name in wanted if name not in reader.names]
+    extra = [] if is_chosen else [name for name in reader.names if name not in first.names]
+    if not missing and not extra:
+        return
+    if reader is first:
+        message = f"{reader.label} has no column {missing[0]!r}. Its columns are: {_listed(reader.names)}."
+        raise DataError(message)
+    parts = [f"lacks {_listed(missing)}"] if missing else []
+    parts += [f"has {_listed(extra)} besides"] if extra else []
+    message = (
+        f"The columns differ between files: {reader.label} {' and '.join(parts)}, compared with {first.label}. "
+        "All files must have the same columns; choose those meant by emkit.data.scan(path, columns=[...])."
+    )
+    raise DataError(message)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(name) for name in names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+
+
+class Batches:
+    """What a function yields each time it is called: arrays, record batches or data frames.
+
+    Raises
+    ------
+    DataError
+        If it yields nothing.
+    """
+
+    def __init__(self, begin: Callable[[], Iterable[Any]], columns: tuple[str, ...] | None, weight: str | None) -> None:
+        self._begin, self._weight = begin, weight
+        first = next(iter(begin()), None)
+        if first is None:
+            message = "The function that makes the batches of rows yielded none. Each call must begin anew."
+            raise DataError(message)
+        found = None if isinstance(first, np.ndarray) else frame_columns(first)
+        own = None if found is None else tuple(str(name) for name in found[0] if str(name) != weight)
+        self.names = own if columns is None else columns
+
+    def pieces(self) -> Iterator[tuple[Piece, Origin]]:
+        """Yield the rows of one batch after another."""
+        for i, batch in enumerate(self._begin()):
+            yield self._piece(batch, i), Origin(f"batch {i}", 0)
+
+    def _piece(self, batch: Any, i: int) -> Piece:
+        if self.names is None:
+            array = np.asarray(batch)
+            if array.ndim != 2:
+                message = f"batch {i} must be a table of numbers with two dimensions, but its shape is {array.shape}."
+                raise DataError(message)
+            return ArrayPiece(array)
+        found = frame_columns(batch)
+        columns = {} if found is None else {str(name): column for name, column in zip(*found, strict=True)}
+        missing = [name for name in (*self.names, *([self._weight] if self._weight else [])) if name not in columns]
+        if missing:
+            message = f"The columns differ between batches: batch {i} lacks {_listed(missing)}."
+            raise DataError(message)
+        X = stack_columns(self.names, [columns[name] for name in self.names])
+        return ArrayPiece(X, columns[self._weight] if self._weight else None)
+
+
+class Spool:
+    """Rows kept as numbers in a temporary file, which is gone with the source."""
+
+    def __init__(self, file: Any, names: tuple[str, ...] | None) -> None:
+        self._file, self.names = file, names
+        self.shape, self.n_weights = (0, 0), 0
+
+    def pieces(self) -> Iterator[tuple[Piece, Origin]]:
+        """Yield all rows as one piece, read when they are needed."""
+        dtype = np.dtype(np.float64)
+        yield SpanPiece(self._file.fileno(), 0, self.shape, dtype, self.n_weights), Origin("the temporary copy", 0)
+
+
+def spooled(supply: Files) -> Spool:
+    """Read text once and keep its numbers: to read them again takes a fraction of the time.
+
+    Raises
+    ------
+    DataError
+        If the folder for temporary files is full.
+    """
+    file = tempfile.TemporaryFile(prefix="emkit-")  # noqa: SIM115 - open as long as the source lives
+    spool = Spool(file, supply.names)
+    weakref.finalize(spool, file.close)
+    n_rows = n_weights = 0
+    for piece, origin in supply.pieces():
+        with told(origin):
+            X, weights = piece.rows()
+        table = X if weights is None else np.column_stack([X, weights])
+        n_rows, n_weights = n_rows + len(X), int(weights is not None)
+        _write(file, np.ascontiguousarray(table, dtype=np.float64))
+    file.flush()
+    spool.shape, spool.n_weights = (n_rows, len(supply.names) + n_weights), n_weights
+    return spool
+
+
+def _write(file: Any, table: Any) -> None:
+    try:
+        file.write(table.data)
+    except OSError as error:
+        message = (
+            f"There is no room for a temporary copy of the numbers in {tempfile.gettempdir()}: "
+            f"{error.strerror or error}. Set TMPDIR to a larger disk, or save the table as Parquet, which needs none."
+        )
+        raise DataError(message) from error
+
+
+@contextmanager
+def told(origin: Origin) -> Iterator[None]:
+    """Name the file in an error about its rows."""
+    try:
+        yield
+    except (DataError, DataTypeError) as error:
+        where = f", rows counted from its row {origin.row}" if origin.row else ""
+        message = f"{origin.label}{where}: {error}"
+        raise type(error)(message) from error
