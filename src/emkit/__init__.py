@@ -32,6 +32,7 @@ _HOMES = {
     "StudentMixture": "emkit.mixture",
     "Density": "emkit.mixture",
     "density": "emkit.mixture",
+    "select": "emkit.mixture",
     "DawidSkene": "emkit.labels",
     "FellegiSunter": "emkit.linkage",
     "GMMHMM": "emkit.hmm",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from emkit.cli.answers import plot, predict, sample, score, show
 from emkit.cli.fitting import fit
 from emkit.cli.impute import impute
+from emkit.cli.selecting import select
 from emkit.cli.shipped import datasets
 
 __all__ = ["COMMANDS"]
@@ -20,5 +21,6 @@ COMMANDS: dict[str, Callable[[Namespace], int]] = {
     "predict": predict,
     "sample": sample,
     "score": score,
+    "select": select,
     "show": show,
 }

@@ -22,6 +22,7 @@ examples:
   emkit fit gaussian-mixture faithful --components 2 --plot faithful.png
   emkit predict faithful.emkit faithful                which component each row belongs to
   emkit fit density heights.csv --columns height
+  emkit select faithful --components 1-9               how many components, and of what shape
 
 `emkit COMMAND --help` tells more of each command.
 exit codes: 0 done; 1 the fit did not converge or collapsed (it is printed all the same); 2 wrong usage
@@ -55,6 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"emkit {emkit.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     _add_fit(_command(commands, "fit", "fit a model to a table", _FIT_EXAMPLES))
+    _add_select(_command(commands, "select", "choose components and covariances of a mixture", _SELECT))
     _add_impute(_command(commands, "impute", "fill in the empty cells of a table", _IMPUTE))
     _add_predict(_command(commands, "predict", "say which component each row belongs to", _PREDICT))
     _add_score(_command(commands, "score", "say how probable rows are under a fit", _SCORE))
@@ -107,6 +109,40 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", metavar="FILE", help="where to save the fit")
     add("--no-save", action="store_true", help="do not save the fit")
     add("--plot", metavar="FILE", help="draw the fit: .png, .pdf or .svg (needs matplotlib)")
+    _add_json(parser)
+
+
+_SELECT = """\
+Gaussian mixtures of every number of components and every structure of covariances, and the best by a criterion.
+
+examples:
+  emkit select faithful --components 1-9
+  emkit select iris --components 2,3,4 --structures EEE,VEV,VVV --criterion icl --plot iris.png
+"""
+
+
+def _add_select(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    add = parser.add_argument_group("the grid").add_argument
+    add("-k", "--components", type=_counts, default="1-9", metavar="A-B", help="a range 1-9, or a list 2,3,5")
+    text = "codes or words of covariances, separated by commas; all fourteen unless given"
+    add("--structures", default="all", metavar="A,B", help=text)
+    add("--criterion", choices=("bic", "icl", "aic"), default="bic", help="smaller is better (default bic)")
+    add("--weights", metavar="COL", help="column of case weights: a row of weight 2 counts as two rows")
+    add = parser.add_argument_group("the climbs").add_argument
+    add(
+        "--starts",
+        type=_starts,
+        metavar="N",
+        default="auto",
+        help="own starts of each fit; few, and many near the best",
+    )
+    add("--seed", type=int, default=0, metavar="S", help="seed of the starts (default 0)")
+    add("--threads", type=_whole, metavar="N", help="threads; all unless given. Changes no digit of the result")
+    add("--resume", metavar="FILE", help="write to this file on the way, and go on from it where it exists")
+    add = parser.add_argument_group("the result").add_argument
+    add("-o", "--out", metavar="FILE", help="where to save the best fit; nowhere unless given")
+    add("--plot", metavar="FILE", help="draw the criterion: .png, .pdf or .svg (needs matplotlib)")
     _add_json(parser)
 
 
@@ -215,6 +251,16 @@ def _whole(text: str) -> int:
         message = f"expected a whole number of at least 1, got {text!r}"
         raise argparse.ArgumentTypeError(message)
     return int(text)
+
+
+def _counts(text: str) -> list[int]:
+    """Return numbers of components from "1-9" or "2,3,5"."""
+    low, dash, high = text.partition("-")
+    parts = [low, high] if dash else text.split(",")
+    if not all(part.strip().isdecimal() and int(part) >= 1 for part in parts) or (dash and int(low) > int(high)):
+        message = f"expected a range such as 1-9 or a list such as 2,3,5, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return list(range(int(low), int(high) + 1)) if dash else [int(part) for part in parts]
 
 
 def _starts(text: str) -> int | str:

@@ -145,6 +145,8 @@ _HOMES = {
     "Density": "emkit.mixture",
     "Selection": "emkit.mixture.density_choice",
     "Candidate": "emkit.mixture.density_choice",
+    "ModelSelection": "emkit.mixture.selection",
+    "Cell": "emkit.mixture.selection",
 }
 
 

@@ -8,6 +8,8 @@ from emkit.mixture.kmeans import KMeans
 from emkit.mixture.latent_class import LatentClassAnalysis
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
 from emkit.mixture.poisson import PoissonMixture
+from emkit.mixture.select import select
+from emkit.mixture.selection import ModelSelection
 from emkit.mixture.student import StudentMixture
 
 __all__ = [
@@ -20,7 +22,9 @@ __all__ = [
     "MixtureModel",
     "MixtureParameters",
     "MixtureStatistics",
+    "ModelSelection",
     "PoissonMixture",
     "StudentMixture",
     "density",
+    "select",
 ]

@@ -74,6 +74,18 @@ class CriterionDisplay(Display):
         ).plot(ax)
 
     @classmethod
+    def from_selection(cls, selection: Any, *, ax: Any = None) -> Self:
+        """Draw the table of `emkit.select`."""
+        cells, name = selection.cells, selection.criterion
+        return cls(
+            np.array([cell.n_components for cell in cells]),
+            np.array([getattr(cell, name) for cell in cells]),
+            np.array([cell.structure or selection.title for cell in cells], dtype=object),
+            np.array([cell.is_proper for cell in cells]),
+            name,
+        ).plot(ax)
+
+    @classmethod
     def from_density(cls, density: Any, *, ax: Any = None) -> Self:
         """Draw how `emkit.density` chose its number of components."""
         rows = density.selection_.candidates

@@ -1,0 +1,63 @@
+"""Starts of a Gaussian mixture from the fit of its neighbors: another structure, or one component fewer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray
+from emkit.mixture.model import FiniteMixture, MixtureParameters
+
+__all__ = ["are_neighbors", "recast", "splits"]
+
+
+def are_neighbors(one: str, other: str) -> bool:
+    """Tell whether two codes of structures differ in one letter: one shares what the other lets vary."""
+    return len(one) == len(other) == 3 and sum(a != b for a, b in zip(one, other, strict=True)) == 1
+
+
+def recast(parameters: MixtureParameters, structure: Any, model: FiniteMixture) -> MixtureParameters:
+    """Return a mixture in the structure of `model` whose moments are nearest to those of a fitted one.
+
+    The covariances of a structure that allows more are kept as they are, so its likelihood is where the climb begins.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+        In `structure`.
+    """
+    return _projected(parameters.mix, parameters.members.mean, structure.full(parameters.members), model)
+
+
+def splits(parameters: MixtureParameters, structure: Any, model: FiniteMixture) -> list[MixtureParameters]:
+    """Return mixtures of one component more, each with one component cut in two across its longest axis."""
+    cov = np.asarray(structure.full(parameters.members))
+    values, vectors = np.linalg.eigh(cov)
+    found = []
+    for j in range(len(parameters.mix)):
+        reach = vectors[j, :, -1] * np.sqrt(values[j, -1])
+        found.append(_split(parameters, cov, j, reach, model))
+    return found
+
+
+def _split(
+    parameters: MixtureParameters, cov: FloatArray, j: int, reach: FloatArray, model: FiniteMixture
+) -> MixtureParameters:
+    """Return the mixture with component j cut in halves at a distance of 0.8 sd, each narrower by as much."""
+    mean = np.concatenate([parameters.members.mean, parameters.members.mean[j : j + 1] - 0.8 * reach])
+    mean[j] += 0.8 * reach
+    mix = np.concatenate([parameters.mix, parameters.mix[j : j + 1] / 2])
+    mix[j] /= 2
+    narrower = cov[j] - 0.64 * np.outer(reach, reach)
+    whole = np.concatenate([cov, narrower[None]])
+    whole[j] = narrower
+    return _projected(mix, mean, whole, model)
+
+
+def _projected(mix: FloatArray, mean: FloatArray, cov: FloatArray, model: FiniteMixture) -> MixtureParameters:
+    wanted: Any = model.family.structure  # type: ignore[attr-defined]
+    own = cov if wanted.is_dense else np.diagonal(cov, axis1=1, axis2=2)
+    share = np.maximum(mix, 1e-9)
+    scatter = own * share.reshape(-1, *[1] * (own.ndim - 1))
+    return MixtureParameters(mix, wanted.estimate(mean, *wanted.pooled(share, scatter), None))

@@ -1,0 +1,402 @@
+"""Which number of components and which covariances: a grid of fits that help one another.
+
+Every cell is climbed from a few starts of its own. Then each also starts from the fits of its neighbors (structures
+that share a little more or less, and the mixture of one component fewer), so that a structure that allows more is never
+less likely. The cells near the best are searched as a mixture is by itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from emkit.core import Fit, Status, maximise
+from emkit.core.kept import read_kept, write_kept
+from emkit.core.problem import Problem
+from emkit.data.threads import resolve_threads
+from emkit.errors import EmkitWarning, ParameterError, SavedFitError
+from emkit.families.covariance import CODES, structure_of
+from emkit.mixture.gaussian import GaussianMixture
+from emkit.mixture.neighbors import are_neighbors, recast, splits
+from emkit.mixture.selection import Cell, ModelSelection
+
+__all__ = ["select"]
+
+SCOUTS = 8  # own starts of each cell; with the fits of neighbors as further ones
+SCOUT_TOL = 0.01  # log-likelihood; cells are compared in units of BIC
+RIVAL = 10.0  # difference in criterion below which a cell is searched fully: "very strong" (Kass & Raftery 1995)
+_REPAIRS = 3
+_BETTER = 1e-6
+_SECONDS = 10.0  # between writings of the file, which is also written at the end
+_KIND = "a model selection"
+_WORDS = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
+_STOPPED = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)
+
+
+def select(
+    X: Any,
+    components: Iterable[int] = range(1, 10),
+    *,
+    structures: Literal["all"] | Sequence[str] = "all",
+    criterion: Literal["bic", "icl", "aic"] = "bic",
+    estimator: Any = None,
+    sample_weight: Any = None,
+    n_init: int | Literal["auto"] = "auto",
+    tol: float = 1e-6,
+    random_state: int | None = 0,
+    n_threads: int | None = None,
+    resume: Any = None,
+) -> ModelSelection:
+    """Fit mixtures of several numbers of components and structures, and choose by an information criterion.
+
+    Parameters
+    ----------
+    X : array (n, d), data frame, Arrow table, path or Source
+    components : iterable of int, default 1 to 9
+    structures : "all" or sequence of str
+        Values of `covariance_type`: by default the fourteen codes of mclust, "E" and "V" for one feature. For
+        estimators without `covariance_type` there is one column.
+    criterion : "bic", "icl" or "aic"
+        Smaller is better for each.
+    estimator : class or estimator, optional
+        A mixture with `n_components`; `GaussianMixture` by default. Give one with arguments for those to be used.
+    sample_weight : array (n,), optional
+    n_init : int or "auto"
+        Own starts of each cell. "auto" takes eight, and the full search of the estimator for cells within ten units of
+        the best.
+    tol : float, default 1e-6
+        Log-likelihood still to be gained at which each final climb stops.
+    random_state : int or None
+        Seeds the starts of every cell.
+    n_threads : int, optional
+        Cells fitted side by side; all by default. Changes no bit of the result.
+    resume : ModelSelection or path, optional
+        A selection whose cells are taken over as they are, or a file that is written after each cell and from which a
+        selection that was stopped goes on.
+
+    Returns
+    -------
+    ModelSelection
+        `print` it, `plot()` it; `best` is the fitted estimator.
+
+    Examples
+    --------
+    >>> import emkit
+    >>> X, _ = emkit.load_data("faithful").numeric()
+    >>> selection = emkit.select(X, range(1, 4), structures=["EII", "EEE", "VVV"])
+    >>> selection.best_cell.name
+    'EEE 3'
+
+    References
+    ----------
+    Fraley & Raftery 2002, JASA 97:611. Scrucca et al. 2016, R Journal 8:289 (mclust).
+    """
+    grid = _Grid.of(estimator, X, sample_weight, criterion, n_init, tol, random_state, n_threads)
+    keys = [(k, word) for k in _counts(components) for word in _words(structures, grid)]
+    return _Search(grid, keys, resume).run()
+
+
+Key = tuple[int, str]
+
+
+def _counts(components: Iterable[int]) -> list[int]:
+    found = list(components)
+    if not found or not all(isinstance(k, (int, np.integer)) and not isinstance(k, bool) and k >= 1 for k in found):
+        message = f"`components` must be integers of at least 1, got {components!r}"
+        raise ParameterError(message)
+    return sorted({int(k) for k in found})
+
+
+def _words(structures: Any, grid: _Grid) -> list[str]:
+    if not grid.has_structures:
+        if structures != "all":
+            message = f"`structures` are for estimators with `covariance_type`, and {grid.title} has none"
+            raise ParameterError(message)
+        return [""]
+    if isinstance(structures, str) and structures != "all":
+        structures = [structures]
+    if structures != "all":
+        for word in structures:
+            structure_of(word)
+        return list(dict.fromkeys(structures))
+    if not isinstance(grid.template, GaussianMixture):
+        return [grid.template.covariance_type]
+    return ["E", "V"] if grid.source.n_features == 1 else list(CODES)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """What all cells share: the data, the arguments, and how a cell is fitted."""
+
+    template: Any
+    source: Any
+    criterion: str
+    n_init: int | Literal["auto"]
+    tol: float
+    random_state: Any
+    n_threads: int
+
+    @classmethod
+    def of(
+        cls,
+        estimator: Any,
+        X: Any,
+        sample_weight: Any,
+        criterion: str,
+        n_init: Any,
+        tol: float,
+        random_state: Any,
+        n_threads: int | None,
+    ) -> _Grid:
+        made: Any = GaussianMixture if estimator is None else estimator
+        template: Any = made() if inspect.isclass(made) else made
+        if (
+            not hasattr(template, "get_params")
+            or "n_components" not in template.get_params()
+            or not hasattr(template, "_model")
+        ):
+            message = f"`estimator` must be a mixture of emkit with `n_components`, got {made!r}"
+            raise ParameterError(message)
+        ModelSelection((), criterion)  # raises if there is no such criterion
+        source = template._fit_source(X, sample_weight, n_threads)
+        return cls(template, source, criterion, n_init, tol, random_state, resolve_threads(n_threads))
+
+    @property
+    def has_structures(self) -> bool:
+        """Whether the estimator takes a structure of covariances."""
+        return "covariance_type" in self.template.get_params()
+
+    @property
+    def title(self) -> str:
+        """What is fitted."""
+        return type(self.template).__name__
+
+    def estimator(self, key: Key, n_init: Any, tol: float) -> Any:
+        """Return an estimator for a cell, not fitted."""
+        own = {"n_components": key[0], "n_init": n_init, "tol": tol, "random_state": self.random_state}
+        if self.has_structures:
+            own["covariance_type"] = key[1]
+        return type(self.template)(**{**self.template.get_params(), **own})
+
+    def fitted(self, key: Key, n_init: Any, tol: float) -> Fit:
+        """Climb from own starts."""
+        made = self.estimator(key, n_init, tol)
+        model = made._model()
+        made._check_rows(model, self.source)
+        fit: Fit = made._maximised(model, self.source)
+        return fit
+
+    def climbed(self, key: Key, start: Any, tol: float) -> Fit:
+        """Climb from given parameters alone."""
+        made = self.estimator(key, 1, tol)
+        return maximise(made._model(), self.source, start=start, solver=made.solver, tol=tol, max_iter=made.max_iter)
+
+    def cell(self, key: Key, fit: Fit) -> Cell:
+        """Return the cell of a fit, with what only the rows can tell."""
+        made = self.estimator(key, self.n_init, self.tol)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.template, name):
+                setattr(made, name, getattr(self.template, name))
+        made._adopt(fit, self.source)
+        entropy = sum(self.source.map(lambda block: _entropy(fit.model, fit.parameters, block)))
+        return Cell(*key, made, float(entropy), "" if fit.is_converged else fit.status.value)
+
+
+def _entropy(model: Any, parameters: Any, block: Any) -> float:
+    resp = model.posterior(parameters, block)
+    return float(-(block.weights @ (resp * np.log(np.where(resp > 0, resp, 1.0))).sum(axis=1)))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the file of a selection holds: the data it belongs to, and the fits as they stand."""
+
+    n_rows: int
+    weight: float
+    title: str
+    fits: tuple[tuple[int, str, Fit], ...]
+    failed: tuple[tuple[int, str, str], ...]
+    searched: tuple[tuple[int, str], ...]
+
+
+class _Search:
+    """The fits as they stand, by cell."""
+
+    def __init__(self, grid: _Grid, keys: list[Key], resume: Any) -> None:
+        self.grid, self.keys = grid, keys
+        self.fits: dict[Key, Fit] = {}
+        self.failed: dict[Key, str] = {}
+        self.searched: set[Key] = set()
+        self.done: dict[Key, Cell] = {}
+        self.path = Path(resume) if isinstance(resume, (str, Path)) else None
+        self.lock = threading.Lock()
+        self.written = time.monotonic()
+        self._take_over(resume)
+
+    def _take_over(self, resume: Any) -> None:
+        if resume is None:
+            return
+        if isinstance(resume, ModelSelection):
+            mine = [cell for cell in resume.cells if (cell.n_components, cell.structure) in self.keys]
+            self.done = {(cell.n_components, cell.structure): cell for cell in mine}
+            self.fits = {key: cell.estimator.fit_ for key, cell in self.done.items() if cell.estimator is not None}
+        elif self.path is None:
+            message = f"`resume` must be a ModelSelection or a path, got {resume!r}"
+            raise ParameterError(message)
+        elif self.path.exists():
+            self._read(self.path)
+        else:
+            self._write(self.path)  # a place that cannot be written is told at once
+
+    def _read(self, path: Path) -> None:
+        kept, grid = read_kept(path, _KIND), self.grid
+        mine, theirs = (
+            (grid.source.n_rows, grid.source.total_weight, grid.title),
+            (kept.n_rows, kept.weight, kept.title),
+        )
+        if mine != theirs:
+            message = (
+                f"{path}: it belongs to {theirs[2]} on {theirs[0]} rows of weight {theirs[1]:g}, and this selection is "
+                f"of {mine[2]} on {mine[0]} rows of weight {mine[1]:g}: give another path, or delete it"
+            )
+            raise SavedFitError(message)
+        self.fits = {(k, word): fit for k, word, fit in kept.fits if (k, word) in self.keys}
+        self.failed = {(k, word): why for k, word, why in kept.failed}
+        self.searched = {(k, word) for k, word in kept.searched}
+
+    def _write(self, path: Path) -> None:
+        fits = tuple((*key, fit) for key, fit in self.fits.items())
+        failed, searched = tuple((*key, why) for key, why in self.failed.items()), tuple(sorted(self.searched))
+        source = self.grid.source
+        kept = _Kept(source.n_rows, float(source.total_weight), self.grid.title, fits, failed, searched)
+        write_kept(path, _KIND, kept)
+        self.written = time.monotonic()
+
+    def run(self) -> ModelSelection:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", EmkitWarning)
+            grid, keys = self.grid, [key for key in self.keys if key not in self.done]
+            own = SCOUTS if grid.n_init == "auto" else grid.n_init
+            begun = [key for key in keys if key not in self.fits and key not in self.failed]
+            self._each(lambda key: grid.fitted(key, own, SCOUT_TOL), begun)
+            for _ in range(_REPAIRS):
+                if not self._help_one_another(keys):
+                    break
+            self._each(self._polished, [key for key in keys if key in self.fits])
+            if grid.n_init == "auto":
+                self._search_rivals(keys)
+        self.done |= {key: self._cell(key) for key in keys}
+        if self.path is not None:
+            self._write(self.path)
+        return ModelSelection(tuple(self.done[key] for key in self.keys), grid.criterion, grid.title)
+
+    def _cell(self, key: Key) -> Cell:
+        fit = self.fits.get(key)
+        return Cell(*key, None, problem=self.failed[key]) if fit is None else self.grid.cell(key, fit)
+
+    # --- stages ---
+
+    def _each(self, task: Callable[[Key], Fit | None], keys: Sequence[Key]) -> set[Key]:
+        """Run a task for each cell, in threads, keep what is better, and return which cells it bettered."""
+
+        def attempt(key: Key) -> bool:
+            try:
+                found: Fit | str | None = task(key)
+            except (ParameterError, np.linalg.LinAlgError) as error:
+                found = str(error)
+            with self.lock:
+                return self._keep(key, found)
+
+        n_threads = min(self.grid.n_threads, len(keys))
+        if n_threads <= 1:
+            return {key for key in keys if attempt(key)}
+        with ThreadPoolExecutor(n_threads) as pool:
+            return {key for key, is_better in zip(keys, pool.map(attempt, keys), strict=True) if is_better}
+
+    def _keep(self, key: Key, found: Fit | str | None) -> bool:
+        """Keep what a task found if it is better than what there is."""
+        if isinstance(found, str):
+            self.failed.setdefault(key, found)
+        if found is None or isinstance(found, str):
+            return False
+        if found.status in _STOPPED:
+            raise KeyboardInterrupt
+        before = self.fits.get(key)
+        if before is not None and _rank(found) <= _rank(before, _BETTER):
+            return False
+        self.fits[key] = found
+        if self.path is not None and time.monotonic() - self.written > _SECONDS:
+            self._write(self.path)
+        return True
+
+    def _help_one_another(self, keys: Sequence[Key]) -> bool:
+        """Start each cell from the best of its neighbors; return whether any got better."""
+        if not isinstance(self.grid.template, GaussianMixture):
+            return False
+        fits = dict(self.fits)
+        return bool(self._each(lambda key: self._from_neighbors(key, fits), [key for key in keys if key in fits]))
+
+    def _from_neighbors(self, key: Key, fits: dict[Key, Fit]) -> Fit | None:
+        """Climb from the likeliest start that neighbors offer, unless the cell is clearly above it."""
+        own, grid = fits[key], self.grid
+        problem = Problem(own.model, grid.source)
+        offers = [problem.evaluate(start) for start in self._offers(key, fits)]
+        offers = [point for point in offers if np.isfinite(point.objective)]
+        if not offers:
+            return None
+        best = max(offers, key=lambda point: point.objective)
+        if own.is_converged and best.objective < own.objective - _reach(own):
+            return None
+        return grid.climbed(key, best.parameters, SCOUT_TOL)
+
+    def _offers(self, key: Key, fits: dict[Key, Fit]) -> list[Any]:
+        model, (k, word) = fits[key].model, key
+        code = _WORDS.get(word, word)
+        found = []
+        for (other_k, other), fit in fits.items():
+            if not fit.is_converged:
+                continue
+            structure = fit.model.family.structure
+            if other_k == k and are_neighbors(code, _WORDS.get(other, other)):
+                found.append(recast(fit.parameters, structure, model))
+            elif other_k == k - 1 and other == word:
+                found += splits(fit.parameters, structure, model)
+        return found
+
+    def _polished(self, key: Key) -> Fit | None:
+        """Go on to the final tolerance."""
+        fit = self.fits[key]
+        if self.grid.tol >= SCOUT_TOL:
+            return None
+        polished = self.grid.climbed(key, fit.parameters, self.grid.tol)
+        return replace(polished, starts=fit.starts, n_e_steps=polished.n_e_steps + fit.n_e_steps)
+
+    def _search_rivals(self, keys: Sequence[Key]) -> None:
+        """Search the best cell, and those near it, as their estimator does by itself."""
+        while True:
+            cells = [self._cell(key) for key in keys if key in self.fits]
+            ranked = {(c.n_components, c.structure): getattr(c, self.grid.criterion) for c in cells if c.is_proper}
+            best = min(ranked.values(), default=np.inf)
+            rivals = [key for key in ranked if key not in self.searched and ranked[key] <= best + RIVAL]
+            if not rivals:
+                return
+            self._each(lambda key: self.grid.fitted(key, "auto", self.grid.tol), rivals)
+            self.searched.update(rivals)
+
+
+def _rank(fit: Fit, margin: float = 0.0) -> tuple[bool, float]:
+    return fit.status is not Status.DEGENERATE, fit.objective + margin
+
+
+def _reach(fit: Fit) -> float:
+    """Return how far below a fit a start may lie and still be worth a climb: about one unit per parameter."""
+    return float(fit.n_free)
