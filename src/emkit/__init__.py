@@ -54,6 +54,7 @@ _ROOMS = (
     "hmm",
     "inference",
     "io",
+    "irt",
     "kernels",
     "labels",
     "linkage",

@@ -142,10 +142,12 @@ class _Full(_Correction):
         c = float(dg @ dt)
         if not _is_concave(c, dt, dg):
             return self
-        ds = self.matrix @ dg - de
-        left = ds - (0.5 * (1 + float(dg @ ds) / c)) * dt
-        cross = np.outer(left, dt / -c)
-        return _Full(self.matrix + cross + cross.T)
+        with np.errstate(over="ignore", invalid="ignore"):
+            ds = self.matrix @ dg - de
+            left = ds - (0.5 * (1 + float(dg @ ds) / c)) * dt
+            cross = np.outer(left, dt / -c)
+            matrix = self.matrix + cross + cross.T
+        return _Full(matrix) if np.isfinite(matrix).all() else _Full(np.zeros_like(matrix))
 
 
 @dataclass(frozen=True)
