@@ -36,6 +36,7 @@ void bind_hmm(nb::module_& m);
 void bind_kmeans(nb::module_& m);
 void bind_normal_patterns(nb::module_& m);
 void bind_moments(nb::module_& m);
+void bind_quadrature(nb::module_& m);
 
 }  // namespace emkit
 
@@ -50,4 +51,5 @@ NB_MODULE(_native, m) {
     emkit::bind_kmeans(m);
     emkit::bind_normal_patterns(m);
     emkit::bind_moments(m);
+    emkit::bind_quadrature(m);
 }

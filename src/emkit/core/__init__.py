@@ -17,6 +17,7 @@ from emkit.core.spaces import (
     Real,
     RowStochastic,
     Simplex,
+    Sparse,
 )
 from emkit.core.starts import Optimum, StartReport
 from emkit.core.statistics import Additive, Statistics, shared
@@ -48,6 +49,7 @@ __all__ = [
     "RowStochastic",
     "Simplex",
     "Solver",
+    "Sparse",
     "Squarem",
     "StartReport",
     "Statistics",

@@ -28,6 +28,7 @@ __all__ = [
     "RowStochastic",
     "Simplex",
     "Space",
+    "Sparse",
 ]
 
 _LOST = 0.01  # information in a logarithm below which the number is lost: its relative error is beyond ten
@@ -95,6 +96,17 @@ class Real(Space):
 
     def chart(self, value: Array) -> Chart:
         return _RealChart(np.shape(value))
+
+    def violation(self, value: Array) -> str | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Sparse(Space):
+    """All real numbers. An exact zero is structural: it stays zero and is not free."""
+
+    def chart(self, value: Array) -> Chart:
+        return _SparseChart(np.asarray(value))
 
     def violation(self, value: Array) -> str | None:
         return None
@@ -223,6 +235,23 @@ class _RealChart(Chart):
 
     def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
         return gradient.reshape(-1)
+
+
+class _SparseChart(Chart):
+    def __init__(self, value: Array) -> None:
+        self.free = value != 0
+        self.size = int(np.count_nonzero(self.free))
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        return np.asarray(value, dtype=np.float64)[self.free]
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        value = np.zeros(self.free.shape)
+        value[self.free] = vector
+        return value
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        return np.asarray(gradient)[self.free]
 
 
 class _ConstantChart(Chart):

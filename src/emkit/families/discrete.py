@@ -12,7 +12,7 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import as_source
 from emkit.families.gaussian_starts import StartingRows
 
-__all__ = ["DiscreteStarts", "distinct_rows", "used_rows"]
+__all__ = ["DiscreteStarts", "distinct_rows", "row_keys", "used_rows"]
 
 _WORTH = 0.7  # distinct rows are used where they are fewer than this part of all
 _LARGEST = 2**62
@@ -32,7 +32,7 @@ def distinct_rows(source: Any) -> Any:
     weights = np.concatenate([block.weights for block in blocks])
     used = weights > 0
     X, weights = X[used], weights[used]
-    _, first, inverse = np.unique(_keys(X), return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(row_keys(X), return_index=True, return_inverse=True)
     if len(first) > _WORTH * source.n_rows:
         return source if used.all() else source.take(np.flatnonzero(used))
     total = np.bincount(inverse.reshape(-1), weights=weights, minlength=len(first))
@@ -68,12 +68,12 @@ def _distinct_in_passing(source: Any) -> Any:
 
 def _merged(X: Array, weights: FloatArray) -> tuple[Array, FloatArray]:
     """Return the distinct rows and their total weights."""
-    _, first, inverse = np.unique(_keys(X), return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(row_keys(X), return_index=True, return_inverse=True)
     total = np.bincount(inverse.reshape(-1), weights=weights, minlength=len(first))
     return X[first], np.asarray(total, dtype=np.float64)
 
 
-def _keys(X: Array) -> IntArray:
+def row_keys(X: Array) -> IntArray:
     """Return a number (n,) for each row, equal where rows are equal."""
     keys, size = np.zeros(len(X), dtype=np.int64), 1
     for column in X.T:

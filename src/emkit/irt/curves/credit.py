@@ -1,0 +1,157 @@
+"""Divide-by-total items: Rasch, 1PL and 2PL, partial credit, its generalization, the rating scale, nominal responses.
+
+P(x = k) = exp(z_k) / sum_l exp(z_l), z_0 = 0, with
+
+    generalized partial credit   z_k = k a'x + d_k        (two categories: 2PL)
+    rating scale                 z_k = k (x + c) + d_k, the d shared, d_1 ... d_(K-2) free and d_(K-1) = 0
+    nominal responses            z_k = s_k x + d_k
+
+References
+----------
+Muraki 1992, Applied Psychological Measurement 16:159, equation 10. Masters 1982, Psychometrika 47:149. Andrich 1978,
+Psychometrika 43:561. Bock 1972, Psychometrika 37:29.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import log_softmax
+
+from emkit.core.arrays import Array, FloatArray
+from emkit.core.parameters import Parameters, space
+from emkit.core.spaces import Real, Sparse
+from emkit.irt.curves.base import Field, ItemType, Role
+
+__all__ = ["InterceptParameters", "NominalResponse", "PartialCredit", "RatingParameters", "RatingScale"]
+
+
+@dataclass(frozen=True)
+class InterceptParameters(Parameters):
+    """Slopes (m, F) and intercepts (m, K - 1)."""
+
+    slope: Array = space(Sparse())
+    intercept: Array = space(Real())
+
+
+@dataclass(frozen=True)
+class RatingParameters(Parameters):
+    """Slopes (m, F), locations (m, 1) and the steps that items share (1, K - 2)."""
+
+    slope: Array = space(Sparse())
+    location: Array = space(Real())
+    step: Array = space(Real())
+
+
+@dataclass(frozen=True)
+class _DivideByTotal(ItemType):
+    """Items whose z are linear in their parameters."""
+
+    @abstractmethod
+    def _design(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return z (m, K, q) and its derivatives (m or 1, p, K, q or 1)."""
+
+    def log_prob(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        return np.asarray(log_softmax(self._design(matrix, nodes)[0], axis=1))
+
+    def jacobian(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        z, slope = self._design(matrix, nodes)
+        prob = np.exp(log_softmax(z, axis=1))
+        return slope - (prob[:, None] * slope).sum(axis=2, keepdims=True)
+
+
+@dataclass(frozen=True)
+class PartialCredit(_DivideByTotal):
+    """Generalized partial credit; with two categories the two-parameter logistic model."""
+
+    record_type: ClassVar[Any] = InterceptParameters
+
+    def n_categories(self, parameters: InterceptParameters) -> int:
+        return parameters.intercept.shape[1] + 1
+
+    def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
+        return Field("slope", n_factors, self.slopes.value), Field("intercept", n_categories - 1, Role.OWN)
+
+    def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
+        width = np.sqrt(1 + (slope**2).sum(axis=1, keepdims=True) / 2.9)
+        intercept = np.log(shares[:, 1:] / shares[:, :1])
+        scale = 1.0 if shares.shape[1] == 2 else 1 / (shares.shape[1] - 1)
+        return np.concatenate([slope * scale, intercept * width], axis=1)
+
+    def _design(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        m, n_factors = len(matrix), nodes.shape[1]
+        k = matrix.shape[1] - n_factors + 1
+        level = np.arange(k)[:, None]
+        z = level * (matrix[:, :n_factors] @ nodes.T)[:, None, :]
+        z[:, 1:] += matrix[:, n_factors:, None]
+        slope = np.zeros((1, matrix.shape[1], k, len(nodes)))
+        slope[0, :n_factors] = level * nodes.T[:, None, :]
+        slope[0, np.arange(n_factors, matrix.shape[1]), np.arange(1, k)] = 1.0
+        assert z.shape == (m, k, len(nodes))
+        return z, slope
+
+
+@dataclass(frozen=True)
+class NominalResponse(_DivideByTotal):
+    """Nominal responses on one factor: a slope and an intercept for every category but the first."""
+
+    record_type: ClassVar[Any] = InterceptParameters
+
+    def n_categories(self, parameters: InterceptParameters) -> int:
+        return parameters.intercept.shape[1] + 1
+
+    def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
+        return Field("slope", n_categories - 1, Role.OWN), Field("intercept", n_categories - 1, Role.OWN)
+
+    def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
+        k = shares.shape[1]
+        rising = np.arange(1, k) / (k - 1)
+        return np.concatenate([slope[:, :1] * rising, np.log(shares[:, 1:] / shares[:, :1])], axis=1)
+
+    def _design(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        k = matrix.shape[1] // 2 + 1
+        z = np.zeros((len(matrix), k, len(nodes)))
+        z[:, 1:] = matrix[:, : k - 1, None] * nodes[:, 0] + matrix[:, k - 1 :, None]
+        slope = np.zeros((1, 2 * (k - 1), k, len(nodes)))
+        slope[0, np.arange(k - 1), np.arange(1, k)] = nodes[:, 0]
+        slope[0, np.arange(k - 1, 2 * (k - 1)), np.arange(1, k)] = 1.0
+        return z, slope
+
+
+@dataclass(frozen=True)
+class RatingScale(_DivideByTotal):
+    """Rating scale: items differ in location alone and share their steps."""
+
+    record_type: ClassVar[Any] = RatingParameters
+
+    def n_categories(self, parameters: RatingParameters) -> int:
+        return parameters.step.shape[1] + 2
+
+    def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
+        return (
+            Field("slope", n_factors, self.slopes.value),
+            Field("location", 1, Role.OWN),
+            Field("step", n_categories - 2, Role.SHARED),
+        )
+
+    def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
+        k = shares.shape[1]
+        intercept = np.log(shares[:, 1:] / shares[:, :1])
+        location = intercept[:, -1:] / (k - 1)
+        step = (intercept[:, :-1] - location * np.arange(1, k - 1)).mean(axis=0)
+        return np.concatenate([slope / (k - 1), location, np.broadcast_to(step, (len(shares), k - 2))], axis=1)
+
+    def _design(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        n_factors = nodes.shape[1]
+        k = matrix.shape[1] - n_factors + 1
+        level = np.arange(k)[:, None]
+        z = level * ((matrix[:, :n_factors] @ nodes.T) + matrix[:, n_factors, None])[:, None, :]
+        z[:, 1:-1] += matrix[:, n_factors + 1 :, None]
+        slope = np.zeros((1, matrix.shape[1], k, len(nodes)))
+        slope[0, :n_factors] = level * nodes.T[:, None, :]
+        slope[0, n_factors] = level
+        slope[0, np.arange(n_factors + 1, matrix.shape[1]), np.arange(1, k - 1)] = 1.0
+        return z, slope

@@ -1,0 +1,203 @@
+"""A run of items of one type: their curves, and the M-step on their expected counts.
+
+The M-step is Fisher scoring, all items at once: with r the expected counts and J the derivatives of the log-
+probabilities, the gradient is J'r and the information J' diag(n P) J. For items whose curves are linear in the log odds
+that is Newton's method. A step that lowers an item's objective is halved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from emkit.core.arrays import Array, FloatArray
+from emkit.irt.curves.base import Field, ItemType
+from emkit.irt.priors import Prior
+
+__all__ = ["ItemRun"]
+
+_STEPS = 5
+_HALVINGS = 12
+_SMALL = 1e-7  # steps below this, relative to 1 + |value|, end the M-step
+_FAR = 4.0  # no coordinate moves further in one step
+_RIDGE = 1e-10  # of the diagonal of the information: entries without data stay where they are
+
+
+@dataclass(frozen=True)
+class ItemRun:
+    """Items of one type and one number of categories.
+
+    Parameters
+    ----------
+    kind : ItemType
+    items : tuple of int
+        Columns of the answers.
+    n_categories : int
+    priors : tuple of (str, Prior)
+        By name of the field.
+    """
+
+    kind: ItemType
+    items: tuple[int, ...]
+    n_categories: int
+    priors: tuple[tuple[str, Prior], ...] = ()
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    def start(self, shares: FloatArray, slope: FloatArray) -> Any:
+        """Return parameters from shares (m, K) and slopes (m, F) to begin with."""
+        if any(name == "slope" and np.isneginf(prior.log_density(np.array(-1.0))) for name, prior in self.priors):
+            slope = np.abs(slope)
+        fields = self.kind.fields(self.n_categories, slope.shape[1])
+        return self.kind.record(self.kind.start(shares, slope), fields, _mean_row)
+
+    def log_prob(self, parameters: Any, nodes: FloatArray) -> FloatArray:
+        """Return log-probabilities (m, K, q)."""
+        return self.kind.log_prob(self.kind.matrix(parameters, self.n_items), nodes)
+
+    def log_prior(self, parameters: Any) -> float:
+        return sum(float(prior.log_density(getattr(parameters, name)).sum()) for name, prior in self.priors)
+
+    def score(self, parameters: Any, counts: FloatArray, nodes: FloatArray) -> Any:
+        """Return the gradient of the expected log-posterior, entry by entry."""
+        matrix, fields = self.kind.matrix(parameters, self.n_items), self.kind.layout(parameters)
+        slope = _contracted(self.kind.jacobian(matrix, nodes), counts)
+        slope += self._spread(fields, parameters, "slope") if self.priors else 0.0
+        return self.kind.record(slope, fields, _sum_rows)
+
+    def m_step(self, parameters: Any, counts: FloatArray, nodes: FloatArray) -> Any:
+        """Return parameters that raise the expected log-posterior under counts (m, K, q)."""
+        fields = self.kind.layout(parameters)
+        scoring = _Scoring(self, fields, counts, nodes)
+        matrix = self.kind.matrix(parameters, self.n_items)
+        for _ in range(_STEPS):
+            matrix, is_over = scoring.stepped(matrix)
+            if is_over:
+                break
+        return self.kind.record(matrix, fields, _first_row)
+
+    def matrix_prior(self, fields: tuple[Field, ...], matrix: FloatArray, what: str) -> FloatArray:
+        """Return log-density, slope or bend of the priors, entry by entry (m, p); shared entries count once."""
+        return self._spread(fields, self.kind.record(matrix, fields, _first_row), what)
+
+    def _spread(self, fields: tuple[Field, ...], parameters: Any, what: str) -> FloatArray:
+        out, given, at = np.zeros((self.n_items, sum(field.width for field in fields))), dict(self.priors), 0
+        for field in fields:
+            value = getattr(parameters, field.name)
+            if field.name in given and len(value):
+                spread = getattr(given[field.name], what)(value)
+                out[: len(spread), at : at + field.width] = spread  # the first row holds what is shared
+            at += field.width
+        return out
+
+
+class _Scoring:
+    """Fisher scoring of one run of items on fixed counts."""
+
+    def __init__(self, run: ItemRun, fields: tuple[Field, ...], counts: FloatArray, nodes: FloatArray) -> None:
+        self.run, self.fields, self.counts, self.nodes = run, fields, counts, nodes
+        self.total = counts.sum(axis=1, keepdims=True)
+        self.in_unit = run.kind.in_unit(fields)
+
+    def stepped(self, matrix: FloatArray) -> tuple[FloatArray, bool]:
+        """Return the matrix after one safeguarded step, and whether that step was small."""
+        log_prob = self.run.kind.log_prob(matrix, self.nodes)
+        free, is_shared = self.run.kind.is_free(matrix, self.fields)
+        step = self._direction(matrix, log_prob, free, is_shared)
+        size = np.abs(step).max(axis=1, keepdims=True, initial=0.0)
+        if is_shared.any():
+            size = np.full_like(size, size.max(initial=0.0))
+        step *= np.minimum(1.0, _FAR / np.maximum(size, _FAR))
+        moved = self._halved(matrix, log_prob, step, is_joint=bool(is_shared.any()))
+        return moved, bool((np.abs(step) <= _SMALL * (1 + np.abs(matrix))).all())
+
+    def _direction(self, matrix: FloatArray, log_prob: FloatArray, free: Array, is_shared: Array) -> FloatArray:
+        jacobian = self.run.kind.jacobian(matrix, self.nodes)
+        stretch = np.where(self.in_unit, matrix * (1 - matrix), 1.0)  # derivative by the log odds
+        jacobian = jacobian * (stretch * free)[:, :, None, None]
+        gradient = _contracted(jacobian, self.counts)
+        flat = jacobian.reshape(*matrix.shape, -1)
+        weight = (self.total * np.exp(log_prob)).reshape(len(matrix), 1, -1)
+        information = (flat * weight) @ flat.transpose(0, 2, 1)
+        if self.run.priors:
+            gradient += self.run.matrix_prior(self.fields, matrix, "slope") * stretch * free
+            information += _diagonal(self.run.matrix_prior(self.fields, matrix, "bend") * free)
+        return _solved(gradient, information, free, is_shared)
+
+    def _value(self, matrix: FloatArray, log_prob: FloatArray) -> FloatArray:
+        value = np.where(self.counts > 0, self.counts * log_prob, 0.0).sum(axis=(1, 2))
+        if self.run.priors:
+            value = value + self.run.matrix_prior(self.fields, matrix, "log_density").sum(axis=1)
+        return np.where(np.isnan(value), -np.inf, value)
+
+    def _halved(self, matrix: FloatArray, log_prob: FloatArray, step: FloatArray, *, is_joint: bool) -> FloatArray:
+        before = self._value(matrix, log_prob)
+        length = np.ones((len(matrix), 1))
+        for _ in range(_HALVINGS):
+            trial = self._moved(matrix, step * length)
+            with np.errstate(all="ignore"):
+                after = self._value(trial, self.run.kind.log_prob(trial, self.nodes))
+            worse = ~(after >= before - 1e-13 * np.abs(before))
+            if is_joint:
+                worse = np.full_like(worse, ~(after.sum() >= before.sum() - 1e-13 * abs(before.sum())))
+            if not worse.any():
+                return trial
+            length[worse] /= 2
+        length[worse] = 0.0
+        return self._moved(matrix, step * length)
+
+    def _moved(self, matrix: FloatArray, step: FloatArray) -> FloatArray:
+        if not self.in_unit.any():
+            return matrix + step
+        moved = matrix + step
+        value = matrix[:, self.in_unit]
+        moved[:, self.in_unit] = expit(np.log(value) - np.log1p(-value) + step[:, self.in_unit])
+        return moved
+
+
+def _contracted(jacobian: FloatArray, counts: FloatArray) -> FloatArray:
+    """Return J'r (m, p)."""
+    flat = jacobian.reshape(*jacobian.shape[:2], -1)
+    product: FloatArray = (flat @ counts.reshape(len(counts), -1, 1))[..., 0]
+    return product
+
+
+def _solved(gradient: FloatArray, information: FloatArray, free: Array, is_shared: Array) -> FloatArray:
+    """Return the steps (m, p): own entries are eliminated first, then what items share is solved for."""
+    p = gradient.shape[1]
+    diagonal = np.einsum("mii->mi", information)
+    information = information + _diagonal(np.where(free, _RIDGE * diagonal + 1e-12, 1.0))
+    if not is_shared.any():
+        return np.asarray(np.linalg.solve(information, gradient[..., None])[..., 0])
+    own, step = ~is_shared, np.empty((len(gradient), p))
+    inner, cross = information[:, own][:, :, own], information[:, own][:, :, is_shared]
+    by_own = np.linalg.solve(inner, np.concatenate([gradient[:, own, None], cross], axis=2))
+    across = cross.transpose(0, 2, 1)
+    left = (information[:, is_shared][:, :, is_shared] - across @ by_own[..., 1:]).sum(axis=0)
+    right = (gradient[:, is_shared] - (across @ by_own[..., :1])[..., 0]).sum(axis=0)
+    common = np.linalg.solve(left, right)
+    step[:, is_shared] = common
+    step[:, own] = by_own[..., 0] - by_own[..., 1:] @ common
+    return step
+
+
+def _diagonal(values: FloatArray) -> FloatArray:
+    """Return diagonal matrices (m, p, p) of rows (m, p)."""
+    return values[:, :, None] * np.eye(values.shape[1])
+
+
+def _first_row(rows: Array) -> Array:
+    return rows[:1].copy()
+
+
+def _mean_row(rows: Array) -> Array:
+    return np.asarray(rows.mean(axis=0, keepdims=True))
+
+
+def _sum_rows(rows: Array) -> Array:
+    return np.asarray(rows.sum(axis=0, keepdims=True))

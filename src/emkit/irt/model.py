@@ -1,0 +1,294 @@
+"""Item response models by marginal maximum likelihood (Bock & Aitkin 1981).
+
+Story: a person has a latent variable x, drawn from the distribution of her group; given x her answers to the items are
+independent, with probabilities that are the curves of the items. Answers not given are skipped, which is exact.
+
+    log p(y_i) = log sum_q w_q prod_j P_j(y_ij | x_q)
+
+over nodes x_q with weights w_q. The E-step adds up the posteriors of the nodes: by answers of each item (expected counts
+r_jkq) and in all (mass n_q). The M-step is Fisher scoring for each item on its counts, and moments of the mass for the
+latent distribution.
+
+References
+----------
+Bock & Aitkin 1981, Psychometrika 46:443, equations 13-17.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.core.model import Model
+from emkit.core.parameters import Parameters
+from emkit.core.statistics import Statistics
+from emkit.irt.coding import MISSING, as_codes, compressed
+from emkit.irt.curves.base import Slopes
+from emkit.irt.grids import Equispaced, Grid
+from emkit.irt.items import ItemRun
+from emkit.irt.latent import Latent, StandardNormal
+from emkit.irt.starts import category_shares, first_slopes
+from emkit.kernels.gaussian import softmax_rows
+from emkit.kernels.quadrature import quadrature_counts, quadrature_joint
+
+__all__ = ["ItemResponse", "ItemResponseParameters", "ItemResponseStatistics"]
+
+STEEP = 12.0  # slopes above this say that an item sorts people without error, which no sample can tell
+
+
+@dataclass(frozen=True)
+class ItemResponseParameters(Parameters):
+    """Parameters of the runs of items, and of the latent distribution."""
+
+    items: tuple[Any, ...]
+    latent: Any
+
+
+@dataclass(frozen=True)
+class ItemResponseStatistics(Statistics):
+    """Expected counts (c, q) of every category of every item, and mass (groups, q), at the nodes."""
+
+    counts: FloatArray
+    mass: FloatArray
+
+
+@dataclass(frozen=True)
+class ItemResponse(Model):
+    """Items of any types and a latent distribution.
+
+    Rows are answers (n, n_items) as codes 0, 1, ..., NaN where there is none; with several groups one more column holds
+    the number of the group.
+
+    Parameters
+    ----------
+    runs : tuple of ItemRun
+    n_factors : int
+    grid : Grid
+    latent : Latent
+    pattern : tuple of tuples of bool, or None
+        Which factors (F) each item loads on; all where None.
+    item_names : tuple of str
+    notes : tuple of str
+        What the reader of a fit should know of the data.
+    """
+
+    runs: tuple[ItemRun, ...] = ()
+    n_factors: int = 1
+    grid: Grid = field(default_factory=Equispaced)
+    latent: Latent = field(default_factory=StandardNormal)
+    pattern: tuple[tuple[bool, ...], ...] | None = None
+    item_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    # --- the protocol ---
+
+    def start(self, source: Any, rng: np.random.Generator) -> ItemResponseParameters:
+        block = source.sample(_START_ROWS, rng)
+        codes = as_codes(block.X)[:, : self.n_items]
+        slope = first_slopes(codes, block.weights, self._pattern)
+        items = tuple(
+            run.start(
+                category_shares(codes[:, list(run.items)], block.weights, run.n_categories), slope[list(run.items)]
+            )
+            for run in self.runs
+        )
+        return ItemResponseParameters(items, self.latent.start(self.nodes))
+
+    def e_step(self, parameters: ItemResponseParameters, block: Any) -> ItemResponseStatistics:
+        codes, group = self.split(block.X)
+        log_prob, log_weights = self.tables(parameters)
+        step = quadrature_counts(codes, block.kernel_weights, group, log_prob, self.first, log_weights)
+        weight = float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
+        return ItemResponseStatistics(step.loglik, weight, step.counts, step.mass)
+
+    def m_step(self, statistics: ItemResponseStatistics, parameters: ItemResponseParameters) -> ItemResponseParameters:
+        counts = self.counts_by_run(statistics.counts)
+        items = tuple(
+            run.m_step(own, part, self.nodes)
+            for run, own, part in zip(self.runs, parameters.items, counts, strict=True)
+        )
+        return ItemResponseParameters(items, self.latent.m_step(parameters.latent, statistics.mass, self.nodes))
+
+    def log_prior(self, parameters: ItemResponseParameters) -> float:
+        return sum(run.log_prior(own) for run, own in zip(self.runs, parameters.items, strict=True))
+
+    def expected_loglik(self, parameters: ItemResponseParameters, statistics: ItemResponseStatistics) -> float:
+        log_prob, log_weights = self.tables(parameters)
+        with np.errstate(invalid="ignore"):
+            own = np.where(statistics.counts > 0, statistics.counts * log_prob, 0.0).sum()
+        return float(own + (statistics.mass * log_weights).sum())
+
+    def score(self, parameters: ItemResponseParameters, statistics: ItemResponseStatistics) -> ItemResponseParameters:
+        counts = self.counts_by_run(statistics.counts)
+        items = tuple(
+            run.score(own, part, self.nodes) for run, own, part in zip(self.runs, parameters.items, counts, strict=True)
+        )
+        return ItemResponseParameters(
+            items, self.latent.score(parameters.latent, statistics.mass, self.nodes, self.log_width)
+        )
+
+    # --- what else it offers ---
+
+    def prepare(self, source: Any) -> tuple[ItemResponse, Any]:
+        return self, compressed(source)
+
+    def log_joint(self, parameters: ItemResponseParameters, block: Any) -> FloatArray:
+        """Return the log joint (n, q) of answers and nodes."""
+        codes, group = self.split(block.X)
+        log_prob, log_weights = self.tables(parameters)
+        joint: FloatArray = quadrature_joint(codes, group, log_prob, self.first, log_weights)
+        return joint
+
+    def log_density(self, parameters: ItemResponseParameters, block: Any) -> FloatArray:
+        density: FloatArray = softmax_rows(self.log_joint(parameters, block))[0]
+        return density
+
+    def posterior(self, parameters: ItemResponseParameters, block: Any) -> FloatArray:
+        """Return the posterior probabilities (n, q) of the nodes."""
+        resp: FloatArray = softmax_rows(self.log_joint(parameters, block))[1]
+        return resp
+
+    def sample(
+        self, parameters: ItemResponseParameters, n: int, rng: np.random.Generator
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return answers (n, n_items) and the latent variables (n, F) behind them, of the first group."""
+        theta = self._draw_latent(parameters, n, rng)
+        return self.answers_at(parameters, theta, rng), theta
+
+    def answers_at(self, parameters: ItemResponseParameters, theta: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """Return answers (n, n_items) of people at `theta` (n, F)."""
+        answers = np.empty((len(theta), self.n_items))
+        for run, own in zip(self.runs, parameters.items, strict=True):
+            below = np.cumsum(np.exp(run.log_prob(own, theta)), axis=1)[:, :-1]
+            answers[:, list(run.items)] = (rng.random((run.n_items, 1, len(theta))) > below).sum(axis=1).T
+        return answers
+
+    def canonical(self, parameters: ItemResponseParameters) -> ItemResponseParameters:
+        """Return the factors turned so that their slopes add up to something positive, where both ways are alike."""
+        if not self._is_reflectable:
+            return parameters
+        total = sum(own.slope.sum(axis=0) for own in parameters.items)
+        turn = np.where(np.asarray(total) < 0, -1.0, 1.0)
+        if (turn > 0).all():
+            return parameters
+        items = tuple(type(own)(**{**vars(own), "slope": own.slope * turn}) for own in parameters.items)
+        return ItemResponseParameters(items, parameters.latent)
+
+    def degeneracy(self, parameters: ItemResponseParameters, statistics: ItemResponseStatistics) -> str:
+        for run, own in zip(self.runs, parameters.items, strict=True):
+            size = np.abs(own.slope).max(axis=1, initial=0.0)
+            if len(size) and size.max() > STEEP:
+                at = int(size.argmax())
+                return (
+                    f"Item {self.name_of(run.items[at])} has the slope {size[at]:.3g}: it tells people apart without "
+                    "error, as with a perfect (Guttman) ordering, an item given twice, or few answers. Remove such "
+                    "items, or give slopes a prior: priors={'slope': LogNormalPrior()}."
+                )
+        return ""
+
+    def remarks(self, parameters: ItemResponseParameters) -> tuple[str, ...]:
+        negative = [
+            self.name_of(item)
+            for run, own in zip(self.runs, parameters.items, strict=True)
+            if len(own.slope) == run.n_items and self.n_factors == 1 and run.kind.n_categories(own) == 2
+            for item in np.array(run.items)[own.slope[:, 0] < 0]
+        ]
+        if not negative:
+            return self.notes
+        return (*self.notes, f"Items of negative discrimination: {', '.join(negative)}. Check their keys.")
+
+    # --- tables ---
+
+    @cached_property
+    def n_items(self) -> int:
+        """Number of items."""
+        return sum(run.n_items for run in self.runs)
+
+    @cached_property
+    def nodes(self) -> FloatArray:
+        """The nodes (q, F)."""
+        return self.grid.nodes(self.n_factors)
+
+    @cached_property
+    def log_width(self) -> FloatArray:
+        """The logarithms (q,) of the widths of the nodes."""
+        return self.grid.log_width(self.n_factors)
+
+    @cached_property
+    def first(self) -> Array:
+        """Rows (n_items + 1,) of the table at which items begin."""
+        sizes = np.zeros(self.n_items, dtype=np.int32)
+        for run in self.runs:
+            sizes[list(run.items)] = run.n_categories
+        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
+
+    @cached_property
+    def _order(self) -> IntArray | None:
+        """Rows of the table in the order of the runs, or None where that is the order of the items."""
+        rows = [self.first[item] + np.arange(run.n_categories) for run in self.runs for item in run.items]
+        order = np.concatenate(rows)
+        return None if (order == np.arange(len(order))).all() else order
+
+    @cached_property
+    def _pattern(self) -> Array:
+        if self.pattern is None:
+            return np.ones((self.n_items, self.n_factors), dtype=bool)
+        return np.asarray(self.pattern, dtype=bool)
+
+    @cached_property
+    def _is_reflectable(self) -> bool:
+        nodes = self.nodes
+        is_even = np.allclose(nodes, -nodes[::-1]) and isinstance(self.latent, StandardNormal)
+        kinds = all(run.kind.slopes is Slopes.FREE and run.kind.is_reflectable for run in self.runs)
+        return bool(is_even and kinds and not any(run.priors for run in self.runs))
+
+    def tables(self, parameters: ItemResponseParameters) -> tuple[FloatArray, FloatArray]:
+        """Return log-probabilities (c, q) of all categories, item after item, and log-weights (groups, q)."""
+        parts = [
+            run.log_prob(own, self.nodes).reshape(-1, len(self.nodes))
+            for run, own in zip(self.runs, parameters.items, strict=True)
+        ]
+        log_prob = np.concatenate(parts)
+        if self._order is not None:
+            ordered = np.empty_like(log_prob)
+            ordered[self._order] = log_prob
+            log_prob = ordered
+        return log_prob, self.latent.log_weights(parameters.latent, self.nodes, self.log_width)
+
+    def counts_by_run(self, counts: FloatArray) -> list[FloatArray]:
+        """Return the counts (m, K, q) of each run."""
+        ordered = counts if self._order is None else counts[self._order]
+        ends = np.cumsum([run.n_items * run.n_categories for run in self.runs])[:-1]
+        shapes = [(run.n_items, run.n_categories, -1) for run in self.runs]
+        return [part.reshape(shape) for part, shape in zip(np.split(ordered, ends), shapes, strict=True)]
+
+    def split(self, X: Array) -> tuple[Array, Array | None]:
+        """Return codes (n, n_items) and groups (n,) of rows."""
+        codes = as_codes(X)
+        if codes.shape[1] == self.n_items:
+            return codes, None
+        return np.ascontiguousarray(codes[:, : self.n_items]), codes[:, self.n_items].astype(np.int32)
+
+    def name_of(self, item: int) -> str:
+        """Return the name of an item, as it is quoted in sentences."""
+        return repr(self.item_names[item]) if self.item_names else str(item)
+
+    def _draw_latent(self, parameters: ItemResponseParameters, n: int, rng: np.random.Generator) -> FloatArray:
+        mean, sd = self.latent.moments(parameters.latent, self.nodes, self.log_width)
+        return mean[0] + sd[0] * rng.standard_normal((n, self.n_factors))
+
+
+_START_ROWS = 16384
+
+
+def names_or_numbers(names: Sequence[str] | None, n: int) -> tuple[str, ...]:
+    """Return names, or x1, x2, ... where there are none."""
+    return tuple(names) if names else tuple(f"x{j + 1}" for j in range(n))
+
+
+assert MISSING == 255
