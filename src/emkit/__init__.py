@@ -25,6 +25,7 @@ _HOMES = {
     "EMImputer": "emkit.missing",
     "GaussianMixture": "emkit.mixture",
     "KMeans": "emkit.mixture",
+    "ItemResponseModel": "emkit.irt",
     "BernoulliMixture": "emkit.mixture",
     "LatentClassAnalysis": "emkit.mixture",
     "MixtureModel": "emkit.mixture",

@@ -1,5 +1,31 @@
-"""Item response theory: what answers to a test tell of people and items."""
+"""Item response theory: calibration of items, scores of people, information; cognitive diagnosis."""
 
 from emkit.irt.cdm import CognitiveDiagnosis
+from emkit.irt.forms import ItemTable
+from emkit.irt.grids import Equispaced, GaussHermite, Grid, Points
+from emkit.irt.item_response import ItemResponseModel
+from emkit.irt.model import ItemResponse, ItemResponseParameters
+from emkit.irt.priors import BetaPrior, LogitNormalPrior, LogNormalPrior, NormalPrior, Prior
+from emkit.irt.responses import Responses, from_long, keyed
+from emkit.irt.scores import Scores
 
-__all__ = ["CognitiveDiagnosis"]
+__all__ = [
+    "BetaPrior",
+    "CognitiveDiagnosis",
+    "Equispaced",
+    "GaussHermite",
+    "Grid",
+    "ItemResponse",
+    "ItemResponseModel",
+    "ItemResponseParameters",
+    "ItemTable",
+    "LogNormalPrior",
+    "LogitNormalPrior",
+    "NormalPrior",
+    "Points",
+    "Prior",
+    "Responses",
+    "Scores",
+    "from_long",
+    "keyed",
+]

@@ -60,6 +60,15 @@ class ItemRun:
         """Return log-probabilities (m, K, q)."""
         return self.kind.log_prob(self.kind.matrix(parameters, self.n_items), nodes)
 
+    def by_latent(self, parameters: Any, nodes: FloatArray) -> FloatArray:
+        """Return the derivatives (m, F, K, q) of the log-probabilities by the latent variable."""
+        return self.kind.by_latent(self.kind.matrix(parameters, self.n_items), nodes)
+
+    def information(self, parameters: Any, nodes: FloatArray) -> FloatArray:
+        """Return the information (m, F, q) of each item on each factor: E (d log P / dx)^2."""
+        prob = np.exp(self.log_prob(parameters, nodes))
+        return np.asarray((prob[:, None] * self.by_latent(parameters, nodes) ** 2).sum(axis=2))
+
     def log_prior(self, parameters: Any) -> float:
         return sum(float(prior.log_density(getattr(parameters, name)).sum()) for name, prior in self.priors)
 
@@ -142,9 +151,9 @@ class _Scoring:
             trial = self._moved(matrix, step * length)
             with np.errstate(all="ignore"):
                 after = self._value(trial, self.run.kind.log_prob(trial, self.nodes))
-            worse = ~(after >= before - 1e-13 * np.abs(before))
+            worse = ~(after >= before)
             if is_joint:
-                worse = np.full_like(worse, ~(after.sum() >= before.sum() - 1e-13 * abs(before.sum())))
+                worse = np.full_like(worse, not after.sum() >= before.sum())
             if not worse.any():
                 return trial
             length[worse] /= 2

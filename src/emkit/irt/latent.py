@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import log_softmax
@@ -17,7 +17,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive, Real, Simplex
 
-__all__ = ["FreeNormal", "Histogram", "HistogramParameters", "Latent", "NormalParameters1D", "StandardNormal"]
+__all__ = ["FreeNormal", "FreeNormalParameters", "Histogram", "HistogramParameters", "Latent", "StandardNormal"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Latent(ABC):
     """A distribution over nodes for each group."""
 
     n_groups: int = 1
+    is_parametric: ClassVar[bool] = True  # whether it means the same on another grid
 
     @abstractmethod
     def start(self, nodes: FloatArray) -> Any:
@@ -73,7 +74,7 @@ class StandardNormal(Latent):
 
 
 @dataclass(frozen=True)
-class NormalParameters1D(Parameters):
+class FreeNormalParameters(Parameters):
     """Means and variances of the groups where they are free."""
 
     mean: Array = space(Real())
@@ -93,40 +94,79 @@ class FreeNormal(Latent):
     free_mean: tuple[int, ...] = ()
     free_var: tuple[int, ...] = field(default=(0,))
 
-    def start(self, nodes: FloatArray) -> NormalParameters1D:
-        return NormalParameters1D(np.zeros(len(self.free_mean)), np.ones(len(self.free_var)))
+    def start(self, nodes: FloatArray) -> FreeNormalParameters:
+        return FreeNormalParameters(np.zeros(len(self.free_mean)), np.ones(len(self.free_var)))
 
-    def all_moments(self, parameters: NormalParameters1D) -> tuple[FloatArray, FloatArray]:
+    def all_moments(self, parameters: FreeNormalParameters) -> tuple[FloatArray, FloatArray]:
         """Return means and variances (groups,) of all groups."""
         mean, var = np.zeros(self.n_groups), np.ones(self.n_groups)
         mean[list(self.free_mean)] = parameters.mean
         var[list(self.free_var)] = parameters.var
         return mean, var
 
-    def log_weights(self, parameters: NormalParameters1D, nodes: FloatArray, log_width: FloatArray) -> FloatArray:
+    def log_weights(self, parameters: FreeNormalParameters, nodes: FloatArray, log_width: FloatArray) -> FloatArray:
         mean, var = self.all_moments(parameters)
         z2 = (nodes[:, 0] - mean[:, None]) ** 2 / var[:, None]
         return np.asarray(log_softmax(log_width - 0.5 * z2, axis=1))
 
-    def m_step(self, parameters: NormalParameters1D, mass: FloatArray, nodes: FloatArray) -> NormalParameters1D:
+    def m_step(self, parameters: FreeNormalParameters, mass: FloatArray, nodes: FloatArray) -> FreeNormalParameters:
         mean, var = self.all_moments(parameters)
-        total = mass.sum(axis=1)
-        seen = total > 0
-        own = np.divide(mass @ nodes[:, 0], total, out=mean.copy(), where=seen)
-        mean = np.where(np.isin(np.arange(self.n_groups), self.free_mean), own, mean)
-        spread = (mass * (nodes[:, 0] - mean[:, None]) ** 2).sum(axis=1)
-        var = np.divide(spread, total, out=var, where=seen)
-        return NormalParameters1D(mean[list(self.free_mean)], np.maximum(var[list(self.free_var)], 1e-8))
+        for g in range(self.n_groups):
+            free = np.array([g in self.free_mean, g in self.free_var])
+            if free.any() and mass[g].sum() > 0:
+                mean[g], var[g] = _normal_on_grid(mass[g], nodes[:, 0], mean[g], var[g], free)
+        return FreeNormalParameters(mean[list(self.free_mean)], var[list(self.free_var)])
 
     def score(
-        self, parameters: NormalParameters1D, mass: FloatArray, nodes: FloatArray, log_width: FloatArray
-    ) -> NormalParameters1D:
+        self, parameters: FreeNormalParameters, mass: FloatArray, nodes: FloatArray, log_width: FloatArray
+    ) -> FreeNormalParameters:
         mean, var = self.all_moments(parameters)
         left = mass - mass.sum(axis=1, keepdims=True) * np.exp(self.log_weights(parameters, nodes, log_width))
         off = nodes[:, 0] - mean[:, None]
         by_mean = (left * off).sum(axis=1) / var
         by_var = (left * off**2).sum(axis=1) / (2 * var**2)
-        return NormalParameters1D(by_mean[list(self.free_mean)], by_var[list(self.free_var)])
+        return FreeNormalParameters(by_mean[list(self.free_mean)], by_var[list(self.free_var)])
+
+
+def _normal_on_grid(mass: FloatArray, x: FloatArray, mean: float, var: float, free: Array) -> tuple[float, float]:
+    """Return mean and variance that maximise sum mass log w, where w is the normal density normalized on the nodes.
+
+    On a wide and fine grid these are the moments of the mass. They begin Newton's method, which counts where the grid
+    cuts the tails off.
+    """
+    share = mass / mass.sum()
+    if free[0]:
+        mean = float(share @ x)
+    if free[1]:
+        var = max(float(share @ (x - mean) ** 2), 1e-6)
+    at = _on_grid(share, x, mean, var)
+    for _ in range(_NEWTON):
+        tail = np.exp(log_softmax(-0.5 * (x - mean) ** 2 / var))
+        basis = np.stack([(x - mean) / var, (x - mean) ** 2 / (2 * var)])[free]  # by the mean, and by log var
+        centred = basis - (basis @ tail)[:, None]
+        slope, bend = centred @ share, (centred * tail) @ centred.T
+        step = np.zeros(2)
+        step[free] = np.clip(np.linalg.solve(bend + 1e-12 * np.eye(len(bend)), slope), -1.0, 1.0)
+        if np.abs(step).max() < _EXACT:
+            break
+        for _ in range(_HALVINGS):
+            trial = mean + step[0], min(var * float(np.exp(step[1])), _LARGEST)
+            value = _on_grid(share, x, *trial)
+            if value >= at:
+                break
+            step /= 2
+        else:
+            break
+        (mean, var), at = trial, value
+    return mean, var
+
+
+_NEWTON, _HALVINGS, _EXACT = 20, 10, 1e-12
+_LARGEST = 1e4  # a variance this large on a grid says that the grid is too narrow
+
+
+def _on_grid(share: FloatArray, x: FloatArray, mean: float, var: float) -> float:
+    return float(share @ log_softmax(-0.5 * (x - mean) ** 2 / var))
 
 
 @dataclass(frozen=True)
@@ -139,6 +179,8 @@ class HistogramParameters(Parameters):
 @dataclass(frozen=True)
 class Histogram(Latent):
     """The empirical histogram: the probability of every node is estimated (Bock & Aitkin 1981)."""
+
+    is_parametric: ClassVar[bool] = False
 
     def start(self, nodes: FloatArray) -> HistogramParameters:
         own = np.exp(log_softmax(-0.5 * (nodes**2).sum(axis=1)))

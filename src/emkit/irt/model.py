@@ -5,9 +5,9 @@ independent, with probabilities that are the curves of the items. Answers not gi
 
     log p(y_i) = log sum_q w_q prod_j P_j(y_ij | x_q)
 
-over nodes x_q with weights w_q. The E-step adds up the posteriors of the nodes: by answers of each item (expected counts
-r_jkq) and in all (mass n_q). The M-step is Fisher scoring for each item on its counts, and moments of the mass for the
-latent distribution.
+over nodes x_q with weights w_q. The E-step adds up the posteriors of the nodes: by answers of each item (expected
+counts r_jkq) and in all (mass n_q). The M-step is Fisher scoring for each item on its counts, and moments of the mass
+for the latent distribution.
 
 References
 ----------
@@ -16,7 +16,6 @@ Bock & Aitkin 1981, Psychometrika 46:443, equations 13-17.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,9 +26,9 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters
 from emkit.core.statistics import Statistics
-from emkit.irt.coding import MISSING, as_codes, compressed
+from emkit.irt.coding import as_codes, compressed
 from emkit.irt.curves.base import Slopes
-from emkit.irt.grids import Equispaced, Grid
+from emkit.irt.grids import REACH, Equispaced, Grid
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import Latent, StandardNormal
 from emkit.irt.starts import category_shares, first_slopes
@@ -274,21 +273,30 @@ class ItemResponse(Model):
             return codes, None
         return np.ascontiguousarray(codes[:, : self.n_items]), codes[:, self.n_items].astype(np.int32)
 
+    def latent_moments(self, parameters: ItemResponseParameters) -> tuple[FloatArray, FloatArray]:
+        """Return means and standard deviations (groups, F) of the latent variables."""
+        return self.latent.moments(parameters.latent, self.nodes, self.log_width)
+
+    def fitting_grid(self, parameters: ItemResponseParameters) -> Grid:
+        """Return a grid that is wide enough for the latent distributions and fine enough for the posteriors."""
+        if self.n_factors > 1 or not self.latent.is_parametric:
+            return self.grid
+        mean, sd = self.latent_moments(parameters)
+        at = np.linspace(self.nodes.min(), self.nodes.max(), _LOOK)[:, None]
+        information = np.zeros(_LOOK)
+        for run, own in zip(self.runs, parameters.items, strict=True):
+            information += run.information(own, at)[:, 0].sum(axis=0)
+        narrowest = float((information.max() + sd.max() ** -2) ** -0.5)
+        return self.grid.fitting(float((mean - REACH * sd).min()), float((mean + REACH * sd).max()), narrowest)
+
     def name_of(self, item: int) -> str:
         """Return the name of an item, as it is quoted in sentences."""
         return repr(self.item_names[item]) if self.item_names else str(item)
 
     def _draw_latent(self, parameters: ItemResponseParameters, n: int, rng: np.random.Generator) -> FloatArray:
         mean, sd = self.latent.moments(parameters.latent, self.nodes, self.log_width)
-        return mean[0] + sd[0] * rng.standard_normal((n, self.n_factors))
+        return np.asarray(mean[0] + sd[0] * rng.standard_normal((n, self.n_factors)))
 
 
 _START_ROWS = 16384
-
-
-def names_or_numbers(names: Sequence[str] | None, n: int) -> tuple[str, ...]:
-    """Return names, or x1, x2, ... where there are none."""
-    return tuple(names) if names else tuple(f"x{j + 1}" for j in range(n))
-
-
-assert MISSING == 255
+_LOOK = 601

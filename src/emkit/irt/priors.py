@@ -78,7 +78,7 @@ class LogNormalPrior(Prior):
         return np.asarray(-(1 + (np.log(value) - self.mean) / self.sd**2) / value)
 
     def bend(self, value: Array) -> FloatArray:
-        return np.maximum((1 - np.log(value) + self.mean) / self.sd**2 - 1, 0.0) / value**2
+        return np.asarray(np.maximum((1 - np.log(value) + self.mean) / self.sd**2 - 1, 0.0) / value**2)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class BetaPrior(Prior):
         return np.asarray((self.a - 1) / value - (self.b - 1) / (1 - value))
 
     def bend(self, value: Array) -> FloatArray:
-        return np.maximum(self.a + self.b - 2, 0.0) * value * (1 - value)
+        return np.asarray(max(self.a + self.b - 2, 0.0) * value * (1 - value))
 
 
 @dataclass(frozen=True)

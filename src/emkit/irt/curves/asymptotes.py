@@ -18,9 +18,9 @@ from scipy.special import expit
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Interval, Real, Sparse
-from emkit.irt.curves.base import Field, ItemType, Role, by_slopes, predictor
+from emkit.irt.curves.base import Field, ItemType, Role, by_slopes, predictor, slope_times
 
-__all__ = ["AsymptoteParameters", "FourParameters", "GuessParameters", "Guessing", "Slipping", "SlipParameters"]
+__all__ = ["AsymptoteParameters", "FourParameters", "GuessParameters", "Guessing", "SlipParameters", "Slipping"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class _Asymptotes(ItemType):
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         own = tuple(Field(name, 1, Role.OWN) for name in ("intercept", *self.free))
-        return Field("slope", n_factors, self.slopes.value), *own
+        return Field("slope", n_factors, self.slopes.role), *own
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         low, high = (_GUESS if "guess" in self.free else 0.0), (_UPPER if "upper" in self.free else 1.0)
@@ -91,10 +91,17 @@ class _Asymptotes(ItemType):
         _, _, right, wrong = self._parts(matrix, nodes)
         return np.log(np.stack([wrong, right], axis=1))
 
-    def jacobian(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+    def _slopes(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the logistic curve (m, q), and derivatives (m, 2, q) by the probability of 1 and by z."""
         rise, width, right, wrong = self._parts(matrix, nodes)
         by_prob = np.stack([-1 / wrong, 1 / right], axis=1)
-        by_z = by_prob * (width * rise * (1 - rise))[:, None]
+        return rise, by_prob, by_prob * (width * rise * (1 - rise))[:, None]
+
+    def by_latent(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        return slope_times(matrix, self._slopes(matrix, nodes)[2], nodes.shape[1])
+
+    def jacobian(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        rise, by_prob, by_z = self._slopes(matrix, nodes)
         share = {"guess": 1 - rise, "upper": rise}
         rest = [by_z, *(by_prob * share[name][:, None] for name in self.free)]
         return np.concatenate([by_slopes(by_z, nodes), np.stack(rest, axis=1)], axis=1)

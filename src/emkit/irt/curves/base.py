@@ -17,7 +17,7 @@ import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
 
-__all__ = ["Field", "ItemType", "Role", "Slopes", "predictor"]
+__all__ = ["Field", "ItemType", "Role", "Slopes", "by_slopes", "predictor", "slope_times"]
 
 
 class Role(Enum):
@@ -31,9 +31,14 @@ class Role(Enum):
 class Slopes(Enum):
     """What is asked of slopes: free, one for all items, or fixed at one (the latent variance is free then)."""
 
-    FREE = Role.OWN
-    COMMON = Role.SHARED
-    ONE = Role.FIXED
+    FREE = "free"
+    COMMON = "common"
+    ONE = "one"
+
+    @property
+    def role(self) -> Role:
+        """Whose the slopes are."""
+        return {Slopes.FREE: Role.OWN, Slopes.COMMON: Role.SHARED, Slopes.ONE: Role.FIXED}[self]
 
 
 class Field(NamedTuple):
@@ -73,6 +78,10 @@ class ItemType(ABC):
     @abstractmethod
     def jacobian(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
         """Return the derivatives (m, p, K, q) of `log_prob` by the columns of the matrix."""
+
+    @abstractmethod
+    def by_latent(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        """Return the derivatives (m, F, K, q) of `log_prob` by the latent variable."""
 
     @abstractmethod
     def n_categories(self, parameters: Any) -> int:
@@ -124,6 +133,11 @@ def predictor(matrix: FloatArray, nodes: FloatArray) -> FloatArray:
 def by_slopes(by_predictor: FloatArray, nodes: FloatArray) -> FloatArray:
     """Return derivatives (m, F, K, q) by slopes from those (m, K, q) by the predictor."""
     return by_predictor[:, None] * nodes.T[:, None, :]
+
+
+def slope_times(matrix: FloatArray, by_predictor: FloatArray, n_factors: int) -> FloatArray:
+    """Return derivatives (m, F, K, q) by the latent variable from those (m, K, q) by the predictor."""
+    return matrix[:, :n_factors, None, None] * by_predictor[:, None]
 
 
 def _rows(value: FloatArray, n_items: int) -> FloatArray:

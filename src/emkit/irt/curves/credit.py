@@ -60,7 +60,17 @@ class _DivideByTotal(ItemType):
     def jacobian(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
         z, slope = self._design(matrix, nodes)
         prob = np.exp(log_softmax(z, axis=1))
-        return slope - (prob[:, None] * slope).sum(axis=2, keepdims=True)
+        return np.asarray(slope - (prob[:, None] * slope).sum(axis=2, keepdims=True))
+
+    def by_latent(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        prob = np.exp(self.log_prob(matrix, nodes))
+        rise = self._rise(matrix, nodes.shape[1])[..., None]
+        return np.asarray(rise - (prob[:, None] * rise).sum(axis=2, keepdims=True))
+
+    def _rise(self, matrix: FloatArray, n_factors: int) -> FloatArray:
+        """Return the derivatives (m, F, K) of z by the latent variable."""
+        k = matrix.shape[1] - n_factors + 1
+        return matrix[:, :n_factors, None] * np.arange(k)
 
 
 @dataclass(frozen=True)
@@ -70,10 +80,10 @@ class PartialCredit(_DivideByTotal):
     record_type: ClassVar[Any] = InterceptParameters
 
     def n_categories(self, parameters: InterceptParameters) -> int:
-        return parameters.intercept.shape[1] + 1
+        return int(parameters.intercept.shape[1] + 1)
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
-        return Field("slope", n_factors, self.slopes.value), Field("intercept", n_categories - 1, Role.OWN)
+        return Field("slope", n_factors, self.slopes.role), Field("intercept", n_categories - 1, Role.OWN)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         width = np.sqrt(1 + (slope**2).sum(axis=1, keepdims=True) / 2.9)
@@ -101,7 +111,7 @@ class NominalResponse(_DivideByTotal):
     record_type: ClassVar[Any] = InterceptParameters
 
     def n_categories(self, parameters: InterceptParameters) -> int:
-        return parameters.intercept.shape[1] + 1
+        return int(parameters.intercept.shape[1] + 1)
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return Field("slope", n_categories - 1, Role.OWN), Field("intercept", n_categories - 1, Role.OWN)
@@ -120,6 +130,10 @@ class NominalResponse(_DivideByTotal):
         slope[0, np.arange(k - 1, 2 * (k - 1)), np.arange(1, k)] = 1.0
         return z, slope
 
+    def _rise(self, matrix: FloatArray, n_factors: int) -> FloatArray:
+        slopes = matrix[:, : matrix.shape[1] // 2]
+        return np.concatenate([np.zeros((len(matrix), 1)), slopes], axis=1)[:, None]
+
 
 @dataclass(frozen=True)
 class RatingScale(_DivideByTotal):
@@ -128,11 +142,11 @@ class RatingScale(_DivideByTotal):
     record_type: ClassVar[Any] = RatingParameters
 
     def n_categories(self, parameters: RatingParameters) -> int:
-        return parameters.step.shape[1] + 2
+        return int(parameters.step.shape[1] + 2)
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return (
-            Field("slope", n_factors, self.slopes.value),
+            Field("slope", n_factors, self.slopes.role),
             Field("location", 1, Role.OWN),
             Field("step", n_categories - 2, Role.SHARED),
         )

@@ -4,8 +4,8 @@ graded       P(x >= k) = s(a'x - t_k), thresholds t rising; intercepts are d_k =
 grsm         t_k = -a (c - b_k), the b shared and rising from b_1 = 0
 sequential   P(x >= k | x >= k - 1) = s(a'x + d_k)
 
-with s(z) = 1 / (1 + exp(-z)). The difference of two logistic curves is a product, s(u) - s(v) = s(u) s(-v) (1 - exp(v - u)),
-which keeps its digits where both are near 0 or 1.
+with s(z) = 1 / (1 + exp(-z)). The difference of two logistic curves is a product,
+s(u) - s(v) = s(u) s(-v) (1 - exp(v - u)), which keeps its digits where both are near 0 or 1.
 
 References
 ----------
@@ -24,7 +24,7 @@ from scipy.special import expit, log_expit
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Ordered, Positive, Real, Sparse
-from emkit.irt.curves.base import Field, ItemType, Role, by_slopes, predictor
+from emkit.irt.curves.base import Field, ItemType, Role, by_slopes, predictor, slope_times
 from emkit.irt.curves.credit import InterceptParameters
 
 __all__ = ["Graded", "GradedParameters", "GradedRating", "GradedRatingParameters", "Sequential"]
@@ -54,10 +54,10 @@ class Graded(ItemType):
     record_type: ClassVar[Any] = GradedParameters
 
     def n_categories(self, parameters: GradedParameters) -> int:
-        return parameters.threshold.shape[1] + 1
+        return int(parameters.threshold.shape[1] + 1)
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
-        return Field("slope", n_factors, self.slopes.value), Field("threshold", n_categories - 1, Role.OWN)
+        return Field("slope", n_factors, self.slopes.role), Field("threshold", n_categories - 1, Role.OWN)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         width = np.sqrt(1 + (slope**2).sum(axis=1, keepdims=True) / 2.9)
@@ -70,6 +70,10 @@ class Graded(ItemType):
         by_z, by_threshold = _graded_slopes(predictor(matrix, nodes), matrix[:, nodes.shape[1] :])
         return np.concatenate([by_slopes(by_z, nodes), by_threshold], axis=1)
 
+    def by_latent(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        by_z, _ = _graded_slopes(predictor(matrix, nodes), matrix[:, nodes.shape[1] :])
+        return slope_times(matrix, by_z, nodes.shape[1])
+
 
 @dataclass(frozen=True)
 class GradedRating(ItemType):
@@ -79,11 +83,11 @@ class GradedRating(ItemType):
     is_reflectable: ClassVar[bool] = False  # the thresholds would fall
 
     def n_categories(self, parameters: GradedRatingParameters) -> int:
-        return parameters.distance.shape[1] + 2
+        return int(parameters.distance.shape[1] + 2)
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return (
-            Field("slope", n_factors, self.slopes.value),
+            Field("slope", n_factors, self.slopes.role),
             Field("location", 1, Role.OWN),
             Field("distance", n_categories - 2, Role.SHARED),
         )
@@ -91,7 +95,7 @@ class GradedRating(ItemType):
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         below = _logits_below(shares)
         distance = np.broadcast_to(np.diff(below, axis=1).mean(axis=0), (len(shares), shares.shape[1] - 2))
-        return np.concatenate([np.ones_like(slope), -below[:, :1], distance], axis=1)
+        return np.concatenate([np.ones_like(slope), -below[:, :1], distance], axis=1)  # slopes start positive
 
     def _thresholds(self, matrix: FloatArray) -> FloatArray:
         """Return where the thresholds lie less the location (m, K - 1), before the slope."""
@@ -109,6 +113,10 @@ class GradedRating(ItemType):
         above = np.cumsum(by_place[:, ::-1], axis=1)[:, ::-1]  # a distance moves every threshold above it
         return np.concatenate([by_slope, -above[:, :1], above[:, 1:]], axis=1)
 
+    def by_latent(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        by_z, _ = _graded_slopes(predictor(matrix, nodes), matrix[:, :1] * self._thresholds(matrix))
+        return slope_times(matrix, by_z, nodes.shape[1])
+
 
 @dataclass(frozen=True)
 class Sequential(ItemType):
@@ -117,10 +125,10 @@ class Sequential(ItemType):
     record_type: ClassVar[Any] = InterceptParameters
 
     def n_categories(self, parameters: InterceptParameters) -> int:
-        return parameters.intercept.shape[1] + 1
+        return int(parameters.intercept.shape[1] + 1)
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
-        return Field("slope", n_factors, self.slopes.value), Field("intercept", n_categories - 1, Role.OWN)
+        return Field("slope", n_factors, self.slopes.role), Field("intercept", n_categories - 1, Role.OWN)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         at_least = np.cumsum(shares[:, ::-1], axis=1)[:, ::-1]
@@ -130,16 +138,25 @@ class Sequential(ItemType):
         z = predictor(matrix, nodes)[:, None] + matrix[:, nodes.shape[1] :, None]
         passed = np.cumsum(log_expit(z), axis=1)
         zero = np.zeros_like(z[:, :1])
-        return np.concatenate([zero, passed], axis=1) + np.concatenate([log_expit(-z), zero], axis=1)
+        failed = np.concatenate([log_expit(-z), zero], axis=1)
+        return np.asarray(np.concatenate([zero, passed], axis=1) + failed)
 
     def jacobian(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        by_step = self._by_step(matrix, nodes)
+        return np.concatenate([by_slopes(by_step.sum(axis=1), nodes), by_step], axis=1)
+
+    def by_latent(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        return slope_times(matrix, self._by_step(matrix, nodes).sum(axis=1), nodes.shape[1])
+
+    def _by_step(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        """Return the derivatives (m, K - 1, K, q) by the intercepts."""
         z = predictor(matrix, nodes)[:, None] + matrix[:, nodes.shape[1] :, None]
         n_steps = z.shape[1]
         by_step = np.zeros((len(matrix), n_steps, n_steps + 1, len(nodes)))
         for step in range(n_steps):
             by_step[:, step, step] = -expit(z[:, step])
             by_step[:, step, step + 1 :] = expit(-z[:, step])[:, None]
-        return np.concatenate([by_slopes(by_step.sum(axis=1), nodes), by_step], axis=1)
+        return by_step
 
 
 def _logits_below(shares: FloatArray) -> FloatArray:

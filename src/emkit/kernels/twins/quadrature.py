@@ -26,7 +26,10 @@ def quadrature_counts(
         loglik += float(xp.sum(xp.where(w > 0, w * density, xp.zeros_like(w))))
         resp = resp * w[:, None]
         counts += quadrature_scatter(tile, resp, first)
-        mass += xp.sum(resp, axis=0)[None, :] if own is None else _one_hot(xp, own, len(mass), table).T @ resp
+        if own is None:
+            mass[0, :] += xp.sum(resp, axis=0)
+        else:
+            mass += _one_hot(xp, own, mass.shape[0], table).T @ resp
     return loglik, counts, mass
 
 

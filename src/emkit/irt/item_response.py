@@ -1,0 +1,293 @@
+"""Item response models: the estimator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from emkit.core import Fit, QuasiNewton, Solver, maximise
+from emkit.data import Source
+from emkit.data.checks import checked_weights
+from emkit.data.estimator import generator_of
+from emkit.data.threads import resolve_threads
+from emkit.errors import ParameterError
+from emkit.estimator import ModelEstimator, warn_of
+from emkit.irt import build
+from emkit.irt.answers import ItemResponseAnswers
+from emkit.irt.checking import check_identified, warn_of_separate_forms
+from emkit.irt.coding import coded_source
+from emkit.irt.curves.base import Slopes
+from emkit.irt.forms import ItemTable, item_table, slope_intercept
+from emkit.irt.grids import Grid, default_grid
+from emkit.irt.groups import GroupLayout
+from emkit.irt.latent import FreeNormal, Histogram, Latent, StandardNormal
+from emkit.irt.model import ItemResponse, ItemResponseParameters
+from emkit.irt.responses import Responses, read_responses
+
+__all__ = ["ItemResponseModel"]
+
+
+class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
+    """Item response model by marginal maximum likelihood.
+
+    Each person has a latent variable (ability, attitude); each item has curves that say how likely its answers are at
+    each value of it. Items may be of different types in one test; answers may be missing, which is exact; answers are
+    whole numbers in rising order, from any number on, or words whose order (`levels`) or key is given.
+
+    Parameters
+    ----------
+    item_type : str, sequence or mapping by item, default "2PL"
+        "Rasch", "1PL", "2PL", "3PL", "3PLu" (an upper asymptote), "4PL", "graded", "grsm" (graded with common
+        distances), "rsm" (rating scale), "pcm", "gpcm", "nominal", "sequential", "Tutz". With "Rasch", "rsm", "pcm" and
+        "Tutz" slopes are one and the latent variance is free; with the others it is one.
+    n_factors : int, default 1
+    loadings : array (j, F) of bool, optional
+        Which factors each item loads on (confirmatory). Exploratory where None.
+    key : sequence or mapping by item, optional
+        The right answers to multiple-choice items, which are then scored 1 and 0.
+    levels : sequence or mapping by item, optional
+        Possible answers in rising order.
+    priors : mapping of "slope", "intercept", "guess", "upper" to `Prior`, optional
+        Maximum a posteriori. Asymptotes have priors of their own, `LogitNormalPrior(-1.386, 0.5)` for "guess" and
+        `LogitNormalPrior(2.944, 0.5)` for "upper": their likelihoods are so flat that estimates without one run off.
+        None in place of a prior is none.
+    density : "normal" or "histogram", default "normal"
+        The latent distribution: normal, or a probability at each node (the empirical histogram).
+    free_items : sequence of str, or "all", default ()
+        With groups: items whose parameters differ among them; all others are anchors. The first group (in sorted order)
+        has mean 0 (and variance 1), the others' are free unless all items are.
+    quadrature : Grid, optional
+        `Equispaced()` where None: nodes 0.2 apart on -7.5 to 7.5 (further apart with several factors), widened and
+        refined as the latent distribution and the posteriors ask for. Or `GaussHermite(n_points)`, or your own points.
+    tol : float, default 1e-8
+        Log-likelihood still to be gained at which the climb ends.
+    max_iter, start, solver, random_state, n_threads, on_iteration
+        As for `GaussianMixture`; "auto" is `QuasiNewton(warm_up=3)`, as the likelihood has one optimum in most cases.
+
+    Attributes
+    ----------
+    coef_ : ItemTable
+        Slopes `a1` ..., intercepts `d` or `d1` ..., asymptotes `g` and `u` of each item; `coef_["a1"]` is a column.
+    latent_mean_, latent_var_ : array (groups,), or (groups, F)
+    categories_ : dict of item name to tuple
+        The answers that an item's categories stand for.
+    item_names_, groups_ : tuple
+    fit_, converged_, n_iter_, n_features_in_, feature_names_in_
+        As for `GaussianMixture`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit import ItemResponseModel
+    >>> rng = np.random.default_rng(0)
+    >>> ability = rng.normal(size=(500, 1))
+    >>> answers = (rng.random((500, 5)) < 1 / (1 + np.exp(-(ability + [-1, -0.5, 0, 0.5, 1])))).astype(int)
+    >>> model = ItemResponseModel("Rasch").fit(answers)
+    >>> model.coef_["d"].round(1)
+    array([-1. , -0.6, -0.1,  0.4,  0.9])
+    """
+
+    _takes_missing: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        item_type: str | Sequence[str] | Mapping[str, str] = "2PL",
+        n_factors: int = 1,
+        *,
+        loadings: Any = None,
+        key: Any = None,
+        levels: Any = None,
+        priors: Mapping[str, Any] | None = None,
+        density: Literal["normal", "histogram"] = "normal",
+        free_items: Sequence[str] | str = (),
+        quadrature: Grid | None = None,
+        tol: float = 1e-8,
+        max_iter: int = 1000,
+        start: Any = None,
+        solver: Solver | Literal["auto"] = "auto",
+        random_state: Any = None,
+        n_threads: int | None = None,
+        on_iteration: Any = None,
+    ) -> None:
+        self.item_type = item_type
+        self.n_factors = n_factors
+        self.loadings = loadings
+        self.key = key
+        self.levels = levels
+        self.priors = priors
+        self.density = density
+        self.free_items = free_items
+        self.quadrature = quadrature
+        self.tol = tol
+        self.max_iter = max_iter
+        self.start = start
+        self.solver = solver
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.on_iteration = on_iteration
+
+    # --- fitting ---
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, group: Any = None, checkpoint: Any = None
+    ) -> Self:
+        """Fit to answers `X` of people by items; `y` is ignored.
+
+        Parameters
+        ----------
+        X : array (n, j), data frame, or `Responses` (see `from_long`)
+        sample_weight : array (n,), optional
+            How often each row was observed: response patterns with their counts.
+        group : array (n,), optional
+            A label for each person.
+        checkpoint : path or emkit.Checkpoint, optional
+            As for `GaussianMixture`.
+
+        Raises
+        ------
+        DataError
+            If `X` is no table of answers, or an item tells nothing; it names the item.
+        ParameterError
+            If an argument is out of range, or the model has more parameters than the answers can tell.
+
+        Warns
+        -----
+        ConvergenceWarning, DegenerateWarning
+            If the fit did not converge, or slopes ran off to infinity.
+        DataWarning
+            If nobody links two sets of items.
+        """
+        responses = read_responses(X, key=self.key, levels=self.levels)
+        weights = checked_weights(sample_weight, len(responses.codes))
+        build.check_answers(responses, weights)
+        layout = GroupLayout.of(group, len(responses.codes), self.free_items, responses.names)
+        model = self._built(responses, layout)
+        check_identified(model, responses)
+        warn_of_separate_forms(responses, stacklevel=2)
+        self._remember(responses, layout)
+        rows = layout.rows(responses.codes, layout.codes(group, len(responses.codes)))
+        source = coded_source(rows, weights, None, resolve_threads(self.n_threads))
+        self._checkpoint = checkpoint
+        try:
+            self._adopt(self._maximised(model, source), source)
+        finally:
+            del self._checkpoint
+        warn_of(self.fit_, stacklevel=2)
+        return self
+
+    def _model(self) -> ItemResponse:  # pragma: no cover
+        message = "an item response model is built from its answers: call 'fit'"
+        raise ParameterError(message)
+
+    def _remember(self, responses: Responses, layout: GroupLayout) -> None:
+        self.item_names_ = responses.names
+        self.categories_ = dict(zip(responses.names, responses.categories, strict=True))
+        self.groups_, self.layout_ = layout.labels, layout
+        self.n_features_in_ = responses.n_items
+        self.__dict__.pop("feature_names_in_", None)
+        if responses.has_names:
+            self.feature_names_in_ = np.asarray(responses.names, dtype=object)
+
+    def _built(self, responses: Responses, layout: GroupLayout) -> ItemResponse:
+        if isinstance(self.n_factors, bool) or not isinstance(self.n_factors, (int, np.integer)) or self.n_factors < 1:
+            message = f"`n_factors` must be an integer of at least 1, got {self.n_factors!r}"
+            raise ParameterError(message)
+        kinds = build.kinds_of(self.item_type, responses.names)
+        every = layout.expanded(responses)
+        runs = build.item_runs(layout.repeated(kinds), every, int(self.n_factors), self._checked_priors())
+        pattern = build.loading_pattern(self.loadings, responses.n_items, int(self.n_factors))
+        return ItemResponse(
+            runs,
+            int(self.n_factors),
+            self.quadrature or default_grid(int(self.n_factors)),
+            self._latent(all(run.kind.slopes is Slopes.ONE for run in runs), layout, responses.n_items),
+            None if pattern is None else tuple(layout.repeated(pattern)),
+            every.names,
+            responses.notes,
+        )
+
+    def _checked_priors(self) -> dict[str, Any]:
+        priors = dict(self.priors or {})
+        strange = [name for name in priors if name not in ("slope", "intercept", "guess", "upper")]
+        if strange:
+            message = f"`priors` are for 'slope', 'intercept', 'guess' and 'upper', got {strange[0]!r}"
+            raise ParameterError(message)
+        return priors
+
+    def _latent(self, is_rasch: bool, layout: GroupLayout, n_items: int) -> Latent:
+        n_groups = layout.n_groups
+        if self.density == "histogram":
+            if self.n_factors > 1:
+                message = f"density='histogram' is for one factor, got n_factors={self.n_factors}"
+                raise ParameterError(message)
+            return Histogram(n_groups)
+        if self.density != "normal":
+            message = f"`density` must be 'normal' or 'histogram', got {self.density!r}"
+            raise ParameterError(message)
+        others = () if len(layout.free) == n_items else tuple(range(1, n_groups))
+        free_var = tuple(range(n_groups)) if is_rasch else others
+        if not others and not free_var:
+            return StandardNormal(n_groups)
+        if self.n_factors > 1:
+            message = "groups are compared on one factor here; with several factors fit them one by one"
+            raise ParameterError(message)
+        return FreeNormal(n_groups, others, free_var)
+
+    def _solver(self) -> Solver | Literal["auto"]:
+        return QuasiNewton(warm_up=3) if isinstance(self.solver, str) and self.solver == "auto" else self.solver
+
+    def _maximised(self, model: ItemResponse, source: Source) -> Fit:
+        """Fit on the grid, and again from there while the grid turns out too coarse or too narrow."""
+        fit, spent, seconds = None, 0, 0.0
+        for _ in range(_GRIDS):
+            begin = self.start if fit is None else fit.parameters
+            found: Fit = maximise(
+                model,
+                source,
+                start=begin,
+                solver=self._solver(),
+                n_starts=1,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                rng=None if self.random_state is None else generator_of(self.random_state),
+                on_iteration=self.on_iteration,
+                checkpoint=self._checkpoint if fit is None else None,
+            )
+            spent, seconds = spent + found.n_e_steps, seconds + found.seconds
+            fit = found if fit is None else replace(found, trace=fit.trace.joined(found.trace))
+            source = fit.source
+            grid = model.fitting_grid(fit.parameters) if fit.is_converged else model.grid
+            if grid is model.grid:
+                break
+            model = replace(model, grid=grid)
+        assert fit is not None
+        return replace(fit, n_e_steps=spent, seconds=seconds)
+
+    def _adopt_parameters(self, model: ItemResponse, parameters: ItemResponseParameters) -> None:
+        self.model_, self.parameters_ = model, parameters
+        names, values = item_table(model, parameters, slope_intercept)
+        self.coef_ = ItemTable(model.item_names, names, values)
+        mean, sd = model.latent_moments(parameters)
+        one = model.n_factors == 1
+        self.latent_mean_, self.latent_var_ = (mean[:, 0], sd[:, 0] ** 2) if one else (mean, sd**2)
+
+    # --- rows ---
+
+    def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None, group: Any = None) -> Source:
+        self._check_fitted()
+        responses = self._read(X)
+        weights = checked_weights(sample_weight, len(responses.codes))
+        codes = self.layout_.codes(group, len(responses.codes))
+        return coded_source(self.layout_.rows(responses.codes, codes), weights, None, resolve_threads(n_threads))
+
+    def _read(self, X: Any) -> Responses:
+        key = None if isinstance(X, Responses) else self.key
+        blank, has_names = np.zeros((0, len(self.item_names_)), np.uint8), hasattr(self, "feature_names_in_")
+        known = Responses(blank, self.item_names_, tuple(self.categories_.values()), has_names)
+        return read_responses(X, key=key, known=known, unseen="error")
+
+
+_GRIDS = 4

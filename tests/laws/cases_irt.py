@@ -1,0 +1,68 @@
+"""Item response models of every item type and latent distribution."""
+
+import numpy as np
+from case import Case
+
+from emkit.irt import BetaPrior, Equispaced, ItemResponse, LogitNormalPrior, LogNormalPrior, NormalPrior
+from emkit.irt.curves.asymptotes import FourParameters, Guessing
+from emkit.irt.curves.base import Slopes
+from emkit.irt.curves.credit import NominalResponse, PartialCredit, RatingScale
+from emkit.irt.curves.steps import Graded, GradedRating, Sequential
+from emkit.irt.items import ItemRun
+from emkit.irt.latent import FreeNormal, StandardNormal
+
+_GRID = Equispaced(31, -6, 6)
+
+
+def _answers(n_categories, n=150, seed=3, missing=0.0, slope=1.5):
+    rng = np.random.default_rng(seed)
+    theta = rng.normal(size=(n, 1))
+    places = np.linspace(-1.2, 1.2, n_categories - 1)
+    noise = rng.logistic(size=(n, 4, 1)) / slope
+    rows = (theta[:, :, None] + noise + np.array([-0.6, -0.2, 0.2, 0.6])[:, None] > places).sum(axis=2).astype(float)
+    return np.where(rng.random(rows.shape) < missing, np.nan, rows)
+
+
+def _one(kind, n_categories, latent=None, priors=()):
+    run = ItemRun(kind, (0, 1, 2, 3), n_categories, priors)
+    return ItemResponse((run,), grid=_GRID, latent=latent or StandardNormal())
+
+
+def _grouped():
+    rng = np.random.default_rng(8)
+    return np.column_stack([_answers(2, missing=0.1), rng.integers(0, 2, 150)])
+
+
+_MIXED = ItemResponse((ItemRun(PartialCredit(), (0, 2), 2), ItemRun(Graded(), (1, 3), 3)), grid=_GRID)
+_MIXED_ROWS = np.column_stack([_answers(2)[:, 0], _answers(3)[:, 1], _answers(2)[:, 2], _answers(3)[:, 3]])
+_ABILITY = (("slope", LogNormalPrior(0.0, 0.5)), ("intercept", NormalPrior(0.0, 2.0)))
+
+CASES = [
+    Case("irt-2pl-missing", _one(PartialCredit(), 2), _answers(2, missing=0.2), is_continuous=False),
+    Case("irt-1pl", _one(PartialCredit(Slopes.COMMON), 2), _answers(2), is_continuous=False),
+    Case("irt-rasch", _one(PartialCredit(Slopes.ONE), 2, FreeNormal()), _answers(2), is_continuous=False),
+    Case("irt-groups", _one(PartialCredit(), 2, FreeNormal(2, (1,), (1,))), _grouped(), is_continuous=False),
+    Case(
+        "irt-3pl",
+        _one(Guessing(), 2, priors=(*_ABILITY, ("guess", BetaPrior()))),
+        _answers(2),
+        is_continuous=False,
+    ),
+    Case(
+        "irt-4pl",
+        _one(
+            FourParameters(),
+            2,
+            priors=(*_ABILITY, ("guess", LogitNormalPrior()), ("upper", LogitNormalPrior(2.9, 0.5))),
+        ),
+        _answers(2),
+        is_continuous=False,
+    ),
+    Case("irt-graded", _one(Graded(), 3), _answers(3), is_continuous=False),
+    Case("irt-grsm", _one(GradedRating(), 3), _answers(3), is_continuous=False),
+    Case("irt-gpcm", _one(PartialCredit(), 3), _answers(3), is_continuous=False),
+    Case("irt-rsm", _one(RatingScale(Slopes.ONE), 3, FreeNormal()), _answers(3), is_continuous=False),
+    Case("irt-nominal", _one(NominalResponse(), 3), _answers(3, n=300), is_continuous=False),
+    Case("irt-sequential", _one(Sequential(), 3), _answers(3), is_continuous=False),
+    Case("irt-mixed", _MIXED, _MIXED_ROWS, is_continuous=False),
+]
