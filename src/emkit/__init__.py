@@ -31,6 +31,7 @@ _HOMES = {
     "MixtureModel": "emkit.mixture",
     "PoissonMixture": "emkit.mixture",
     "StudentMixture": "emkit.mixture",
+    "VonMisesFisherMixture": "emkit.mixture",
     "Density": "emkit.mixture",
     "density": "emkit.mixture",
     "select": "emkit.mixture",

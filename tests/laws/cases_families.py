@@ -10,6 +10,7 @@ from emkit.families.exponential import Exponential
 from emkit.families.gamma import Gamma
 from emkit.families.hurdle import HurdleNegativeBinomial, HurdlePoisson
 from emkit.families.inverse_gaussian import InverseGaussian
+from emkit.families.laplace import Laplace
 from emkit.families.log_normal import LogNormal
 from emkit.families.multinomial import Multinomial
 from emkit.families.negative_binomial import NegativeBinomial
@@ -17,6 +18,7 @@ from emkit.families.poisson import Poisson
 from emkit.families.product import Product
 from emkit.families.von_mises import VonMises
 from emkit.families.von_mises_fisher import VonMisesFisher, unit_rows
+from emkit.families.weibull import Weibull
 from emkit.families.zero_inflated import ZeroInflatedNegativeBinomial, ZeroInflatedPoisson
 from emkit.mixture import FiniteMixture
 
@@ -113,6 +115,9 @@ CASES = [
     _case("hurdle-poisson", HurdlePoisson(), _holes(_counts(0.3))),
     _case("hurdle-negative-binomial", HurdleNegativeBinomial(), _counts(0.3)[:, :1]),
     _case("beta", Beta(), _holes(_shares())),
+    _case("weibull", Weibull(), _holes(_gammas())),
+    _case("weibull-censored", Weibull(censored=True), _censored_times()),
+    Case("laplace", FiniteMixture(Laplace(), 2), _holes(_gammas()), takes_constant=False),
     _case("product", _PRODUCT, _mixed()),
     _case("von-mises", VonMises(), _holes(_angles())),
     _case("von-mises-fisher", VonMisesFisher(), _directions()),

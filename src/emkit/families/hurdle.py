@@ -20,8 +20,8 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import NonNegative, Positive, Probability
 from emkit.families.columns import log_or_impossible
-from emkit.families.counts import CountFamily, Tally
 from emkit.families.negative_binomial import nb_gradient, nb_log_prob
+from emkit.families.tables import TableFamily, Tally
 from emkit.families.truncated import positive_fit, positive_share
 
 __all__ = [
@@ -52,7 +52,7 @@ class HurdleNegativeBinomialParameters(Parameters):
 
 
 @dataclass(frozen=True)
-class HurdlePoisson(CountFamily):
+class HurdlePoisson(TableFamily):
     """Independent counts: zero or not, and Poisson above zero."""
 
     _tables = {"zero": "Probabilities of zero", "rate": "Rates"}  # noqa: RUF012
@@ -72,7 +72,7 @@ class HurdlePoisson(CountFamily):
 
 
 @dataclass(frozen=True)
-class HurdleNegativeBinomial(CountFamily):
+class HurdleNegativeBinomial(TableFamily):
     """Independent counts: zero or not, and negative binomial above zero."""
 
     _tables = {"zero": "Probabilities of zero", "mean": "Means", "dispersion": "Dispersions"}  # noqa: RUF012

@@ -24,7 +24,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import NonNegative, Positive
 from emkit.families.columns import log_or_impossible
-from emkit.families.counts import CountFamily, Tally
+from emkit.families.tables import TableFamily, Tally
 
 __all__ = ["NegativeBinomial", "NegativeBinomialParameters", "nb_fitted", "nb_gradient", "nb_log_prob", "slope_root"]
 
@@ -49,7 +49,7 @@ class NegativeBinomialParameters(Parameters):
 
 
 @dataclass(frozen=True)
-class NegativeBinomial(CountFamily):
+class NegativeBinomial(TableFamily):
     """Independent negative binomial counts."""
 
     _tables = {"mean": "Means", "dispersion": "Dispersions"}  # noqa: RUF012

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from emkit.core.arrays import FloatArray
-from emkit.families.counts import Tally
 from emkit.families.negative_binomial import nb_gradient, slope_root
+from emkit.families.tables import Tally
 
 __all__ = ["log_zero", "positive_fit", "positive_share"]
 

@@ -155,8 +155,8 @@ class VonMisesFisher(Family):
 _SHOWN = 30
 
 
-def unit_rows(X: Any) -> Any:
-    """Return rows scaled to unit length, dense or sparse.
+def unit_rows(X: Any, weights: FloatArray | None = None) -> Any:
+    """Return rows scaled to unit length, dense or sparse; those of weight zero may be zero and stay so.
 
     Raises
     ------
@@ -167,14 +167,17 @@ def unit_rows(X: Any) -> Any:
         length = np.sqrt(np.asarray(X.multiply(X).sum(axis=1), dtype=np.float64).reshape(-1))
     else:
         length = np.sqrt(np.einsum("nd,nd->n", X, X, dtype=np.float64))
-    if (length == 0).any():
-        message = f"row {int(np.argmin(length))} is zero and has no direction: leave such rows out"
+    is_zero = length == 0
+    wrong = is_zero if weights is None else is_zero & (weights > 0)
+    if wrong.any():
+        message = f"row {int(np.argmax(wrong))} is zero and has no direction: leave such rows out"
         raise DataError(message)
+    safe = np.where(is_zero, 1.0, length)
     if is_sparse(X):
-        scaled = X.copy()
-        scaled.data = X.data / np.repeat(length, np.diff(X.indptr))
+        scaled = X.astype(np.result_type(X.dtype, np.float32))
+        scaled.data = scaled.data / np.repeat(safe, np.diff(X.indptr)).astype(scaled.dtype)
         return scaled
-    return np.ascontiguousarray(X / length[:, None])
+    return np.ascontiguousarray(X / safe[:, None])
 
 
 def _check(block: Any, d: int) -> None:

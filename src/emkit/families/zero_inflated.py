@@ -21,8 +21,8 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import NonNegative, Positive, Probability
 from emkit.families.columns import log_or_impossible
-from emkit.families.counts import CountFamily, Tally
 from emkit.families.negative_binomial import nb_fitted, nb_gradient, nb_log_prob
+from emkit.families.tables import TableFamily, Tally
 from emkit.families.truncated import log_zero, positive_fit, positive_share
 
 __all__ = [
@@ -51,7 +51,7 @@ class ZeroInflatedNegativeBinomialParameters(Parameters):
 
 
 @dataclass(frozen=True)
-class ZeroInflatedPoisson(CountFamily):
+class ZeroInflatedPoisson(TableFamily):
     """Independent Poisson counts with added zeros."""
 
     _tables = {"zero": "Shares of added zeros", "rate": "Rates"}  # noqa: RUF012
@@ -71,7 +71,7 @@ class ZeroInflatedPoisson(CountFamily):
 
 
 @dataclass(frozen=True)
-class ZeroInflatedNegativeBinomial(CountFamily):
+class ZeroInflatedNegativeBinomial(TableFamily):
     """Independent negative binomial counts with added zeros."""
 
     _tables = {"zero": "Shares of added zeros", "mean": "Means", "dispersion": "Dispersions"}  # noqa: RUF012

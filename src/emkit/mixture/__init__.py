@@ -11,6 +11,7 @@ from emkit.mixture.poisson import PoissonMixture
 from emkit.mixture.select import select
 from emkit.mixture.selection import ModelSelection
 from emkit.mixture.student import StudentMixture
+from emkit.mixture.von_mises_fisher import VonMisesFisherMixture
 
 __all__ = [
     "BernoulliMixture",
@@ -25,6 +26,7 @@ __all__ = [
     "ModelSelection",
     "PoissonMixture",
     "StudentMixture",
+    "VonMisesFisherMixture",
     "density",
     "select",
 ]

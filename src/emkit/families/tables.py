@@ -1,4 +1,4 @@
-"""What families of counts share: the expected number of each count is their sufficient statistic.
+"""What families of counts share: the expected number of rows with each value is their sufficient statistic.
 
 Whatever the distribution, sum_i r_ik log f(x_i | k) = sum_v n_kv log f(v | k), with n_kv = sum of r_ik over the rows in
 which v was counted. So the E-step looks log probabilities up in a table of the distinct counts, and the M-step
@@ -22,9 +22,9 @@ from emkit.core.describe import Description
 from emkit.core.statistics import Additive
 from emkit.families.base import Family
 from emkit.families.columns import check_entries, member_tables, reordered_record
-from emkit.families.discrete import DiscreteStarts, distinct_rows
+from emkit.families.discrete import DiscreteStarts, distinct_rows, used_rows
 
-__all__ = ["CountFamily", "CountStatistics", "Tally"]
+__all__ = ["TableFamily", "TableStatistics", "Tally"]
 
 _ALIVE = 1e-12  # members with less than this part of all weight keep their parameters
 
@@ -54,17 +54,17 @@ class Tally(Additive):
 
 
 @dataclass(frozen=True)
-class CountStatistics(Additive):
+class TableStatistics(Additive):
     """A tally of each column."""
 
     columns: tuple[Tally, ...]
 
 
 @dataclass(frozen=True)
-class CountFamily(Family):
-    """Independent counts given the member; parameters are records of arrays (k, d).
+class TableFamily(Family):
+    """Independent columns given the member, known by how often each value occurs; parameters are arrays (k, d).
 
-    `known` holds the distinct counts of each column of the data, read off once, so that all blocks tally the same ones.
+    `known` holds the distinct values of each column of the data, read off once, so that all blocks tally the same ones.
     """
 
     known: Any = field(default=None, compare=False, repr=False)
@@ -89,19 +89,29 @@ class CountFamily(Family):
     def _draw(self, own: Any, rng: np.random.Generator) -> Array:
         """Return one count for each entry of parameters (n, d)."""
 
+    def _check(self, block: Any, names: Sequence[str] | None) -> None:
+        """Raise `DataError` at the first entry outside the support: of counts, unless a family says otherwise."""
+        rows = np.asarray(block.X, dtype=np.float64)
+        check_entries(block, ((rows < 0) | (rows != np.floor(rows))) & ~np.isnan(rows), "counts (0, 1, 2, ...)", names)
+
+    def _points(self, rows: FloatArray) -> FloatArray:
+        """Return coordinates in which clusters are looked for: counts spread over orders of magnitude."""
+        return np.asarray(np.log1p(rows))
+
     # --- what follows ---
 
-    def prepared(self, source: Any, n_components: int) -> CountFamily:
-        found = source.map(lambda block: _distinct(block, source.feature_names))
+    def prepared(self, source: Any, n_components: int) -> TableFamily:
+        source.map(lambda block: self._check(block, source.feature_names))
+        found = source.map(_distinct)
         known = tuple(np.unique(np.concatenate([part[j] for part in found])) for j in range(source.n_features))
         return replace(self, known=known)
 
     def arranged(self, source: Any) -> Any:
-        return distinct_rows(source)
+        return distinct_rows(source) if self.is_discrete else used_rows(source)
 
     def starting_rows(self, block: Any) -> DiscreteStarts:
-        """Return log(1 + count): dispersed counts spread over orders of magnitude."""
-        return DiscreteStarts(np.log1p(np.asarray(block.X, dtype=np.float64)), block.weights)
+        """Return the rows in coordinates in which clusters are round."""
+        return DiscreteStarts(self._points(np.asarray(block.X, dtype=np.float64)), block.weights)
 
     def start(self, X: Array, resp: FloatArray) -> Any:
         """Return members of the rows by responsibility, each blended with a few rows' worth of all."""
@@ -121,7 +131,7 @@ class CountFamily(Family):
                 joint[seen] += table[place]
         return joint
 
-    def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> CountStatistics:
+    def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> TableStatistics:
         tallies = []
         for j in range(X.shape[1]):
             values, place, seen = self._places(X, j)
@@ -129,9 +139,9 @@ class CountFamily(Family):
             n = len(place)
             picked = csr_array((np.ones(n), place, np.arange(n + 1)), shape=(n, len(values)))
             tallies.append(Tally(values, np.ascontiguousarray((picked.T @ weights).T)))
-        return CountStatistics(tuple(tallies))
+        return TableStatistics(tuple(tallies))
 
-    def m_step(self, statistics: CountStatistics, parameters: Any) -> Any:
+    def m_step(self, statistics: TableStatistics, parameters: Any) -> Any:
         return self._joined(
             [
                 _where(_is_alive(tally), self._fitted(_living(tally), own), own)
@@ -139,7 +149,7 @@ class CountFamily(Family):
             ]
         )
 
-    def expected_loglik(self, parameters: Any, statistics: CountStatistics) -> float:
+    def expected_loglik(self, parameters: Any, statistics: TableStatistics) -> float:
         total = 0.0
         for tally, own in zip(statistics.columns, self._columns(parameters), strict=True):
             with np.errstate(divide="ignore"):
@@ -148,7 +158,7 @@ class CountFamily(Family):
             total += float(tally.number[counted] @ log_prob[counted])
         return total
 
-    def score(self, parameters: Any, statistics: CountStatistics) -> Any:
+    def score(self, parameters: Any, statistics: TableStatistics) -> Any:
         slopes = []
         for tally, own in zip(statistics.columns, self._columns(parameters), strict=True):
             parts = self._gradient(own, tally.values)
@@ -230,8 +240,6 @@ def _where(alive: Array, new: Any, before: Any) -> Any:
     return type(new)(*(np.where(alive, getattr(new, name), getattr(before, name)) for name in names))
 
 
-def _distinct(block: Any, names: Sequence[str] | None) -> list[FloatArray]:
-    rows = np.asarray(block.X, dtype=np.float64)
-    check_entries(block, ((rows < 0) | (rows != np.floor(rows))) & ~np.isnan(rows), "counts (0, 1, 2, ...)", names)
-    used = rows[block.weights > 0]
+def _distinct(block: Any) -> list[FloatArray]:
+    used = np.asarray(block.X, dtype=np.float64)[block.weights > 0]
     return [np.unique(column[~np.isnan(column)]) for column in used.T]
