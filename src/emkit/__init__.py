@@ -12,6 +12,11 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "EM": "emkit.core",
+    "BetaPrior": "emkit.core.priors",
+    "DirichletPrior": "emkit.core.priors",
+    "GammaPrior": "emkit.core.priors",
+    "LogNormalPrior": "emkit.core.priors",
+    "NormalPrior": "emkit.core.priors",
     "Anderson": "emkit.core",
     "Checkpoint": "emkit.core",
     "Fit": "emkit.core",
@@ -44,6 +49,7 @@ _HOMES = {
     "MultinomialHMM": "emkit.hmm",
     "PoissonHMM": "emkit.hmm",
     "StudentHMM": "emkit.hmm",
+    "constrained": "emkit._constrained",
     "load": "emkit.io",
     "save": "emkit.io",
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from emkit.core import Fit, Model, Solver, maximise
+from emkit.core.constrained import constrain, entered
 from emkit.data import Source, as_source
 from emkit.errors import ParameterError
 
@@ -27,6 +29,10 @@ def fit(
     on_iteration: Any = None,
     n_threads: int | None = None,
     checkpoint: Any = None,
+    fix: Mapping[str, Any] | None = None,
+    tie: Sequence[Sequence[str]] | None = None,
+    bounds: Mapping[str, Any] | None = None,
+    prior: Mapping[str, Any] | None = None,
 ) -> Fit:
     """Fit any model, your own included, to a table of rows.
 
@@ -59,6 +65,16 @@ def fit(
     checkpoint : path or emkit.Checkpoint, optional
         Keep the fit in this file while it runs, and go on from it where it exists, with the same bits as if it had
         never stopped.
+    fix : mapping of name to number or array, optional
+        Parameters that are held: `{"members.mean[0, 1]": 0.0}`. Names are those of the arrays of the parameters, of
+        parts of them or of single entries (`fit.standard_errors().names`).
+    tie : sequence of sequences of names, optional
+        Parameters of each group are equal: `[("members.cov[0]", "members.cov[1]")]`.
+    bounds : mapping of name to (low, high), optional
+        None is no bound.
+    prior : mapping of name to prior, optional
+        `NormalPrior`, `GammaPrior`, `LogNormalPrior`, `BetaPrior`, `DirichletPrior`, or a function of the array that
+        returns its log-density. The fit is then the posterior mode.
 
     Returns
     -------
@@ -88,10 +104,11 @@ def fit(
             message += "; an estimator is fitted by its own method, `.fit(X)`"
         raise ParameterError(message)
     source = data if isinstance(data, Source) else as_source(data, sample_weight, n_threads=n_threads)
+    model = constrain(model, fix=fix, tie=tie, bounds=bounds, prior=prior)
     return maximise(
         model,
         source,
-        start=start,
+        start=entered(model, start),
         solver=solver,
         n_starts=n_starts,
         tol=tol,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from emkit.core import Fit, Model, Solver, Status, maximise, n_free
+from emkit.core.constrained import Constrained, constrain, entered
 from emkit.core.problem import Problem
 from emkit.data import Estimator, Source
 from emkit.data.estimator import generator_of
@@ -34,6 +35,7 @@ class ModelEstimator(Estimator):
     _checkpoint: Any = None  # while `fit` runs
     model_: Any
     parameters_: Any
+    _held: ClassVar[dict[str, Any]] = {}  # what `emkit.constrained` holds: fix, tie, bounds and prior
 
     @abstractmethod
     def _model(self) -> Model:
@@ -103,10 +105,11 @@ class ModelEstimator(Estimator):
         return source
 
     def _maximised(self, model: Any, source: Any) -> Fit:
+        held = constrain(model, **self._held)
         return maximise(
-            model,
+            held,
             source,
-            start=self._start(model, source),
+            start=entered(held, self._start(model, source)),
             solver=self._solver(),
             n_starts=self._n_starts(model, source),
             tol=self.tol,
@@ -122,20 +125,23 @@ class ModelEstimator(Estimator):
         self.converged_ = fit.is_converged
         self.n_iter_ = fit.n_iter
         self.lower_bound_ = fit.objective / fit.weight
-        self._adopt_parameters(fit.model, fit.parameters)
+        is_held = isinstance(fit.model, Constrained)
+        self._adopt_parameters(
+            fit.model.model if is_held else fit.model, fit.parameters.inner if is_held else fit.parameters
+        )
 
     # --- answers ---
 
     @property
     def n_parameters_(self) -> int:
         """Free parameters."""
-        return n_free(self.parameters_)
+        return n_free(self.parameters_) if getattr(self, "fit_", None) is None else self.fit_.n_free
 
-    def summary(self) -> str:
-        """Return the fit as text: parameters, log-likelihood, criteria, status, starts."""
+    def summary(self, *, standard_errors: bool = False) -> str:
+        """Return the fit as text: parameters, log-likelihood, criteria, status, starts; standard errors if asked."""
         from emkit.report import summary
 
-        return summary(self)
+        return summary(self, standard_errors=standard_errors)
 
     def standard_errors(
         self, X: Any = None, sample_weight: Any = None, *, kind: Kind = "observed", clusters: Any = None

@@ -408,6 +408,9 @@ class _RootChart(Chart):
     def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
         return 2 * vector * gradient.reshape(-1)
 
+    def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
+        return vector * vector * np.maximum(observed, 0.0) < _VANISHED**2
+
 
 class _ProbabilityChart(Chart):
     """The chart of the simplex of two shares, value and one minus value."""
@@ -425,6 +428,12 @@ class _ProbabilityChart(Chart):
     def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
         slopes = np.stack([gradient, np.zeros_like(gradient)], axis=-1)
         return self._simplex.pull_back(_shares(value), vector, slopes)
+
+    def own_entries(self) -> IntArray:
+        return self._simplex.own_entries() // 2
+
+    def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
+        return self._simplex.is_at_boundary(vector, observed, complete)
 
 
 def _shares(value: Array) -> FloatArray:

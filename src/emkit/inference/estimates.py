@@ -12,7 +12,16 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
 from emkit.core.entries import Entries
 from emkit.core.parameters import rebuild
-from emkit.core.spaces import Constant, Interval, Positive, PositiveDefinite, Simplex, Space
+from emkit.core.spaces import (
+    Constant,
+    Interval,
+    NonNegative,
+    Positive,
+    PositiveDefinite,
+    Probability,
+    Simplex,
+    Space,
+)
 from emkit.errors import ParameterError
 
 __all__ = ["Derived", "Intervals", "StandardErrors", "check_level", "derived", "wald_intervals"]
@@ -171,11 +180,11 @@ def _diagonal(shape: tuple[int, ...]) -> Array:
 
 def _scaled_end(space: Space, value: FloatArray, move: FloatArray, is_diagonal: Array | None) -> FloatArray:
     with np.errstate(all="ignore"):
-        if isinstance(space, Positive):
+        if isinstance(space, Positive | NonNegative):
             return np.asarray(value * np.exp(move / value))
         if is_diagonal is not None:
             return np.asarray(np.where(is_diagonal, value * np.exp(move / np.abs(value)), value + move))
-        if isinstance(space, Simplex | Interval):
+        if isinstance(space, Simplex | Probability | Interval):
             start, stop = (space.low, space.high) if isinstance(space, Interval) else (0.0, 1.0)
             below, above = value - start, stop - value
             odds = below / above * np.exp(move * (stop - start) / (below * above))

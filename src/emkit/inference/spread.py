@@ -12,7 +12,7 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.entries import Entries
 from emkit.core.information import Information
-from emkit.core.spaces import Constant, Positive, Simplex
+from emkit.core.spaces import Constant, Positive, Probability, Simplex
 from emkit.errors import ParameterError
 from emkit.inference.ground import natural
 
@@ -198,23 +198,26 @@ def covariance_of(
     parameters = information.chart.from_vector(information.vector)
     record = natural(model, parameters)
     entries = Entries(record)
-    jacobian = information.chart.jacobian(information.vector)
-    own = information.chart.own_entries()
-    if record is not parameters:
-        jacobian, own = _natural_jacobian(model, information), np.empty(0, dtype=np.intp)
+    is_own = record is parameters
+    jacobian = (
+        information.chart.jacobian(information.vector)
+        if is_own
+        else _natural_jacobian(model, information, spread.at_edge)
+    )
     reasons = np.array([""] * entries.size, dtype=object)
     reasons[_is_touched(jacobian, spread)] = FLAT
     reasons[~jacobian.any(axis=1)] = FIXED
     at_edge = spread.at_edge
     lost = jacobian[:, at_edge].any(axis=1) & ~jacobian[:, ~at_edge].any(axis=1)
     reasons[lost] = BOUNDARY
-    reasons[own[at_edge]] = BOUNDARY if own.size else ""
+    if is_own:
+        reasons[information.chart.own_entries()[at_edge]] = BOUNDARY
     if collapse:
         reasons[:] = COLLAPSED
     for leaf, part in zip(entries.leaves, entries.slices, strict=True):
         if isinstance(leaf.space, Constant):
             reasons[part] = FIXED
-        elif isinstance(leaf.space, Simplex | Positive) and record is parameters and not collapse:
+        elif isinstance(leaf.space, Simplex | Positive | Probability) and is_own and not collapse:
             reasons[part] = np.where(
                 reasons[part] == FIXED, BOUNDARY, reasons[part]
             )  # an exact zero, or what it leaves
@@ -222,14 +225,15 @@ def covariance_of(
     return Covariance(entries, jacobian, spread, information, model, tuple(reasons), notes, kind)
 
 
-def _natural_jacobian(model: Any, information: Information) -> FloatArray:
+def _natural_jacobian(model: Any, information: Information, at_edge: Array) -> FloatArray:
     chart, vector = information.chart, information.vector
     columns = []
     for i in range(vector.size):
         step = np.zeros(vector.size)
-        step[i] = 6e-6 * max(1.0, abs(vector[i]))
-        ends = (Entries(natural(model, chart.from_vector(vector + s * step))).values for s in (1, -1))
-        columns.append((next(ends) - next(ends)) / (2 * step[i]))
+        step[i] = 6e-6 * max(1.0, abs(vector[i])) if not at_edge[i] else 1e-3  # an edge is flat: look beside it
+        signs = (1.0, 0.0) if at_edge[i] else (1.0, -1.0)
+        ahead, behind = (Entries(natural(model, chart.from_vector(vector + s * step))).values for s in signs)
+        columns.append((ahead - behind) / ((signs[0] - signs[1]) * step[i]))
     raw = np.array(columns).T
     tiny = 1e-10 * np.abs(raw).max(axis=0, initial=0.0)
     return np.where(np.abs(raw) <= tiny, 0.0, raw)  # rounding of entries that do not depend on a coordinate

@@ -46,20 +46,25 @@ def facts_of(fit: Any, X: Any = None, feature_names: Any = None) -> Facts:
         raise ParameterError(message)
     known = getattr(fit, "feature_names_in_", None) if feature_names is None else feature_names
     names = None if known is None else tuple(str(name) for name in known)
+    natural = offered(model, Offer.NATURAL)
+    shown = parameters if natural is None else natural(parameters)
     title = repr(fit) if hasattr(fit, "get_params") else repr_of(model)
     is_askable = X is not None and callable(getattr(fit, "icl", None))
     return Facts(
         title,
         result,
-        _tables(model, parameters, names),
-        parameters,
+        _tables(model, parameters, shown, names),
+        shown,
         names,
         fit.icl(X) if is_askable else None,
     )
 
 
 def repr_of(model: Any) -> str:
-    """Return the name of a model and those of its choices that are short."""
+    """Return the name of a model and those of its choices that are short; of a wrapper, those of what it wraps too."""
+    inner = vars(model).get("model")
+    if inner is not None:
+        return f"{type(model).__name__}({repr_of(inner)})"
     shown = [
         f"{name}={value!r}"
         for name, value in vars(model).items()
@@ -68,11 +73,11 @@ def repr_of(model: Any) -> str:
     return f"{type(model).__name__}({', '.join(shown)})"
 
 
-def _tables(model: Any, parameters: Any, names: tuple[str, ...] | None) -> tuple[Description, ...]:
+def _tables(model: Any, parameters: Any, shown: Any, names: tuple[str, ...] | None) -> tuple[Description, ...]:
     describe = offered(model, Offer.DESCRIBE)
     if describe is not None:
         return tuple(describe(parameters, names))
-    return tuple(_array_table(leaf.name, np.asarray(leaf.value)) for leaf in leaves(parameters))
+    return tuple(_array_table(leaf.name, np.asarray(leaf.value)) for leaf in leaves(shown))
 
 
 def _array_table(name: str, value: Any) -> Description:

@@ -12,7 +12,7 @@ __all__ = ["summary"]
 _LISTED = 5
 
 
-def summary(fit: Any, X: Any = None, *, feature_names: Any = None) -> str:
+def summary(fit: Any, X: Any = None, *, feature_names: Any = None, standard_errors: bool = False) -> str:
     """Return a fit in words and tables, at most 100 columns wide.
 
     Parameters
@@ -22,6 +22,9 @@ def summary(fit: Any, X: Any = None, *, feature_names: Any = None) -> str:
         The data: adds what only they can tell (ICL).
     feature_names : sequence of str, optional
         Those the estimator saw, where None.
+    standard_errors : bool, default False
+        Add the table of all estimates with standard errors and 95% intervals (see `Fit.confint`), from `X` where the
+        fit does not hold its data.
 
     Examples
     --------
@@ -34,6 +37,8 @@ def summary(fit: Any, X: Any = None, *, feature_names: Any = None) -> str:
     facts = facts_of(fit, X, feature_names)
     parts = [facts.title, *(table_text(table, WIDTH) for table in facts.tables)]
     parts.append(_result(facts) if facts.fit is not None else "These parameters were given, not fitted.")
+    if standard_errors and facts.fit is not None:
+        parts.append(str(facts.fit.confint() if facts.fit.source is not None else facts.fit.confint(data=X)))
     return "\n\n".join(parts)
 
 

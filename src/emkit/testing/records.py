@@ -34,7 +34,7 @@ def numbers(record: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(record, tuple):
         for i, item in enumerate(record):
             yield from numbers(item, f"{path}[{i}]")
-    elif record is not None:
+    elif record is not None and not isinstance(record, str | dict):
         yield path, np.asarray(record)
 
 

@@ -1,0 +1,109 @@
+"""`emkit.constrained`: an estimator with parameters fixed, tied, bounded or under a prior."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from emkit.core.constrained import Constrained
+from emkit.data import Estimator
+from emkit.errors import ParameterError
+from emkit.estimator import ModelEstimator
+
+__all__ = ["ConstrainedEstimator", "constrained"]
+
+
+class ConstrainedEstimator(Estimator):
+    """An estimator whose parameters are fixed, tied, bounded or under a prior, by name.
+
+    After `fit` everything the estimator itself offers can be asked of this one: `predict`, `summary`, `weights_`, ...
+
+    Parameters
+    ----------
+    estimator : estimator
+        It is not changed; a copy is fitted.
+    fix : mapping of name to number or array, optional
+        Names are those of `estimator.standard_errors().names`: whole arrays, parts of them or single entries.
+    tie : sequence of sequences of names, optional
+        Parameters of each group are equal.
+    bounds : mapping of name to (low, high), optional
+        None is no bound.
+    prior : mapping of name to prior, optional
+        `NormalPrior`, `GammaPrior`, `LogNormalPrior`, `BetaPrior`, `DirichletPrior`, or a function of the array that
+        returns its log-density.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The copy that was fitted.
+    fit_ : Fit
+        Its `n_free`, standard errors and trace know of the constraints.
+
+    Examples
+    --------
+    >>> import emkit
+    >>> X, _ = emkit.load_data("faithful").numeric()
+    >>> even = emkit.constrained(emkit.GaussianMixture(2, random_state=0), fix={"mix": 0.5}).fit(X)
+    >>> even.weights_, round(even.fit_.loglik, 3), even.fit_.n_free
+    (array([0.5, 0.5]), -1141.688, 10)
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        fix: Mapping[str, Any] | None = None,
+        tie: Sequence[Sequence[str]] | None = None,
+        bounds: Mapping[str, Any] | None = None,
+        prior: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.fix = fix
+        self.tie = tie
+        self.bounds = bounds
+        self.prior = prior
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Fit a copy of the estimator under the constraints.
+
+        Raises
+        ------
+        ParameterError
+            If the estimator cannot be constrained, a name is unknown, or the constraints leave no room.
+        """
+        if not isinstance(self.estimator, ModelEstimator):
+            message = f"`estimator` must be an emkit estimator of one model, got {self.estimator!r}"
+            raise ParameterError(message)
+        inner: Any = type(self.estimator)(**self.estimator.get_params())
+        held = {"fix": self.fix, "tie": self.tie, "bounds": self.bounds, "prior": self.prior}
+        inner._held = held
+        try:
+            inner.fit(X, y) if sample_weight is None else inner.fit(X, y, sample_weight=sample_weight)
+        finally:
+            del inner._held
+        if any(held.values()) and not isinstance(inner.fit_.model, Constrained):
+            message = f"{type(inner).__name__} fits in a way of its own and cannot be constrained"
+            raise ParameterError(message)
+        self.estimator_ = inner
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        inner = vars(self).get("estimator_")
+        if inner is None or name.startswith("__"):
+            message = f"{type(self).__name__!r} has no attribute {name!r}"
+            if inner is None and name.endswith("_") and not name.startswith("_"):
+                message += " before it is fitted"
+            raise AttributeError(message)
+        return getattr(inner, name)
+
+
+def constrained(
+    estimator: Any,
+    *,
+    fix: Mapping[str, Any] | None = None,
+    tie: Sequence[Sequence[str]] | None = None,
+    bounds: Mapping[str, Any] | None = None,
+    prior: Mapping[str, Any] | None = None,
+) -> ConstrainedEstimator:
+    """Return an estimator with parameters fixed, tied, bounded or under a prior (see `ConstrainedEstimator`)."""
+    return ConstrainedEstimator(estimator, fix=fix, tie=tie, bounds=bounds, prior=prior)
