@@ -16,6 +16,7 @@ _HOMES = {
     "DirichletPrior": "emkit.core.priors",
     "GammaPrior": "emkit.core.priors",
     "LogNormalPrior": "emkit.core.priors",
+    "LogitNormalPrior": "emkit.core.priors",
     "NormalPrior": "emkit.core.priors",
     "Anderson": "emkit.core",
     "Checkpoint": "emkit.core",

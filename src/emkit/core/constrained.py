@@ -204,7 +204,7 @@ class Constrained(Model):
         for name, prior in self.priors:
             assert entries is not None
             array = entries.values[entries.find(name)]
-            total += prior.log_density(array) if isinstance(prior, Prior) else float(prior(array))
+            total += float(prior.log_density(array).sum()) if isinstance(prior, Prior) else float(prior(array))
         return total
 
     def _prior_slopes(self, record: Any) -> Any:

@@ -114,8 +114,7 @@ def test_a_prior_gives_the_posterior_mode():
         for p, a, b in ([0.4, 1.0, 5.0], [0.6, 2.0, 4.0])
     ]
     best = min(found, key=lambda r: r.fun)
-    constant = 2 * (gamma(4.0, scale=1 / 3.0).logpdf(1.0) - emkit.GammaPrior(4.0, 3.0).log_density(np.ones(1)))
-    assert fit.objective + constant == pytest.approx(-best.fun, abs=1e-5)
+    assert fit.objective == pytest.approx(-best.fun, abs=1e-5)
     np.testing.assert_allclose(np.sort(fit.parameters.members.rate[:, 0]), np.sort(best.x[1:]), rtol=1e-4)
 
 
@@ -135,13 +134,14 @@ def test_a_function_is_a_prior_too():
         emkit.LogNormalPrior(0.3, 0.7),
         emkit.BetaPrior(2.0, 3.0),
         emkit.DirichletPrior(1.5),
+        emkit.LogitNormalPrior(0.2, 0.6),
     ],
     ids=lambda prior: type(prior).__name__,
 )
 def test_slopes_of_priors_are_those_of_their_densities(prior):
     value = np.array([0.2, 0.5, 0.3])
     steps = 1e-6 * np.eye(3)
-    found = [(prior.log_density(value + s) - prior.log_density(value - s)) / 2e-6 for s in steps]
+    found = [(prior.log_density(value + s).sum() - prior.log_density(value - s).sum()) / 2e-6 for s in steps]
     np.testing.assert_allclose(prior.slope(value), found, rtol=1e-6)
 
 
