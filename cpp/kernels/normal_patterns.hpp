@@ -138,6 +138,8 @@ static double invert_any(double* a, int m, int stride, double* out, double* log_
         case 4: return invert_small<4>(a, stride, out);
         case 5: return invert_small<5>(a, stride, out);
         case 6: return invert_small<6>(a, stride, out);
+        case 7: return invert_small<7>(a, stride, out);
+        case 8: return invert_small<8>(a, stride, out);
         default: break;
     }
     if (!factorise(a, m, stride)) return 0.0;
@@ -192,7 +194,7 @@ public:
         const size_t matrix = static_cast<size_t>(d) * width;
         corr = arena.take(matrix), precision = arena.take(matrix), left = arena.take(matrix);
         factor_ = arena.take(matrix), cross_ = arena.take(matrix), columns = arena.take(matrix);
-        scale = arena.take(width), inverse_scale = arena.take(width), t_ = arena.take(width), white_ = arena.take(width), log_scales_ = arena.take(width);
+        scale = arena.take(width), inverse_scale = arena.take(width), t_ = arena.take(width), log_scales_ = arena.take(width);
         code_ = reinterpret_cast<unsigned long long*>(arena.take(n_words));
         missing = reinterpret_cast<int*>(arena.take(d / 2 + 1)), observed = reinterpret_cast<int*>(arena.take(d / 2 + 1));
         for (size_t i = 0; i < matrix; i++) corr[i] = precision[i] = columns[i] = 0.0;
@@ -243,9 +245,31 @@ public:
 
     bool is_good() const { return is_good_; }
 
-    // Put the conditional means in their places. Returns the quadratic form of the observed entries.
+    // Put the conditional means in their places. Returns the quadratic form of the observed entries, but by the missing
+    // side 0: there it is `square_of_white` of the completed row.
     double complete(double* z) {
-        return by_missing ? complete_by_missing(z) : complete_by_observed(z);
+        if (!by_missing) return complete_by_observed(z);
+        complete_by_missing(z);
+        return 0.0;
+    }
+
+    // Sum of w |K z|^2 over n rows z at `width`, eight rows at a time; rows up to the next multiple of eight are read.
+    double square_of_white(const double* z, const double* weights, int n) const {
+        double total = 0.0;
+        for (int r0 = 0; r0 < n; r0 += 8) {
+            vd square[8] = {};
+            const double* rows = z + static_cast<size_t>(r0) * width;
+            for (int i = 0; i < width; i += W) {
+                vd sum[8] = {};
+                for (int j = 0; j < i + W && j < d; j++) {
+                    const vd column = load(columns + static_cast<size_t>(j) * width + i);
+                    for (int r = 0; r < 8; r++) sum[r] += set1(rows[r * width + j]) * column;
+                }
+                for (int r = 0; r < 8; r++) square[r] += sum[r] * sum[r];
+            }
+            for (int r = 0; r < 8 && r0 + r < n; r++) total += weights[r0 + r] * hsum(square[r]);
+        }
+        return total;
     }
 
     // A root of C in `root` (m, m) at `width`, lower: deviations are root e (observed side) or root' e (missing side).
@@ -272,7 +296,7 @@ public:
 
 private:
     const NormalGiven& given_;
-    double *factor_, *cross_, *t_, *white_, *log_scales_;
+    double *factor_, *cross_, *t_, *log_scales_;
     double sum_log_scales_ = 0.0;
     unsigned long long* code_;  // (n_words,) missing entries as bits
     bool is_good_ = true;
@@ -333,7 +357,7 @@ private:
         return true;
     }
 
-    double complete_by_missing(double* z) {
+    void complete_by_missing(double* z) {
         for (int a = 0; a < n_missing; a++) {
             const double* row = precision + static_cast<size_t>(missing[a]) * width;
             vd s{};
@@ -345,14 +369,6 @@ private:
             for (int b = 0; b < n_missing; b++) s += left[a * width + b] * t_[b];
             z[missing[a]] = -s;
         }
-        for (int i = 0; i < width; i += W) {  // K z
-            vd s{};
-            for (int j = 0; j < i + W && j < d; j++) s += set1(z[j]) * load(columns + static_cast<size_t>(j) * width + i);
-            store(white_ + i, s * s);
-        }
-        double square = 0.0;
-        for (int j = 0; j < d; j++) square += white_[j];
-        return square;
     }
 
     double complete_by_observed(double* z) {
@@ -417,7 +433,7 @@ int normal_sums(const NormalRows<T>& rows, const NormalGiven& given, NormalSums&
     double* tile_weight = arena.take(NORMAL_TILE);
     for (size_t i = 0; i < matrix; i++) product[i] = spread[i] = 0.0;
     for (int j = 0; j < width; j++) first[j] = 0.0;
-    for (int j = 0; j < 8; j++) tile[static_cast<size_t>(NORMAL_TILE) * width + j] = 0.0;
+    for (size_t j = 0; j < static_cast<size_t>(NORMAL_TILE) * width + 8; j++) tile[j] = 0.0;
     double level = 0.0, square = 0.0, total = 0.0;
     LogSum logs;
     int held = 0;
@@ -441,9 +457,13 @@ int normal_sums(const NormalRows<T>& rows, const NormalGiven& given, NormalSums&
             for (int j = 0; j < width; j += W) store(first + j, load(first + j) + set1(count) * load(z + j));
         }
         tile_weight[held++] = w;
-        if (held == NORMAL_TILE) add_products(tile, tile_weight, held, d, width, product), held = 0;
+        if (held < NORMAL_TILE) continue;
+        add_products(tile, tile_weight, held, d, width, product);
+        if (at.by_missing) square += at.square_of_white(tile, tile_weight, held);
+        held = 0;
     }
     add_products(tile, tile_weight, held, d, width, product);
+    if (at.by_missing) square += at.square_of_white(tile, tile_weight, held);
     sums.loglik = -level - logs.value() - 0.5 * square, sums.weight = total;
     for (int i = 0; i < d; i++) {
         sums.first[i] = first[i] * at.scale[i];
@@ -460,10 +480,12 @@ template <typename T>
 int normal_fill(const NormalRows<T>& rows, const NormalGiven& given, const NormalFill& out) {
     Conditional at(given);
     const int d = at.d, width = at.width;
-    Arena arena(at.memory() + static_cast<size_t>(d) * width + 2 * width + 64);
+    Arena arena(at.memory() + static_cast<size_t>(d) * width + 8 * width + 64);
     if (arena.is_empty()) return 1;
     if (!at.prepare(arena)) return 2;
-    double *root = arena.take(static_cast<size_t>(d) * width), *z = arena.take(width);
+    double *root = arena.take(static_cast<size_t>(d) * width), *z = arena.take(8 * width);
+    const double one = 1.0;
+    for (int j = 0; j < 8 * width; j++) z[j] = 0.0;
     for (long r = 0; r < rows.n; r++) {
         const T* x = rows.X + r * d;
         double* filled = out.filled + r * d;
@@ -471,7 +493,8 @@ int normal_fill(const NormalRows<T>& rows, const NormalGiven& given, const Norma
         for (int j = 0; j < d; j++) out.sd[r * d + j] = 0.0;
         at.take(x, false, z);
         if (!at.is_good()) return 2;
-        const double square = at.complete(z);
+        double square = at.complete(z);
+        if (at.by_missing) square = at.square_of_white(z, &one, 1);
         out.log_density[r] =
             at.n_observed > 0 ? -0.5 * (LOG_2PI * at.n_observed + square) - at.log_scale - std::log(at.pivots) : 0.0;
         if (out.noise != nullptr) at.take_root(root);
