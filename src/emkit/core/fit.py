@@ -366,6 +366,7 @@ class _OneBlock:
         self.n_rows = int(block.weights.shape[0])
         self.total_weight = float(block.weights.sum())
         self.n_threads = 1
+        self.is_local = self.is_in_memory = True
 
     def reduce(self, f: Callable[[Any], S]) -> S:
         return f(self._block)

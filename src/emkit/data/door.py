@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from emkit.data import checks
 from emkit.data.columns import float_dtype, stack_columns, to_float
+from emkit.data.dask import dask_source
 from emkit.data.frames import frame_columns, series_column
 from emkit.data.memory import MemorySource
+from emkit.data.partitions import Taste
 from emkit.data.scan import scanned
 from emkit.data.source import Source
 from emkit.data.sparse import is_sparse, to_csr
@@ -84,7 +87,10 @@ def as_source(
     >>> source.n_rows, source.n_features, source.has_missing
     (2, 2, True)
     """
-    known = X if isinstance(X, Source) else _elsewhere(X, sample_weight, n_threads)
+    taste = Taste(None, None, allow_missing, allow_missing_columns)
+    known = X if isinstance(X, Source) else _elsewhere(X, sample_weight, n_threads, taste)
+    if known is not None and known.is_deferred:
+        return known if isinstance(sample_weight, str) else _again(known, sample_weight, None)
     if known is not None:
         _check_source(known, allow_missing=allow_missing, allow_sparse=allow_sparse, min_rows=min_rows)
         if known is not X and known.has_missing and not allow_missing_columns:
@@ -115,11 +121,13 @@ def _check_source(source: Source, *, allow_missing: bool, allow_sparse: bool, mi
         checks.refuse_missing(block.X, source.feature_names, block.start)
 
 
-def _elsewhere(X: Any, sample_weight: ArrayLike | str | None, n_threads: int | None) -> Source | None:
-    """Return the source of data that are not in memory: in files, or made in batches."""
+def _elsewhere(X: Any, sample_weight: ArrayLike | str | None, n_threads: int | None, taste: Taste) -> Source | None:
+    """Return the source of data that are not in memory: in files, made in batches, or on a cluster."""
     if type(X) is np.ndarray:
         return None
-    return scanned(X, sample_weight if isinstance(sample_weight, str) else None, n_threads)
+    weight = sample_weight if isinstance(sample_weight, str) else None
+    clustered = dask_source(X, weight, taste, resolve_threads(n_threads)) if "dask" in sys.modules else None
+    return clustered or scanned(X, weight, n_threads)
 
 
 def _check_observed(source: Source) -> None:

@@ -71,6 +71,16 @@ class Source(ABC):
         return True
 
     @property
+    def is_local(self) -> bool:
+        """Whether functions of blocks run in this process, and can write to its arrays."""
+        return True
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether nothing has been asked of the data yet: what is to be refused is refused when it is."""
+        return False
+
+    @property
     def n_used(self) -> int:
         """Rows of positive weight."""
         return sum(self.map(lambda block: int(np.count_nonzero(block.weights))))

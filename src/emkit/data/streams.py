@@ -19,7 +19,7 @@ from emkit.data.checks import checked_rows, checked_weights, find_missing
 from emkit.data.memory import MemorySource, draw_rows
 from emkit.data.pieces import Piece
 from emkit.data.source import S, Source
-from emkit.data.supply import Origin, Supply, told
+from emkit.data.supply import Origin, Supply, check_weight_column, told
 from emkit.data.threads import consume_stream, resolve_threads
 from emkit.errors import DataError
 
@@ -308,16 +308,8 @@ def _look(raw: _Raw, names: tuple[str, ...] | None) -> _Look:
     with told(raw.parts[0][1]):
         has_missing = any(find_missing(X, names))
         if weights is not None:
-            _check_weights(weights)
+            check_weight_column(weights)
     used = X if weights is None else X[weights > 0]
     observed = ~np.isnan(used).all(axis=0) if has_missing else np.full(X.shape[1], len(used) > 0)
     n, weight = (len(X), float(len(X))) if weights is None else (int((weights > 0).sum()), float(weights.sum()))
     return _Look(len(X), X.shape[1], X.dtype, has_missing, observed, weight, n, weights is not None)
-
-
-def _check_weights(weights: NDArray[np.float64]) -> None:
-    wrong = ~np.isfinite(weights) | (weights < 0)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        message = f"the column of weights must hold finite numbers of at least 0, but row {row} holds {weights[row]}."
-        raise DataError(message)

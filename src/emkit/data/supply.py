@@ -19,7 +19,7 @@ from emkit.data.readers import FileReader, open_file
 from emkit.data.text import TextFormat
 from emkit.errors import DataError, DataTypeError
 
-__all__ = ["Batches", "Files", "Origin", "Spool", "Supply", "files_of", "spooled"]
+__all__ = ["Batches", "Files", "Origin", "Spool", "Supply", "check_weight_column", "files_of", "spooled", "told"]
 
 _LISTED = 8
 _STREAMED = {
@@ -231,3 +231,12 @@ def told(origin: Origin) -> Iterator[None]:
         where = f", rows counted from its row {origin.row}" if origin.row else ""
         message = f"{origin.label}{where}: {error}"
         raise type(error)(message) from error
+
+
+def check_weight_column(weights: Any) -> None:
+    """Raise unless case weights read from a column are finite and not negative."""
+    wrong = ~np.isfinite(weights) | (weights < 0)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        message = f"the column of weights must hold finite numbers of at least 0, but row {row} holds {weights[row]}."
+        raise DataError(message)

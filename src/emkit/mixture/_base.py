@@ -67,13 +67,15 @@ class MixtureEstimator(ModelEstimator):
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probability (n, k) of each component for each row."""
         source = self._new_source(X, None, self.n_threads)
-        resp: FloatArray = source.joined(lambda block: self.model_.posterior(self.parameters_, block))
+        model, parameters = self.model_, self.parameters_
+        resp: FloatArray = source.joined(lambda block: model.posterior(parameters, block))
         return resp
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return the log-density (n,) of each row (of its observed entries)."""
         source = self._new_source(X, None, self.n_threads)
-        density: FloatArray = source.joined(lambda block: self.model_.log_density(self.parameters_, block))
+        model, parameters = self.model_, self.parameters_
+        density: FloatArray = source.joined(lambda block: model.log_density(parameters, block))
         return density
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
@@ -108,13 +110,15 @@ class MixtureEstimator(ModelEstimator):
         Biernacki, Celeux & Govaert 2000, IEEE PAMI 22:719.
         """
         source = self._new_source(X, None, self.n_threads)
-        entropy = sum(source.map(lambda block: _entropy(self.model_.posterior(self.parameters_, block))))
+        model, parameters = self.model_, self.parameters_
+        entropy = sum(source.map(lambda block: _entropy(model.posterior(parameters, block))))
         return self.bic(X) + 2 * float(entropy)
 
     # --- helpers ---
 
     def _labels(self, source: Source) -> IntArray:
-        labels: IntArray = source.joined(lambda block: self.model_.log_joint(self.parameters_, block).argmax(axis=1))
+        model, parameters = self.model_, self.parameters_
+        labels: IntArray = source.joined(lambda block: model.log_joint(parameters, block).argmax(axis=1))
         return labels
 
 

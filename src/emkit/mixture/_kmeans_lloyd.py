@@ -37,6 +37,13 @@ class _Memory:
 
 
 @dataclass(frozen=True)
+class _Elsewhere:
+    """The memory where rows are in other processes: nothing is kept of them."""
+
+    is_weighed: bool = False
+
+
+@dataclass(frozen=True)
 class Lloyd(Solver):
     """Means, then nearest centres, in turn; the same labels as by looking at every distance, for less.
 
@@ -48,20 +55,25 @@ class Lloyd(Solver):
     def begin(self, problem: Problem, point: Point) -> None:
         return None
 
-    def kept(self, memory: _Memory | None, *, is_torn: bool) -> _Memory | None:
-        if memory is None or is_torn:
+    def kept(self, memory: _Memory | _Elsewhere | None, *, is_torn: bool) -> _Memory | _Elsewhere | None:
+        if memory is None or isinstance(memory, _Elsewhere):
+            return memory
+        if is_torn:
             return None
         upper, lower = (None if x is None else x.copy() for x in (memory.upper, memory.lower))
         return replace(memory, labels=memory.labels.copy(), upper=upper, lower=lower)
 
-    def step(self, problem: Problem, point: Point, memory: _Memory | None) -> Move:
+    def step(self, problem: Problem, point: Point, memory: Any) -> Move:
         parameters = problem.em_step(point)
         if (point.statistics.count == 0).any():
             parameters = _refilled(problem, parameters, point)
         if memory is None:
             return _whole_pass(problem, parameters)
-        move = _bounded_pass(problem, parameters, point, memory)
-        if move.point.statistics.inertia < move.memory.whole * _FRESH:
+        if isinstance(memory, _Elsewhere):
+            move = _pass_elsewhere(problem, parameters, memory)
+        else:
+            move = _bounded_pass(problem, parameters, point, memory)
+        if isinstance(memory, _Memory) and move.point.statistics.inertia < move.memory.whole * _FRESH:
             return _whole_pass(problem, parameters)
         is_slow = point.statistics.inertia - move.point.statistics.inertia <= _SMALL * point.statistics.inertia
         return _weighed(problem, move) if is_slow and not move.memory.is_weighed else move
@@ -76,8 +88,15 @@ def _move(problem: Problem, parameters: KMeansParameters, inertia: float, memory
     return Move(Point(parameters, statistics, statistics.loglik, statistics.loglik), memory, 1.0, True, gain_left)
 
 
+def _pass_elsewhere(problem: Problem, parameters: KMeansParameters, memory: _Elsewhere) -> Move:
+    return Move(problem.evaluate(parameters), memory, 1.0, True, float("nan"))
+
+
 def _whole_pass(problem: Problem, parameters: KMeansParameters) -> Move:
-    """Give every row to its nearest centre, and begin bounds."""
+    """Give every row to its nearest centre, and begin bounds where they can be kept."""
+    source: Any = problem.source
+    if not source.is_local:
+        return _pass_elsewhere(problem, parameters, _Elsewhere())
     k, d = parameters.centers.shape
     n = problem.source.n_rows
     labels = np.empty(n, dtype=np.int32)

@@ -34,6 +34,8 @@ class CoresetSource:
         self.n_rows = source.n_rows
         self.total_weight = source.total_weight
         self.n_threads = source.n_threads
+        self.is_local = source.is_local
+        self.is_in_memory = source.is_in_memory
 
     def reduce(self, f: Callable[[Any], S]) -> S:
         return self._source.reduce(f)  # type: ignore[type-var]
@@ -57,7 +59,7 @@ class CoresetSource:
     def _drawn(self, centers: FloatArray, n: int, rng: np.random.Generator) -> Block:
         """Return a coreset by the distances from these centres."""
         parts = self.map(lambda block: kernel.assign(block.X, None, centers).squared)
-        weights = np.concatenate([block.weights for block in self.blocks()]) if self._source.is_weighted else None
+        weights = np.concatenate(self.map(lambda block: block.weights)) if self._source.is_weighted else None
         rows, mass = coreset(np.concatenate(parts), weights, n, rng)
         taken = next(self._source.take(rows).blocks())
         return Block(taken.X, mass, 0, True, False)

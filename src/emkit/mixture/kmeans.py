@@ -236,7 +236,8 @@ class KMeans(Estimator):
         """Return the nearest centre (n,), int32, of each row."""
         source = self._new_source(X, None, self.n_threads)
         centers = self._centers
-        return np.concatenate(source.map(lambda block: kernel.assign(block.X, None, centers).labels))
+        labels: Array = source.joined(lambda block: kernel.assign(block.X, None, centers).labels)
+        return labels
 
     def transform(self, X: Any) -> FloatArray:
         """Return the distance (n, k) of each row to each centre."""
@@ -254,8 +255,11 @@ class KMeans(Estimator):
         return np.asarray([f"kmeans{j}" for j in range(len(self.cluster_centers_))], dtype=object)
 
     def _distances(self, source: Source) -> FloatArray:
-        parts = source.map(lambda block: cdist(np.asarray(block.X, dtype=np.float64), self._centers))
-        return np.concatenate(parts).astype(source.dtype, copy=False)
+        centers = self._centers
+        distances: FloatArray = source.joined(
+            lambda block: cdist(np.asarray(block.X, dtype=np.float64), centers).astype(block.X.dtype, copy=False)
+        )
+        return distances
 
 
 def _assigned(source: Source, centers: Array) -> list[kernel.Assignment]:
