@@ -54,7 +54,7 @@ class LogisticRegression(NormalEstimator):
     >>> table = emkit.load_data("airquality")
     >>> model = LogisticRegression().fit(table.select(["Ozone", "Solar.R", "Wind"]), table["Temp"] > 80)
     >>> model.coef_.round(3)
-    array([[ 0.078, -0.002, -0.042]])
+    array([[ 0.066,  0.   , -0.001]])
     """
 
     _kind: ClassVar[str | None] = "classifier"

@@ -71,11 +71,12 @@ class MultipleImputer(NormalEstimator):
 
     Examples
     --------
-    >>> import numpy as np
+    >>> import emkit
     >>> from emkit.missing import MultipleImputer
-    >>> X = np.array([[1.0, 2.1], [2.0, 3.9], [3.0, np.nan], [4.0, 8.2], [5.0, 9.8], [np.nan, 12.1]])
-    >>> [filled.shape for filled in MultipleImputer(n_imputations=2, random_state=0).fit(X).impute(X)]
-    [(6, 2), (6, 2)]
+    >>> air = emkit.load_data("airquality")
+    >>> imputer = MultipleImputer(n_imputations=3, random_state=0).fit(air)
+    >>> [filled.shape for filled in imputer.impute(air)]
+    [(153, 6), (153, 6), (153, 6)]
     """
 
     def __init__(
