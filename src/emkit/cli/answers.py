@@ -17,8 +17,15 @@ __all__ = ["plot", "predict", "sample", "score", "show"]
 
 
 def predict(arguments: Namespace) -> int:
-    """Write the most probable component of each row, numbered from 1, and the probability of each."""
+    """Write the most probable component of each row, numbered from 1, and the probability of each; or what the model
+    tells in its own words.
+    """
     saved = _loaded(arguments)
+    if has_answer(saved, "prediction_table"):
+        rows = read_rows(arguments.data, arguments.columns, takes_text=True)
+        told = answer_of(saved, "prediction_table", "answers")(rows.table)
+        _give(arguments, list(told.names), list(told.columns.values()))
+        return 0
     predicted = answer_of(saved, "predict", "components")
     X = _rows(arguments, saved).matrix
     header, columns = ["component"], [predicted(X) + 1]

@@ -29,7 +29,7 @@ def fit(arguments: Namespace) -> int:
     saved, picture = _target(arguments), arguments.plot
     if picture is not None:
         check_plotting(picture)
-    rows = read_rows(arguments.data, arguments.columns, arguments.weights)
+    rows = read_rows(arguments.data, arguments.columns, arguments.weights, takes_text=entry.takes_text)
     estimator = _fitted(entry, rows, arguments)
     if not arguments.json:
         sys.stdout.write(f"{rows.sentence}\n\n{text_of(estimator)}\n")

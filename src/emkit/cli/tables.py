@@ -54,7 +54,14 @@ class Rows:
         return text + (f"; left out, not numeric: {', '.join(self.skipped)}" if self.skipped else "")
 
 
-def read_rows(data: str, columns: str | None, weights: str | None = None, known: Sequence[str] | None = None) -> Rows:
+def read_rows(
+    data: str,
+    columns: str | None,
+    weights: str | None = None,
+    known: Sequence[str] | None = None,
+    *,
+    takes_text: bool = False,
+) -> Rows:
     """Return the rows of a file or shipped table.
 
     Parameters
@@ -66,6 +73,8 @@ def read_rows(data: str, columns: str | None, weights: str | None = None, known:
         Column of case weights, which is then no feature.
     known : sequence of str or None
         The columns of a fit: the choice where `columns` is None. Other names are never taken for these by their order.
+    takes_text : bool
+        Whether columns of text are chosen too where nothing else says which.
     """
     table = read_table(data)
     mass = None if weights is None else table.numeric(weights)[0][:, 0]
@@ -75,7 +84,7 @@ def read_rows(data: str, columns: str | None, weights: str | None = None, known:
     elif known is not None:
         names = list(known)
     else:
-        skipped = table.skipped
+        skipped = () if takes_text else table.skipped
         names = [name for name in table.names if name not in skipped and name != weights]
         if not names:
             table.select([name for name in table.names if name != weights]).numeric()  # says that none is numeric

@@ -28,6 +28,8 @@ class LabelEstimator(ModelEstimator):
 
     _kind: ClassVar[str | None] = "classifier"
     _takes_missing: ClassVar[bool] = True
+    _gold: Any = None  # while `fit` runs
+    _source: Source | None = None
 
     def __init__(
         self,
@@ -73,7 +75,9 @@ class LabelEstimator(ModelEstimator):
 
     # --- fitting ---
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, gold: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, gold: Any = None, checkpoint: Any = None
+    ) -> Self:
         """Fit to answers.
 
         Parameters
@@ -86,6 +90,8 @@ class LabelEstimator(ModelEstimator):
             Of a long table: how often each answer counts. Of a matrix: how often each item counts.
         gold : mapping, series, or table of two columns, optional
             Labels that are known, by item. For a matrix also an array (items,), None or NaN where not known.
+        checkpoint : path or emkit.Checkpoint, optional
+            Keep the fit in this file while it runs, and go on from it where it exists.
 
         Raises
         ------
@@ -94,21 +100,30 @@ class LabelEstimator(ModelEstimator):
         ParameterError
             If a constructor argument is out of range.
         """
+        self._checkpoint, self._gold = checkpoint, gold
+        try:
+            self._run(X, sample_weight)
+        finally:
+            del self._checkpoint, self._gold
+        return self
+
+    def _run(self, X: Any, sample_weight: Any) -> Source:
         if not self.class_concentration > 0:
             message = f"`class_concentration` must be positive, got {self.class_concentration!r}"
             raise ParameterError(message)
         answers, item_weights = self._read(X, sample_weight)
-        known = None if gold is None else _gold_codes(gold, answers)
+        known = None if self._gold is None else _gold_codes(self._gold, answers)
         self.items_, self.raters_, self.labels_ = answers.items, answers.raters, answers.labels
         self.classes_ = _as_array(answers.labels)
         self.n_features_in_ = len(answers.raters)
         self.feature_names_in_ = np.array([str(rater) for rater in answers.raters], dtype=object)
-        self._source = as_source(answers.counts(known), item_weights, allow_sparse=True, n_threads=self.n_threads)
+        source = as_source(answers.counts(known), item_weights, allow_sparse=True, n_threads=self.n_threads)
         self._n_answers = np.bincount(answers.rater, weights=answers.weights, minlength=len(answers.raters))
         model = self._model_of(answers, has_gold=known is not None)
-        self._adopt(self._maximised(model, self._source), self._source)
-        warn_of(self.fit_, stacklevel=2)
-        return self
+        self._adopt(self._maximised(model, source), source)
+        self._source = source
+        warn_of(self.fit_, stacklevel=3)
+        return source
 
     def _read(self, X: Any, weights: Any) -> tuple[Answers, Any]:
         """Return the answers, and the weights of the items where those were meant."""
@@ -145,13 +160,20 @@ class LabelEstimator(ModelEstimator):
         """Return the most probable label (items,) of each item."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, gold: Any = None) -> Array:
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, *, gold: Any = None) -> Array:
         """Fit, and return the most probable label (items,) of each item."""
-        return self.fit(X, y, sample_weight, gold).predict()
+        return self.fit(X, y, sample_weight, gold=gold).predict()
 
     def items_of(self, X: Any) -> tuple[Any, ...]:
         """Return the items of a table of answers in the order of `predict(X)`."""
         return self._read_new(X).items
+
+    def prediction_table(self, X: Any = None) -> Table:
+        """Return items, their most probable labels and the probability of each label, as columns of a table."""
+        items = self.items_ if X is None else self.items_of(X)
+        prob = self.predict_proba(X)
+        columns = {"item": _as_array(tuple(items)), "label": self.classes_[prob.argmax(axis=1)]}
+        return Table(columns | {f"prob_{label}": p for label, p in zip(self.labels_, prob.T, strict=True)})
 
     def score(self, X: Any = None, y: Any = None) -> float:
         """Return the mean log-likelihood per item; `y` is ignored."""
@@ -162,7 +184,7 @@ class LabelEstimator(ModelEstimator):
         self._check_fitted()
         if X is not None:
             return as_source(self._read_new(X).counts(), allow_sparse=True, n_threads=self.n_threads)
-        if self.__dict__.get("_source") is None:
+        if self._source is None:
             message = "the answers of the fit are not kept in a saved file: pass them as `X`"
             raise DataError(message)
         return self._source

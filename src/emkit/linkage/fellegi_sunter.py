@@ -250,6 +250,13 @@ class FellegiSunter(ModelEstimator):
         """Return whether each pair (n,) is a match: whether its probability is at least `threshold`."""
         return np.asarray(self.match_probability(X) >= threshold)
 
+    def prediction_table(self, X: Any) -> Table:
+        """Return the probability that each pair is a match, and its weight in bits with the prior, as a table."""
+        bits = self.match_weights(X)
+        names = ["_".join(self.fields_[column] for column in columns) for columns in self.model_.groups]
+        fields = {f"bits_{name}": own for name, own in zip(names, bits.T[1:], strict=True)}
+        return Table({"match_probability": self.match_probability(X), "match_weight": bits.sum(axis=1), **fields})
+
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean log-likelihood per pair; `y` is ignored."""
         source = self._new_source(X, sample_weight, self.n_threads)

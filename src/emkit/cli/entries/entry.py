@@ -40,6 +40,8 @@ class ModelEntry:
     build : callable (table, weights, arguments) -> fitted estimator
     arguments : tuple of Argument
         Options that not all models have: models that share one declare the same `Argument`.
+    takes_text : bool
+        Whether columns of text are meant too, where none are named.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ModelEntry:
     options: Mapping[str, str]
     build: Builder
     arguments: tuple[Argument, ...] = ()
+    takes_text: bool = False
 
     def fitted(self, table: Any, weights: Any, given: Mapping[str, Any]) -> Any:
         """Return the estimator fitted to a table with the options given on the command line.
