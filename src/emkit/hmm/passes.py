@@ -19,8 +19,10 @@ from emkit.kernels import hmm as kernel
 
 __all__ = ["Expected", "Unexplained", "expected", "filtered", "loglik_of", "smoothed"]
 
-_KEPT = 1 << 26  # log-densities of a long sequence kept between the passes (half a gigabyte)
-_CHUNK_NUMBERS = 1 << 20
+_KEPT = (
+    1 << 23
+)  # log-densities of a long sequence kept between the passes: more cost more to store than to work out again
+_CHUNK_NUMBERS = 1 << 16  # log-densities in a chunk: its arrays stay in the second cache
 
 Emissions = Callable[[slice], FloatArray]
 
@@ -53,7 +55,7 @@ def expected(
 ) -> Expected:
     """Return the expected counts of a block; `collect` is handed the posterior (b, k) of the rows of each slice."""
     lengths, weights = lengths_of(block), weights_of(block)
-    if block.n_rows <= BLOCK_ROWS:
+    if not _is_long(block):
         done = kernel.smooth(emissions(slice(0, block.n_rows)), lengths, weights, init, trans)
         collect(slice(0, block.n_rows), done.resp)
         return Expected(done.loglik, done.first, done.moves, Unexplained(done.bad_sequence, done.bad_step))
@@ -64,7 +66,7 @@ def _expected_long(
     block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray, collect: Callable[[slice, FloatArray], None]
 ) -> Expected:
     lengths, k = lengths_of(block), len(init)
-    which = int(np.argmax(lengths > 0))  # a block of more rows than `BLOCK_ROWS` holds one sequence that is not empty
+    which = int(np.argmax(lengths))
     weight = weights_of(block)
     one = None if weight is None else weight[which : which + 1]
     pieces = list(_pieces(block.n_rows, k))
@@ -116,12 +118,12 @@ def _forward(
     block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray, out: FloatArray | None
 ) -> tuple[FloatArray, Unexplained]:
     lengths, keep = lengths_of(block), out is not None
-    if block.n_rows <= BLOCK_ROWS:
+    if not _is_long(block):
         done = kernel.filter_states(emissions(slice(0, block.n_rows)), lengths, init, trans, keep=keep)
         if out is not None:
             out[:] = done.filtered
         return done.loglik, Unexplained(done.bad_sequence, done.bad_step)
-    which, entry, total = int(np.argmax(lengths > 0)), None, 0.0
+    which, entry, total = int(np.argmax(lengths)), None, 0.0
     each = np.zeros(len(lengths))
     for piece in _pieces(block.n_rows, len(init)):
         done = kernel.filter_states(emissions(piece), _one(piece), init, trans, entry, keep=keep)
@@ -147,13 +149,18 @@ def lengths_of(block: Any) -> IntArray:
     return np.asarray(block.lengths)
 
 
+def _is_long(block: Any) -> bool:
+    """Return whether a block is one sequence too long to be worked on at once."""
+    return block.n_rows > BLOCK_ROWS and int(lengths_of(block).max()) == block.n_rows
+
+
 def weights_of(block: Any) -> FloatArray | None:
     """Return the weights (s,) of the sequences, or None where each counts once."""
     return block.kernel_sequence_weights if block.is_weighted else None
 
 
 def _pieces(n_rows: int, k: int) -> Iterator[slice]:
-    size = max(1024, min(BLOCK_ROWS, _CHUNK_NUMBERS // k))
+    size = max(512, min(BLOCK_ROWS, _CHUNK_NUMBERS // k))
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
 
