@@ -1,7 +1,7 @@
 """Hidden Markov models of several families and chains.
 
-The laws take rows that they may repeat, drop and turn about, which for a hidden Markov model are whole sequences: here a
-row holds a sequence of equal length, its entries one after another. Missing rows at its end cut it short.
+The laws take rows that they may repeat, drop and turn about, which for a hidden Markov model are whole sequences: here
+a row holds a sequence of equal length, its entries one after another. Missing rows at its end cut it short.
 """
 
 from dataclasses import dataclass, field, replace

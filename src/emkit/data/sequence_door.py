@@ -116,7 +116,7 @@ def _part(x: Any, i: int) -> NDArray[Any]:
         if x.ndim not in (1, 2):
             message = f"sequence {i} must be an array (t, d) or (t,), but it has shape {x.shape}"
             raise DataError(message)
-        return x.reshape(len(x), -1) if x.size or x.ndim == 2 else np.empty((0, 1))
+        return x if x.ndim == 2 else x[:, None]
     source = as_source(x, one_feature=True, allow_missing_columns=True, min_rows=0)
     return np.concatenate([block.X for block in source.blocks()])
 

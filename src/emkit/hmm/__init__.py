@@ -2,7 +2,9 @@
 
 from emkit.hmm.any_family import HiddenMarkovModel
 from emkit.hmm.chain import Chain, ChainParameters
+from emkit.hmm.choice import StateChoice, choose_states
 from emkit.hmm.discrete import CategoricalHMM, MultinomialHMM, PoissonHMM
+from emkit.hmm.forecast import Forecast
 from emkit.hmm.gaussian import GaussianHMM, StudentHMM
 from emkit.hmm.mixture import GMMHMM
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters, HiddenMarkovStatistics
@@ -12,6 +14,7 @@ __all__ = [
     "CategoricalHMM",
     "Chain",
     "ChainParameters",
+    "Forecast",
     "GaussianHMM",
     "HiddenMarkov",
     "HiddenMarkovModel",
@@ -19,5 +22,7 @@ __all__ = [
     "HiddenMarkovStatistics",
     "MultinomialHMM",
     "PoissonHMM",
+    "StateChoice",
     "StudentHMM",
+    "choose_states",
 ]

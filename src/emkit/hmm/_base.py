@@ -1,4 +1,4 @@
-"""What the estimators of hidden Markov models share: fitting, and the answers of a fitted model."""
+"""What the estimators of hidden Markov models share: from the arguments to the fit, and parameters set by hand."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from emkit.core import maximise
-from emkit.core.arrays import FloatArray, IntArray
-from emkit.core.parameters import Parameters, check_parameters, n_free
+from emkit.core.arrays import FloatArray
+from emkit.core.parameters import Parameters, check_parameters
 from emkit.data import SequenceSource, as_sequences
 from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError, not_fitted_error
-from emkit.estimator import ModelEstimator, warn_of
+from emkit.estimator import warn_of
 from emkit.families.base import Family
+from emkit.hmm._answers import HiddenMarkovAnswers
 from emkit.hmm.chain import Chain
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
-from emkit.hmm.stationary import stationary_distribution
 from emkit.hmm.structure import chain_of
 
 __all__ = ["HiddenMarkovEstimator"]
 
 
-class HiddenMarkovEstimator(ModelEstimator):
+class HiddenMarkovEstimator(HiddenMarkovAnswers):
     """Base of the estimators: a subclass says which family, and how its parameters are shown."""
 
     _takes_missing = True
@@ -35,7 +35,6 @@ class HiddenMarkovEstimator(ModelEstimator):
     transmat: Any = "ergodic"
     startprob_prior: Any = 1.0
     transmat_prior: Any = 1.0
-    algorithm: Literal["viterbi", "map"] = "viterbi"
     n_iter: int | None = None
 
     startprob_: FloatArray
@@ -219,150 +218,6 @@ class HiddenMarkovEstimator(ModelEstimator):
             raise DataError(message)
         self._check_names(source)
         return source
-
-    # --- answers ---
-
-    def predict(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> IntArray:
-        """Return the states (n,) of the most probable path of each sequence, or by `algorithm`."""
-        return self.decode(X, lengths, sequence=sequence, time=time)[1]
-
-    def decode(
-        self,
-        X: Any,
-        lengths: Any = None,
-        algorithm: Literal["viterbi", "map"] | None = None,
-        *,
-        sequence: Any = None,
-        time: Any = None,
-    ) -> tuple[float, IntArray]:
-        """Return a score and the states (n,).
-
-        Parameters
-        ----------
-        algorithm : "viterbi" or "map"
-            The most probable path of each sequence, whose log joint probability is the score; or the most probable
-            state of each row, whose probabilities add up to the score.
-
-        Raises
-        ------
-        DataError
-            If a sequence is impossible under every path; the message names sequence and row.
-        """
-        source = self._source(X, lengths, sequence, time)
-        chosen = self.algorithm if algorithm is None else algorithm
-        if chosen not in ("viterbi", "map"):
-            message = f"`algorithm` must be 'viterbi' or 'map', got {algorithm!r}"
-            raise ParameterError(message)
-        if chosen == "map":
-            resp = self._posterior(source)
-            return float(resp.max(axis=1).sum()), source.as_given(resp.argmax(axis=1))
-        model, parameters = self._now()
-        parts = source.map(lambda block: model.best_path(parameters, block))
-        log_joint = np.concatenate([part[1] for part in parts])
-        if not np.isfinite(log_joint).all():
-            self._refuse_impossible(source)
-        return float(log_joint.sum()), source.as_given(np.concatenate([part[0] for part in parts])).astype(np.intp)
-
-    def predict_proba(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
-        """Return the smoothed probability (n, k) of each state in each row, given all rows of its sequence."""
-        source = self._source(X, lengths, sequence, time)
-        return source.as_given(self._posterior(source))
-
-    def filter(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
-        """Return the probability (n, k) of each state in each row, given the rows up to it."""
-        source = self._source(X, lengths, sequence, time)
-        return source.as_given(self._filtered(source))
-
-    def score(
-        self, X: Any, lengths: Any = None, sample_weight: Any = None, *, sequence: Any = None, time: Any = None
-    ) -> float:
-        """Return the log-likelihood of all sequences together; -inf where one is impossible."""
-        source = self._source(X, lengths, sequence, time)
-        source = source if sample_weight is None else source.with_weights(sample_weight)
-        each, used = self._each(source), source.weights > 0
-        return float(source.weights[used] @ each[used])
-
-    def score_samples(
-        self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None
-    ) -> tuple[float, FloatArray]:
-        """Return the log-likelihood and the smoothed probabilities (n, k), as hmmlearn does."""
-        source = self._source(X, lengths, sequence, time)
-        return float(self._each(source).sum()), source.as_given(self._posterior(source))
-
-    def score_sequences(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
-        """Return the log-likelihood (s,) of each sequence."""
-        return self._each(self._source(X, lengths, sequence, time))
-
-    def sample(
-        self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None
-    ) -> tuple[FloatArray, IntArray]:
-        """Return one new sequence (n, d) and its states (n,), from state `currstate` where given."""
-        model, parameters = self._now()
-        if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
-            message = f"Invalid value for 'n_samples': {n_samples!r}. It must be an integer of at least 1."
-            raise ParameterError(message)
-        rng = generator_of(self.random_state if random_state is None else random_state)
-        rows, states = model.sample(parameters, int(n_samples), rng, currstate)
-        return rows, np.asarray(states, dtype=np.intp)
-
-    def aic(self, X: Any, lengths: Any = None) -> float:
-        """Return Akaike's criterion on `X`; smaller is better."""
-        return -2 * self.score(X, lengths) + 2 * self.n_parameters_
-
-    def bic(self, X: Any, lengths: Any = None) -> float:
-        """Return Schwarz's criterion on `X`, which counts rows; smaller is better."""
-        source = self._source(X, lengths, None, None)
-        return float(-2 * self._each(source).sum() + self.n_parameters_ * np.log(source.n_rows))
-
-    @property
-    def n_parameters_(self) -> int:
-        """Free parameters."""
-        return n_free(self._now()[1])
-
-    @property
-    def stationary_(self) -> FloatArray:
-        """Long-run share (k,) of each state."""
-        return stationary_distribution(self._now()[1].chain.trans)
-
-    @property
-    def expected_durations_(self) -> FloatArray:
-        """Mean number of rows (k,) for which each state lasts; infinite for an absorbing one."""
-        with np.errstate(divide="ignore"):
-            return np.asarray(1 / (1 - self._now()[1].chain.trans.diagonal()))
-
-    # --- helpers ---
-
-    def _each(self, source: SequenceSource) -> FloatArray:
-        model, parameters = self._now()
-        return np.concatenate(source.map(lambda block: model.log_density(parameters, block)))
-
-    def _posterior(self, source: SequenceSource) -> FloatArray:
-        model, parameters = self._now()
-        resp = np.concatenate(source.map(lambda block: model.posterior(parameters, block)))
-        if not (resp.sum(axis=1) > 0).all():
-            self._refuse_impossible(source)
-        return resp
-
-    def _filtered(self, source: SequenceSource) -> FloatArray:
-        model, parameters = self._now()
-        resp = np.concatenate(source.map(lambda block: model.filtered(parameters, block)))
-        if not (resp.sum(axis=1) > 0).all():
-            self._refuse_impossible(source)
-        return resp
-
-    def _refuse_impossible(self, source: SequenceSource) -> None:
-        """Raise with the name of the first sequence that no path explains, and the row in it."""
-        model, parameters = self._now()
-        for block in source.blocks():
-            bad = model.unexplained(parameters, block)
-            if bad.is_real:
-                name = source.name(block.first_sequence + bad.sequence)
-                values = block.X[int(block.lengths[: bad.sequence].sum()) + bad.step].tolist()
-                message = (
-                    f"{name} has probability zero under every path: row {bad.step} of it, {values}, cannot follow the "
-                    "rows before it. Fit with a prior, or with data in which such rows occur."
-                )
-                raise DataError(message)
 
 
 def _checked_chain(chain: Chain, init: FloatArray, trans: FloatArray) -> Parameters:

@@ -248,10 +248,11 @@ def _probabilities(chain: ChainParameters) -> tuple[FloatArray, FloatArray]:
 
 
 def _total(each: FloatArray, block: Any) -> float:
-    if not block.is_weighted:
+    weights = passes.weights_of(block)
+    if weights is None:
         return float(each.sum())
-    used = block.sequence_weights > 0
-    return float(block.sequence_weights[used] @ each[used])
+    used = weights > 0
+    return float(weights[used] @ each[used])
 
 
 def _weight(block: Any) -> float:

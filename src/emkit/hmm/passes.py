@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray, IntArray
-from emkit.data import BLOCK_ROWS
+from emkit.data import BLOCK_ROWS, SequenceBlock
 from emkit.kernels import hmm as kernel
 
 __all__ = ["Expected", "Unexplained", "expected", "filtered", "loglik_of", "smoothed"]
@@ -145,18 +145,20 @@ class _Plain:
 
 
 def lengths_of(block: Any) -> IntArray:
-    """Return the lengths (s,) of the sequences of a block."""
-    return np.asarray(block.lengths)
+    """Return the lengths (s,) of the sequences of a block; plain rows are one sequence."""
+    return np.asarray(block.lengths if isinstance(block, (SequenceBlock, _Plain)) else [block.n_rows], dtype=np.int64)
+
+
+def weights_of(block: Any) -> FloatArray | None:
+    """Return the weights (s,) of the sequences, or None where each counts once; one sequence of plain rows has one."""
+    if not block.is_weighted:
+        return None
+    return np.asarray(block.sequence_weights if isinstance(block, SequenceBlock) else block.weights[:1])
 
 
 def _is_long(block: Any) -> bool:
     """Return whether a block is one sequence too long to be worked on at once."""
-    return block.n_rows > BLOCK_ROWS and int(lengths_of(block).max()) == block.n_rows
-
-
-def weights_of(block: Any) -> FloatArray | None:
-    """Return the weights (s,) of the sequences, or None where each counts once."""
-    return block.kernel_sequence_weights if block.is_weighted else None
+    return bool(block.n_rows > BLOCK_ROWS and int(lengths_of(block).max()) == block.n_rows)
 
 
 def _pieces(n_rows: int, k: int) -> Iterator[slice]:

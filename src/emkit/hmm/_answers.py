@@ -1,0 +1,262 @@
+"""The answers of a fitted hidden Markov model: states, likelihoods, forecasts, simulations, checks."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Literal
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray, IntArray
+from emkit.core.parameters import n_free
+from emkit.data import SequenceSource
+from emkit.data.estimator import generator_of
+from emkit.errors import DataError, ParameterError
+from emkit.estimator import ModelEstimator
+from emkit.hmm.forecast import Forecast, cumulative, pseudo_residuals
+from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
+from emkit.hmm.stationary import stationary_distribution
+from emkit.kernels import hmm as kernel
+
+__all__ = ["HiddenMarkovAnswers"]
+
+
+class HiddenMarkovAnswers(ModelEstimator):
+    """What can be asked of parameters, however they were found."""
+
+    algorithm: Literal["viterbi", "map"] = "viterbi"
+
+    @abstractmethod
+    def _now(self) -> tuple[HiddenMarkov, HiddenMarkovParameters]:
+        """Return model and parameters as they stand."""
+
+    @abstractmethod
+    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> SequenceSource:
+        """Return new sequences, checked."""
+
+    # --- answers ---
+
+    def predict(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> IntArray:
+        """Return the states (n,) of the most probable path of each sequence, or by `algorithm`."""
+        return self.decode(X, lengths, sequence=sequence, time=time)[1]
+
+    def decode(
+        self,
+        X: Any,
+        lengths: Any = None,
+        algorithm: Literal["viterbi", "map"] | None = None,
+        *,
+        sequence: Any = None,
+        time: Any = None,
+    ) -> tuple[float, IntArray]:
+        """Return a score and the states (n,).
+
+        Parameters
+        ----------
+        algorithm : "viterbi" or "map"
+            The most probable path of each sequence, whose log joint probability is the score; or the most probable
+            state of each row, whose probabilities add up to the score.
+
+        Raises
+        ------
+        DataError
+            If a sequence is impossible under every path; the message names sequence and row.
+        """
+        source = self._source(X, lengths, sequence, time)
+        chosen = self.algorithm if algorithm is None else algorithm
+        if chosen not in ("viterbi", "map"):
+            message = f"`algorithm` must be 'viterbi' or 'map', got {algorithm!r}"
+            raise ParameterError(message)
+        if chosen == "map":
+            resp = self._posterior(source)
+            return float(resp.max(axis=1).sum()), source.as_given(resp.argmax(axis=1))
+        model, parameters = self._now()
+        parts = source.map(lambda block: model.best_path(parameters, block))
+        log_joint = np.concatenate([part[1] for part in parts])
+        if not np.isfinite(log_joint).all():
+            self._refuse_impossible(source)
+        return float(log_joint.sum()), source.as_given(np.concatenate([part[0] for part in parts])).astype(np.intp)
+
+    def predict_proba(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
+        """Return the smoothed probability (n, k) of each state in each row, given all rows of its sequence."""
+        source = self._source(X, lengths, sequence, time)
+        return source.as_given(self._posterior(source))
+
+    def filter(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
+        """Return the probability (n, k) of each state in each row, given the rows up to it."""
+        source = self._source(X, lengths, sequence, time)
+        return source.as_given(self._filtered(source))
+
+    def score(
+        self, X: Any, lengths: Any = None, sample_weight: Any = None, *, sequence: Any = None, time: Any = None
+    ) -> float:
+        """Return the log-likelihood of all sequences together; -inf where one is impossible."""
+        source = self._source(X, lengths, sequence, time)
+        source = source if sample_weight is None else source.with_weights(sample_weight)
+        each, used = self._each(source), source.weights > 0
+        return float(source.weights[used] @ each[used])
+
+    def score_samples(
+        self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None
+    ) -> tuple[float, FloatArray]:
+        """Return the log-likelihood and the smoothed probabilities (n, k), as hmmlearn does."""
+        source = self._source(X, lengths, sequence, time)
+        return float(self._each(source).sum()), source.as_given(self._posterior(source))
+
+    def score_sequences(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
+        """Return the log-likelihood (s,) of each sequence."""
+        return self._each(self._source(X, lengths, sequence, time))
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None
+    ) -> tuple[FloatArray, IntArray]:
+        """Return one new sequence (n, d) and its states (n,), from state `currstate` where given."""
+        model, parameters = self._now()
+        if isinstance(n_samples, bool) or not isinstance(n_samples, (int, np.integer)) or n_samples < 1:
+            message = f"Invalid value for 'n_samples': {n_samples!r}. It must be an integer of at least 1."
+            raise ParameterError(message)
+        rng = generator_of(self.random_state if random_state is None else random_state)
+        rows, states = model.sample(parameters, int(n_samples), rng, currstate)
+        return rows, np.asarray(states, dtype=np.intp)
+
+    def forecast(
+        self, X: Any, lengths: Any = None, h: int = 1, *, sequence: Any = None, time: Any = None
+    ) -> Forecast | list[Forecast]:
+        """Return the distributions of states and observations 1 to `h` steps after the end of the sequence.
+
+        With several sequences, a list of them. A sequence of no rows is forecast from the start of the chain.
+        """
+        if isinstance(h, bool) or not isinstance(h, (int, np.integer)) or h < 1:
+            message = f"`h` must be an integer of at least 1, got {h!r}"
+            raise ParameterError(message)
+        source = self._source(X, lengths, sequence, time)
+        model, parameters = self._now()
+        init, trans = parameters.chain.init, parameters.chain.trans
+        filtered = self._filtered(source)
+        found = []
+        for n, end in zip(source.lengths.tolist(), source.ends.tolist(), strict=True):
+            rows = [filtered[end - 1] @ trans if n else init]
+            for _ in range(int(h) - 1):
+                rows.append(rows[-1] @ trans)
+            found.append(Forecast(np.array(rows), model.family, parameters.members))
+        return found[0] if len(found) == 1 else found
+
+    def sample_paths(
+        self,
+        X: Any,
+        lengths: Any = None,
+        n_paths: int = 1,
+        random_state: Any = None,
+        *,
+        sequence: Any = None,
+        time: Any = None,
+    ) -> IntArray:
+        """Return paths (n_paths, n) drawn from the posterior: whole histories that the data allow.
+
+        References
+        ----------
+        Fruehwirth-Schnatter 1994, J. Time Series Analysis 15:183 (forward filtering, backward sampling).
+        """
+        if isinstance(n_paths, bool) or not isinstance(n_paths, (int, np.integer)) or n_paths < 1:
+            message = f"`n_paths` must be an integer of at least 1, got {n_paths!r}"
+            raise ParameterError(message)
+        source = self._source(X, lengths, sequence, time)
+        filtered = self._filtered(source)
+        rng = generator_of(self.random_state if random_state is None else random_state)
+        trans = np.ascontiguousarray(self._now()[1].chain.trans)
+        drawn = [
+            source.as_given(kernel.draw_paths(filtered, source.lengths, trans, rng.random(source.n_rows)))
+            for _ in range(int(n_paths))
+        ]
+        return np.array(drawn, dtype=np.intp)
+
+    def pseudo_residuals(
+        self,
+        X: Any,
+        lengths: Any = None,
+        kind: Literal["ordinary", "forecast"] = "ordinary",
+        *,
+        sequence: Any = None,
+        time: Any = None,
+    ) -> FloatArray:
+        """Return normal pseudo-residuals (n,) of one feature: standard normal where the model holds.
+
+        Parameters
+        ----------
+        kind : "ordinary" or "forecast"
+            Each row against all others of its sequence, or against those before it.
+        """
+        if kind not in ("ordinary", "forecast"):
+            message = f"`kind` must be 'ordinary' or 'forecast', got {kind!r}"
+            raise ParameterError(message)
+        source = self._source(X, lengths, sequence, time)
+        model, parameters = self._now()
+        X = np.asarray(source.X, dtype=np.float64)
+        below, beneath = cumulative(model.family, parameters.members, X)
+        filtered = self._filtered(source)
+        weights = np.empty_like(filtered)
+        weights[1:] = filtered[:-1] @ parameters.chain.trans
+        weights[(source.ends - source.lengths)[source.lengths > 0]] = parameters.chain.init
+        if kind == "ordinary":  # the backward factors, which do not know the row itself
+            resp = self._posterior(source)
+            weights *= np.divide(resp, filtered, out=np.zeros_like(resp), where=filtered > 0)
+        return source.as_given(pseudo_residuals(weights, below, beneath, X))
+
+    def aic(self, X: Any, lengths: Any = None) -> float:
+        """Return Akaike's criterion on `X`; smaller is better."""
+        return -2 * self.score(X, lengths) + 2 * self.n_parameters_
+
+    def bic(self, X: Any, lengths: Any = None) -> float:
+        """Return Schwarz's criterion on `X`, which counts rows; smaller is better."""
+        source = self._source(X, lengths, None, None)
+        return float(-2 * self._each(source).sum() + self.n_parameters_ * np.log(source.n_rows))
+
+    @property
+    def n_parameters_(self) -> int:
+        """Free parameters."""
+        return n_free(self._now()[1])
+
+    @property
+    def stationary_(self) -> FloatArray:
+        """Long-run share (k,) of each state."""
+        return stationary_distribution(self._now()[1].chain.trans)
+
+    @property
+    def expected_durations_(self) -> FloatArray:
+        """Mean number of rows (k,) for which each state lasts; infinite for an absorbing one."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(1 / (1 - self._now()[1].chain.trans.diagonal()))
+
+    # --- helpers ---
+
+    def _each(self, source: SequenceSource) -> FloatArray:
+        model, parameters = self._now()
+        return np.concatenate(source.map(lambda block: model.log_density(parameters, block)))
+
+    def _posterior(self, source: SequenceSource) -> FloatArray:
+        model, parameters = self._now()
+        resp = np.concatenate(source.map(lambda block: model.posterior(parameters, block)))
+        if not (resp.sum(axis=1) > 0).all():
+            self._refuse_impossible(source)
+        return resp
+
+    def _filtered(self, source: SequenceSource) -> FloatArray:
+        model, parameters = self._now()
+        resp = np.concatenate(source.map(lambda block: model.filtered(parameters, block)))
+        if not (resp.sum(axis=1) > 0).all():
+            self._refuse_impossible(source)
+        return resp
+
+    def _refuse_impossible(self, source: SequenceSource) -> None:
+        """Raise with the name of the first sequence that no path explains, and the row in it."""
+        model, parameters = self._now()
+        for block in source.blocks():
+            bad = model.unexplained(parameters, block)
+            if bad.is_real:
+                name = source.name(block.first_sequence + bad.sequence)
+                values = block.X[int(block.lengths[: bad.sequence].sum()) + bad.step].tolist()
+                message = (
+                    f"{name} has probability zero under every path: row {bad.step} of it, {values}, cannot follow the "
+                    "rows before it. Fit with a prior, or with data in which such rows occur."
+                )
+                raise DataError(message)
