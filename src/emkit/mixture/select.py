@@ -7,33 +7,30 @@ less likely. The cells near the best are searched as a mixture is by itself.
 
 from __future__ import annotations
 
-import inspect
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from emkit.core import Fit, Status, maximise
+from emkit.core import Fit, Status
 from emkit.core.kept import read_kept, write_kept
 from emkit.core.problem import Problem
-from emkit.data.threads import resolve_threads
 from emkit.errors import EmkitWarning, ParameterError, SavedFitError
 from emkit.families.covariance import CODES, structure_of
+from emkit.mixture._select_grid import Grid, Key
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.neighbors import are_neighbors, recast, splits
 from emkit.mixture.selection import Cell, ModelSelection
 
 __all__ = ["select"]
 
-SCOUTS = 8  # own starts of each cell; with the fits of neighbors as further ones
-SCOUT_TOL = 0.01  # log-likelihood; cells are compared in units of BIC
-RIVAL = 10.0  # difference in criterion below which a cell is searched fully: "very strong" (Kass & Raftery 1995)
+RIVAL = 6.0  # difference in criterion below which a cell is searched fully: "strong evidence" (Kass & Raftery 1995)
 _REPAIRS = 3
 _BETTER = 1e-6
 _SECONDS = 10.0  # between writings of the file, which is also written at the end
@@ -71,7 +68,7 @@ def select(
         A mixture with `n_components`; `GaussianMixture` by default. Give one with arguments for those to be used.
     sample_weight : array (n,), optional
     n_init : int or "auto"
-        Own starts of each cell. "auto" takes eight, and the full search of the estimator for cells within ten units of
+        Own starts of each cell. "auto" takes six, and the full search of the estimator for cells within six units of
         the best.
     tol : float, default 1e-6
         Log-likelihood still to be gained at which each final climb stops.
@@ -100,12 +97,9 @@ def select(
     ----------
     Fraley & Raftery 2002, JASA 97:611. Scrucca et al. 2016, R Journal 8:289 (mclust).
     """
-    grid = _Grid.of(estimator, X, sample_weight, criterion, n_init, tol, random_state, n_threads)
+    grid = Grid.of(estimator, X, sample_weight, criterion, n_init, tol, random_state, n_threads)
     keys = [(k, word) for k in _counts(components) for word in _words(structures, grid)]
     return _Search(grid, keys, resume).run()
-
-
-Key = tuple[int, str]
 
 
 def _counts(components: Iterable[int]) -> list[int]:
@@ -116,7 +110,7 @@ def _counts(components: Iterable[int]) -> list[int]:
     return sorted({int(k) for k in found})
 
 
-def _words(structures: Any, grid: _Grid) -> list[str]:
+def _words(structures: Any, grid: Grid) -> list[str]:
     if not grid.has_structures:
         if structures != "all":
             message = f"`structures` are for estimators with `covariance_type`, and {grid.title} has none"
@@ -134,89 +128,6 @@ def _words(structures: Any, grid: _Grid) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Grid:
-    """What all cells share: the data, the arguments, and how a cell is fitted."""
-
-    template: Any
-    source: Any
-    criterion: str
-    n_init: int | Literal["auto"]
-    tol: float
-    random_state: Any
-    n_threads: int
-
-    @classmethod
-    def of(
-        cls,
-        estimator: Any,
-        X: Any,
-        sample_weight: Any,
-        criterion: str,
-        n_init: Any,
-        tol: float,
-        random_state: Any,
-        n_threads: int | None,
-    ) -> _Grid:
-        made: Any = GaussianMixture if estimator is None else estimator
-        template: Any = made() if inspect.isclass(made) else made
-        if (
-            not hasattr(template, "get_params")
-            or "n_components" not in template.get_params()
-            or not hasattr(template, "_model")
-        ):
-            message = f"`estimator` must be a mixture of emkit with `n_components`, got {made!r}"
-            raise ParameterError(message)
-        ModelSelection((), criterion)  # raises if there is no such criterion
-        source = template._fit_source(X, sample_weight, n_threads)
-        return cls(template, source, criterion, n_init, tol, random_state, resolve_threads(n_threads))
-
-    @property
-    def has_structures(self) -> bool:
-        """Whether the estimator takes a structure of covariances."""
-        return "covariance_type" in self.template.get_params()
-
-    @property
-    def title(self) -> str:
-        """What is fitted."""
-        return type(self.template).__name__
-
-    def estimator(self, key: Key, n_init: Any, tol: float) -> Any:
-        """Return an estimator for a cell, not fitted."""
-        own = {"n_components": key[0], "n_init": n_init, "tol": tol, "random_state": self.random_state}
-        if self.has_structures:
-            own["covariance_type"] = key[1]
-        return type(self.template)(**{**self.template.get_params(), **own})
-
-    def fitted(self, key: Key, n_init: Any, tol: float) -> Fit:
-        """Climb from own starts."""
-        made = self.estimator(key, n_init, tol)
-        model = made._model()
-        made._check_rows(model, self.source)
-        fit: Fit = made._maximised(model, self.source)
-        return fit
-
-    def climbed(self, key: Key, start: Any, tol: float) -> Fit:
-        """Climb from given parameters alone."""
-        made = self.estimator(key, 1, tol)
-        return maximise(made._model(), self.source, start=start, solver=made.solver, tol=tol, max_iter=made.max_iter)
-
-    def cell(self, key: Key, fit: Fit) -> Cell:
-        """Return the cell of a fit, with what only the rows can tell."""
-        made = self.estimator(key, self.n_init, self.tol)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.template, name):
-                setattr(made, name, getattr(self.template, name))
-        made._adopt(fit, self.source)
-        entropy = sum(self.source.map(lambda block: _entropy(fit.model, fit.parameters, block)))
-        return Cell(*key, made, float(entropy), "" if fit.is_converged else fit.status.value)
-
-
-def _entropy(model: Any, parameters: Any, block: Any) -> float:
-    resp = model.posterior(parameters, block)
-    return float(-(block.weights @ (resp * np.log(np.where(resp > 0, resp, 1.0))).sum(axis=1)))
-
-
-@dataclass(frozen=True)
 class _Kept:
     """What the file of a selection holds: the data it belongs to, and the fits as they stand."""
 
@@ -231,7 +142,7 @@ class _Kept:
 class _Search:
     """The fits as they stand, by cell."""
 
-    def __init__(self, grid: _Grid, keys: list[Key], resume: Any) -> None:
+    def __init__(self, grid: Grid, keys: list[Key], resume: Any) -> None:
         self.grid, self.keys = grid, keys
         self.fits: dict[Key, Fit] = {}
         self.failed: dict[Key, str] = {}
@@ -239,6 +150,7 @@ class _Search:
         self.done: dict[Key, Cell] = {}
         self.path = Path(resume) if isinstance(resume, (str, Path)) else None
         self.lock = threading.Lock()
+        self.is_kept = True  # whether what is found goes to the file
         self.written = time.monotonic()
         self._take_over(resume)
 
@@ -285,19 +197,28 @@ class _Search:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EmkitWarning)
             grid, keys = self.grid, [key for key in self.keys if key not in self.done]
-            own = SCOUTS if grid.n_init == "auto" else grid.n_init
-            begun = [key for key in keys if key not in self.fits and key not in self.failed]
-            self._each(lambda key: grid.fitted(key, own, SCOUT_TOL), begun)
-            for _ in range(_REPAIRS):
-                if not self._help_one_another(keys):
-                    break
-            self._each(self._polished, [key for key in keys if key in self.fits])
+            known = set(self.fits)
+            begun = [key for key in keys if key not in known and key not in self.failed]
+            self._scout(begun if grid.is_screened else keys, begun)
+            scouts = {key: fit for key, fit in self.fits.items() if key in begun}
+            if grid.is_screened:  # a fit of few rows is likelier than one of all
+                self.fits = {key: fit for key, fit in self.fits.items() if key in known}
+            self._each(lambda key: grid.finished(key, scouts[key]), list(scouts))
             if grid.n_init == "auto":
                 self._search_rivals(keys)
         self.done |= {key: self._cell(key) for key in keys}
         if self.path is not None:
             self._write(self.path)
         return ModelSelection(tuple(self.done[key] for key in self.keys), grid.criterion, grid.title)
+
+    def _scout(self, keys: Sequence[Key], begun: Sequence[Key]) -> None:
+        """Climb to rough fits of the cells that have none, and let all help one another."""
+        self.is_kept = not self.grid.is_screened
+        self._each(self.grid.scouted, begun)
+        for _ in range(_REPAIRS):
+            if not self._help_one_another(keys):
+                break
+        self.is_kept = True
 
     def _cell(self, key: Key) -> Cell:
         fit = self.fits.get(key)
@@ -334,7 +255,8 @@ class _Search:
         if before is not None and _rank(found) <= _rank(before, _BETTER):
             return False
         self.fits[key] = found
-        if self.path is not None and time.monotonic() - self.written > _SECONDS:
+        is_due = time.monotonic() - self.written > _SECONDS
+        if self.path is not None and self.is_kept and is_due:
             self._write(self.path)
         return True
 
@@ -348,7 +270,7 @@ class _Search:
     def _from_neighbors(self, key: Key, fits: dict[Key, Fit]) -> Fit | None:
         """Climb from the likeliest start that neighbors offer, unless the cell is clearly above it."""
         own, grid = fits[key], self.grid
-        problem = Problem(own.model, grid.source)
+        problem = Problem(own.model, grid.screen)
         offers = [problem.evaluate(start) for start in self._offers(key, fits)]
         offers = [point for point in offers if np.isfinite(point.objective)]
         if not offers:
@@ -356,7 +278,7 @@ class _Search:
         best = max(offers, key=lambda point: point.objective)
         if own.is_converged and best.objective < own.objective - _reach(own):
             return None
-        return grid.climbed(key, best.parameters, SCOUT_TOL)
+        return grid.helped(key, best.parameters)
 
     def _offers(self, key: Key, fits: dict[Key, Fit]) -> list[Any]:
         model, (k, word) = fits[key].model, key
@@ -372,14 +294,6 @@ class _Search:
                 found += splits(fit.parameters, structure, model)
         return found
 
-    def _polished(self, key: Key) -> Fit | None:
-        """Go on to the final tolerance."""
-        fit = self.fits[key]
-        if self.grid.tol >= SCOUT_TOL:
-            return None
-        polished = self.grid.climbed(key, fit.parameters, self.grid.tol)
-        return replace(polished, starts=fit.starts, n_e_steps=polished.n_e_steps + fit.n_e_steps)
-
     def _search_rivals(self, keys: Sequence[Key]) -> None:
         """Search the best cell, and those near it, as their estimator does by itself."""
         while True:
@@ -389,7 +303,7 @@ class _Search:
             rivals = [key for key in ranked if key not in self.searched and ranked[key] <= best + RIVAL]
             if not rivals:
                 return
-            self._each(lambda key: self.grid.fitted(key, "auto", self.grid.tol), rivals)
+            self._each(self.grid.searched, rivals)
             self.searched.update(rivals)
 
 
