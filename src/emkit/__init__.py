@@ -50,7 +50,13 @@ _HOMES = {
     "MultinomialHMM": "emkit.hmm",
     "PoissonHMM": "emkit.hmm",
     "StudentHMM": "emkit.hmm",
+    "bootstrap": "emkit.inference",
+    "bootstrap_lrt": "emkit.inference",
+    "compare": "emkit.report",
     "constrained": "emkit._constrained",
+    "lr_test": "emkit.inference",
+    "profile": "emkit.inference",
+    "wald_test": "emkit.inference",
     "load": "emkit.io",
     "save": "emkit.io",
 }

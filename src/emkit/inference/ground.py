@@ -10,7 +10,7 @@ from emkit.core.problem import Problem
 from emkit.data import as_source
 from emkit.errors import ParameterError
 
-__all__ = ["Ground", "ground_of", "natural"]
+__all__ = ["Ground", "fit_of", "ground_of", "natural"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,21 @@ class Ground:
     def n_threads(self) -> int:
         """Threads that may work at a time."""
         return int(getattr(self.source, "n_threads", 1))
+
+
+def fit_of(fit: Any) -> Any:
+    """Return the fit of a fitted estimator, or the fit itself.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither.
+    """
+    found = getattr(fit, "fit_", None if hasattr(fit, "get_params") else fit)
+    if not hasattr(found, "loglik") or not hasattr(found, "parameters"):
+        message = f"expected a Fit or a fitted estimator, got {fit!r}; call 'fit' with data first"
+        raise ParameterError(message)
+    return found
 
 
 def ground_of(fit: Any, data: Any = None, sample_weight: Any = None) -> Ground:
