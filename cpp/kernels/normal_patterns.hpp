@@ -1,392 +1,13 @@
-// E-step of one normal distribution on rows with missing entries, and what fills them in.
-//
-// In units of the standard deviations, with R the correlation matrix, P its inverse and z a row's deviation from the
-// mean (zero where missing), two routes give the mean and covariance of the missing entries m given the observed o:
-//
-//   by the missing side    C = (P_mm)^-1, z_m = -C (P z)_m, log|R_oo| = log|R| + log|P_mm|, and z_o' R_oo^-1 z_o is the
-//                          form of P at the completed row: one small factor, of the missing entries. The form is the
-//                          square of K times the row, K' K = P, which loses half the digits that P itself would;
-//   by the observed side   R_oo = L L', V = L^-1 R_om, C = R_mm - V'V, z_m = V' L^-1 z_o: no inverse of R.
-//
-// The first is several times cheaper where less than half is missing, but loses as many digits as P is large, so that it
-// serves only where no column is nearly determined by the others. A factor is kept while rows have the same pattern.
+// E-step of one normal distribution on rows with missing entries, and what fills them in. Sums run in a fixed order that
+// depends on the shapes alone.
 #pragma once
 
 #include <cmath>
 
-#include "kernels/normal_patterns_api.hpp"
-#include "kernels/simd.hpp"
+#include "kernels/normal_lanes.hpp"
 
 namespace emkit {
 namespace EMKIT_ISA {
-
-constexpr double LARGEST_INVERSE = 2e4;  // largest diagonal entry of P (a variance inflation factor) of the missing side
-constexpr double LOG_2PI = 1.8378770664093454836;
-constexpr int NORMAL_TILE = 128;  // completed rows that wait, in cache, for their products
-
-static inline int padded_width(int d) { return (d + W - 1) / W * W; }
-
-// Lower Cholesky factor in place of the lower half of a (d rows at `stride`). Returns whether all pivots were positive.
-static bool factorise(double* a, int d, int stride) {
-    for (int i = 0; i < d; i++) {
-        double* row = a + static_cast<size_t>(i) * stride;
-        for (int j = 0; j < i; j++) {
-            const double* above = a + static_cast<size_t>(j) * stride;
-            double s = row[j];
-            for (int l = 0; l < j; l++) s -= row[l] * above[l];
-            row[j] = s / above[j];
-        }
-        double s = row[i];
-        for (int l = 0; l < i; l++) s -= row[l] * row[l];
-        if (!(s > 0.0) || s > 1e300) return false;
-        row[i] = std::sqrt(s);
-    }
-    return true;
-}
-
-// As above for a matrix that may be singular: a pivot below `floor` makes its column zero.
-static void factorise_singular(double* a, int d, int stride, double floor) {
-    for (int i = 0; i < d; i++) {
-        double* row = a + static_cast<size_t>(i) * stride;
-        for (int j = 0; j < i; j++) {
-            const double* above = a + static_cast<size_t>(j) * stride;
-            double s = row[j];
-            for (int l = 0; l < j; l++) s -= row[l] * above[l];
-            row[j] = above[j] > 0.0 ? s / above[j] : 0.0;
-        }
-        double s = row[i];
-        for (int l = 0; l < i; l++) s -= row[l] * row[l];
-        row[i] = s > floor ? std::sqrt(s) : 0.0;
-    }
-}
-
-// Inverse of a lower triangular matrix in its own place.
-static void invert_lower(double* a, int d, int stride) {
-    for (int i = 0; i < d; i++) {
-        double* row = a + static_cast<size_t>(i) * stride;
-        const double pivot = 1.0 / row[i];
-        for (int j = 0; j < i; j++) {  // places above j of the row still hold the factor
-            double s = row[j] * a[static_cast<size_t>(j) * stride + j];
-            for (int l = j + 1; l < i; l++) s += row[l] * a[static_cast<size_t>(l) * stride + j];
-            row[j] = -pivot * s;
-        }
-        row[i] = pivot;
-    }
-}
-
-// out = a' a for a lower triangular, both (d, d) at `stride`: all of the symmetric result.
-static void square_of_lower(const double* a, int d, int stride, double* out) {
-    for (int i = 0; i < d; i++)
-        for (int j = 0; j <= i; j++) {
-            double s = 0.0;
-            for (int l = i; l < d; l++) s += a[static_cast<size_t>(l) * stride + i] * a[static_cast<size_t>(l) * stride + j];
-            out[static_cast<size_t>(i) * stride + j] = out[static_cast<size_t>(j) * stride + i] = s;
-        }
-}
-
-// Sum of logarithms of the diagonal, with few calls of log.
-static double log_diagonal(const double* a, int d, int stride) {
-    double sum = 0.0, product = 1.0;
-    for (int i = 0; i < d; i++) {
-        product *= a[static_cast<size_t>(i) * stride + i];
-        if (!(product > 1e-100 && product < 1e100)) sum += std::log(product), product = 1.0;
-    }
-    return sum + std::log(product);
-}
-
-// Inverse `out` (M, M) of the matrix in the lower half of `a`, the inverse of its factor in place of it, both at `stride`,
-// and the product of the factor's diagonal, which is zero where the matrix is not positive definite. All in registers.
-template <int M>
-static double invert_small(double* a, int stride, double* out) {
-    double f[M][M], product = 1.0;
-    for (int i = 0; i < M; i++) {
-        double pivot = a[i * stride + i];
-        for (int j = 0; j < i; j++) {
-            double s = a[i * stride + j];
-            for (int l = 0; l < j; l++) s -= f[i][l] * f[j][l];
-            f[i][j] = s * f[j][j];  // the diagonal holds reciprocals
-            pivot -= f[i][j] * f[i][j];
-        }
-        if (!(pivot > 0.0) || pivot > 1e300) return 0.0;
-        pivot = std::sqrt(pivot);
-        product *= pivot;
-        f[i][i] = 1.0 / pivot;
-    }
-    for (int i = 0; i < M; i++)
-        for (int j = 0; j < i; j++) {
-            double s = 0.0;
-            for (int l = j; l < i; l++) s += f[i][l] * f[l][j];
-            f[i][j] = -f[i][i] * s;
-        }
-    for (int i = 0; i < M; i++)
-        for (int j = 0; j <= i; j++) {
-            double s = 0.0;
-            for (int l = i; l < M; l++) s += f[l][i] * f[l][j];
-            out[i * stride + j] = out[j * stride + i] = s;
-            a[i * stride + j] = f[i][j];
-        }
-    return product;
-}
-
-// The same for any size: the logarithm of the product is added to `log_product` where the product itself might overflow.
-static double invert_any(double* a, int m, int stride, double* out, double* log_product) {
-    switch (m) {
-        case 0: return 1.0;
-        case 1: return invert_small<1>(a, stride, out);
-        case 2: return invert_small<2>(a, stride, out);
-        case 3: return invert_small<3>(a, stride, out);
-        case 4: return invert_small<4>(a, stride, out);
-        case 5: return invert_small<5>(a, stride, out);
-        case 6: return invert_small<6>(a, stride, out);
-        case 7: return invert_small<7>(a, stride, out);
-        case 8: return invert_small<8>(a, stride, out);
-        default: break;
-    }
-    if (!factorise(a, m, stride)) return 0.0;
-    *log_product += log_diagonal(a, m, stride);
-    invert_lower(a, m, stride);
-    square_of_lower(a, m, stride, out);
-    return 1.0;
-}
-
-// Sum of logarithms with few calls of log: factors wait in a product while that is far from the ends of the numbers.
-class LogSum {
-public:
-    void add(double factor, double count) {
-        if (count == 1.0) {
-            product_ *= factor;
-            if (!(product_ > 1e-100 && product_ < 1e100)) sum_ += std::log(product_), product_ = 1.0;
-        } else {
-            sum_ += count * std::log(factor);
-        }
-    }
-    double value() const { return sum_ + std::log(product_); }
-
-private:
-    double sum_ = 0.0, product_ = 1.0;
-};
-
-// One normal distribution and the pattern at hand.
-class Conditional {
-public:
-    int d, width, n_words;
-    bool by_missing = true;
-    double *inverse_scale, *scale;  // (d,)
-    double *corr, *precision;       // (d, width), zero beyond column d
-    double* columns;                // (d, width): the columns of K as rows
-    double log_det = 0.0;           // of the correlation matrix
-    // of the present pattern
-    int n_missing = 0, n_observed = 0;
-    int *missing, *observed;        // (d,) columns
-    double* left;                   // C, (m, m) at `width`
-    double log_scale = 0.0;         // with `pivots`: half the log determinant of the observed columns' covariance
-    double pivots = 1.0;            // is log_scale + log(pivots), |log pivots| < 230
-
-    explicit Conditional(const NormalGiven& given) : d(given.d), width(padded_width(given.d)), n_words((given.d + 63) / 64), given_(given) {}
-
-    size_t memory() const {
-        const size_t matrix = static_cast<size_t>(d) * width + 8;
-        return 6 * matrix + 8 * (static_cast<size_t>(width) + 8) + static_cast<size_t>(n_words) + 16 + 2 * (static_cast<size_t>(d) / 2 + 16);
-    }
-
-    // Returns false where the covariance is not positive definite.
-    bool prepare(Arena& arena) {
-        const size_t matrix = static_cast<size_t>(d) * width;
-        corr = arena.take(matrix), precision = arena.take(matrix), left = arena.take(matrix);
-        factor_ = arena.take(matrix), cross_ = arena.take(matrix), columns = arena.take(matrix);
-        scale = arena.take(width), inverse_scale = arena.take(width), t_ = arena.take(width), log_scales_ = arena.take(width);
-        code_ = reinterpret_cast<unsigned long long*>(arena.take(n_words));
-        missing = reinterpret_cast<int*>(arena.take(d / 2 + 1)), observed = reinterpret_cast<int*>(arena.take(d / 2 + 1));
-        for (size_t i = 0; i < matrix; i++) corr[i] = precision[i] = columns[i] = 0.0;
-        for (int i = 0; i < d; i++) {
-            const double var = given_.cov[static_cast<size_t>(i) * d + i];
-            if (!(var > 0.0) || !(var < INF)) return false;
-            scale[i] = std::sqrt(var), inverse_scale[i] = 1.0 / scale[i];
-            log_scales_[i] = 0.5 * std::log(var), sum_log_scales_ += log_scales_[i];
-        }
-        for (int i = 0; i < d; i++)
-            for (int j = 0; j < d; j++)
-                corr[i * width + j] =
-                    i == j ? 1.0 : given_.cov[static_cast<size_t>(i) * d + j] * inverse_scale[i] * inverse_scale[j];
-        for (size_t i = 0; i < matrix; i++) factor_[i] = corr[i];
-        if (!factorise(factor_, d, width)) return false;
-        log_det = 2.0 * log_diagonal(factor_, d, width);
-        invert_lower(factor_, d, width);
-        square_of_lower(factor_, d, width, precision);
-        for (int i = 0; i < d; i++)
-            for (int j = 0; j <= i; j++) columns[j * width + i] = factor_[i * width + j];
-        for (int i = 0; i < d; i++) by_missing = by_missing && precision[i * width + i] <= LARGEST_INVERSE;
-        n_observed = -1;
-        return true;
-    }
-
-    // Load a row as deviations in units of the scale, zero where missing, and factor its pattern if it is a new one.
-    // Returns false where nothing of the row is observed.
-    template <typename T>
-    bool take(const T* x, bool is_deviation, double* z) {
-        bool is_new = n_observed < 0;
-        for (int word = 0; word < n_words; word++) {  // no branch depends on the pattern: it is not to be foreseen
-            unsigned long long code = 0;
-            const int first = word * 64, last = first + 64 < d ? first + 64 : d;
-            for (int j = first; j < last; j++)
-                code |= static_cast<unsigned long long>(x[j] != x[j]) << (j - first);
-            is_new = is_new || code != code_[word];
-            code_[word] = code;
-        }
-        const double part = is_deviation ? 0.0 : 1.0;
-        for (int j = 0; j < d; j++) {
-            const double value = (static_cast<double>(x[j]) - part * given_.mean[j]) * inverse_scale[j];
-            z[j] = value == value ? value : 0.0;
-        }
-        for (int j = d; j < width; j++) z[j] = 0.0;
-        if (is_new) fresh_pattern();
-        return is_good_ && n_observed > 0;
-    }
-
-    bool is_good() const { return is_good_; }
-
-    // Put the conditional means in their places. Returns the quadratic form of the observed entries, but by the missing
-    // side 0: there it is `square_of_white` of the completed row.
-    double complete(double* z) {
-        if (!by_missing) return complete_by_observed(z);
-        complete_by_missing(z);
-        return 0.0;
-    }
-
-    // Sum of w |K z|^2 over n rows z at `width`, eight rows at a time; rows up to the next multiple of eight are read.
-    double square_of_white(const double* z, const double* weights, int n) const {
-        double total = 0.0;
-        for (int r0 = 0; r0 < n; r0 += 8) {
-            vd square[8] = {};
-            const double* rows = z + static_cast<size_t>(r0) * width;
-            for (int i = 0; i < width; i += W) {
-                vd sum[8] = {};
-                for (int j = 0; j < i + W && j < d; j++) {
-                    const vd column = load(columns + static_cast<size_t>(j) * width + i);
-                    for (int r = 0; r < 8; r++) sum[r] += set1(rows[r * width + j]) * column;
-                }
-                for (int r = 0; r < 8; r++) square[r] += sum[r] * sum[r];
-            }
-            for (int r = 0; r < 8 && r0 + r < n; r++) total += weights[r0 + r] * hsum(square[r]);
-        }
-        return total;
-    }
-
-    // A root of C in `root` (m, m) at `width`, lower: deviations are root e (observed side) or root' e (missing side).
-    void take_root(double* root) const {
-        if (by_missing) {
-            for (int a = 0; a < n_missing; a++)
-                for (int b = 0; b <= a; b++) root[a * width + b] = factor_[a * width + b];
-        } else {
-            for (int a = 0; a < n_missing; a++)
-                for (int b = 0; b <= a; b++) root[a * width + b] = left[a * width + b];
-            factorise_singular(root, n_missing, width, 1e-13);
-        }
-    }
-
-    // Deviation number a of the missing entries from noise (d,), by the root.
-    double deviation(const double* root, int a, const double* noise) const {
-        double s = 0.0;
-        if (by_missing)
-            for (int b = a; b < n_missing; b++) s += root[b * width + a] * noise[missing[b]];
-        else
-            for (int b = 0; b <= a; b++) s += root[a * width + b] * noise[missing[b]];
-        return s;
-    }
-
-private:
-    const NormalGiven& given_;
-    double *factor_, *cross_, *t_, *log_scales_;
-    double sum_log_scales_ = 0.0;
-    unsigned long long* code_;  // (n_words,) missing entries as bits
-    bool is_good_ = true;
-
-    void fresh_pattern() {
-        int m = 0;
-        log_scale = sum_log_scales_, pivots = 1.0;
-        for (int word = 0; word < n_words; word++)
-            for (unsigned long long code = code_[word]; code != 0; code &= code - 1) {
-                const int j = word * 64 + __builtin_ctzll(code);
-                log_scale -= log_scales_[j];
-                missing[m++] = j;
-            }
-        n_missing = m, n_observed = d - m;
-        is_good_ = by_missing ? factor_missing() : factor_observed();
-    }
-
-    bool factor_missing() {
-        for (int a = 0; a < n_missing; a++) {
-            const double* row = precision + static_cast<size_t>(missing[a]) * width;
-            for (int b = 0; b <= a; b++) factor_[a * width + b] = row[missing[b]];
-        }
-        log_scale += 0.5 * log_det;
-        pivots = invert_any(factor_, n_missing, width, left, &log_scale);
-        return pivots > 0.0;
-    }
-
-    bool factor_observed() {
-        const int o = n_observed, m = n_missing;
-        for (int j = 0, a = 0, b = 0; j < d; j++) {
-            if (b < m && missing[b] == j)
-                b++;
-            else
-                observed[a++] = j;
-        }
-        for (int a = 0; a < o; a++)
-            for (int b = 0; b <= a; b++) factor_[a * width + b] = corr[observed[a] * width + observed[b]];
-        if (!factorise(factor_, o, width)) return false;
-        log_scale += log_diagonal(factor_, o, width);
-        for (int a = 0; a < o; a++) {  // V = L^-1 R_om, row by row
-            double* row = cross_ + static_cast<size_t>(a) * width;
-            for (int b = 0; b < m; b++) row[b] = corr[observed[a] * width + missing[b]];
-            for (int l = 0; l < a; l++) {
-                const double f = factor_[a * width + l];
-                const double* above = cross_ + static_cast<size_t>(l) * width;
-                for (int b = 0; b < m; b++) row[b] -= f * above[b];
-            }
-            const double pivot = 1.0 / factor_[a * width + a];
-            for (int b = 0; b < m; b++) row[b] *= pivot;
-        }
-        for (int a = 0; a < m; a++)
-            for (int b = 0; b < m; b++) left[a * width + b] = corr[missing[a] * width + missing[b]];
-        for (int l = 0; l < o; l++) {
-            const double* row = cross_ + static_cast<size_t>(l) * width;
-            for (int a = 0; a < m; a++)
-                for (int b = 0; b < m; b++) left[a * width + b] -= row[a] * row[b];
-        }
-        return true;
-    }
-
-    void complete_by_missing(double* z) {
-        for (int a = 0; a < n_missing; a++) {
-            const double* row = precision + static_cast<size_t>(missing[a]) * width;
-            vd s{};
-            for (int j = 0; j < width; j += W) s += load(row + j) * load(z + j);
-            t_[a] = hsum(s);
-        }
-        for (int a = 0; a < n_missing; a++) {
-            double s = 0.0;
-            for (int b = 0; b < n_missing; b++) s += left[a * width + b] * t_[b];
-            z[missing[a]] = -s;
-        }
-    }
-
-    double complete_by_observed(double* z) {
-        double square = 0.0;
-        for (int a = 0; a < n_observed; a++) {
-            double s = z[observed[a]];
-            for (int l = 0; l < a; l++) s -= factor_[a * width + l] * t_[l];
-            t_[a] = s / factor_[a * width + a];
-            square += t_[a] * t_[a];
-        }
-        for (int b = 0; b < n_missing; b++) {
-            double s = 0.0;
-            for (int a = 0; a < n_observed; a++) s += cross_[a * width + b] * t_[a];
-            z[missing[b]] = s;
-        }
-        return square;
-    }
-};
 
 // Rows I0 .. I0 + 3 by J vectors of columns of sum_r w_r z_r z_r', for n rows at `width`.
 template <int J>
@@ -419,56 +40,95 @@ static void add_products(const double* z, const double* weights, int n, int d, i
     }
 }
 
+// What the sums of an E-step are collected in.
+struct NormalTotals {
+    double level = 0.0, square = 0.0, weight = 0.0;
+    double *product, *spread, *first;  // (d + 4, width) both; (width,)
+};
+
+// Add a tile of completed rows.
+static void add_tile(const Conditional& at, const NormalTile& tile, NormalTotals& totals) {
+    const int width = at.width;
+    for (int r = 0; r < tile.held; r++) {
+        const double* z = tile.z + static_cast<size_t>(r) * width;
+        const vd count = set1(tile.counts[r]);
+        for (int j = 0; j < width; j += W) store(totals.first + j, load(totals.first + j) + count * load(z + j));
+    }
+    add_products(tile.z, tile.weights, tile.held, at.d, width, totals.product);
+    if (at.by_missing) totals.square += at.square_of_white(tile.z, tile.weights, tile.held);
+}
+
+// Take a row into the tile by the missing side; it is completed with the tile. Returns whether anything is observed.
+template <typename T>
+static bool take_by_missing(const Conditional& at, const T* x, double count, NormalTile& tile, NormalTotals& totals) {
+    unsigned long long* code = tile.codes + static_cast<size_t>(tile.held) * at.n_words;
+    at.load_row(x, !(count > 0.0), tile.z + static_cast<size_t>(tile.held) * at.width, code);
+    int m = 0;
+    for (int word = 0; word < at.n_words; word++) m += __builtin_popcountll(code[word]);
+    if (m == at.d) return false;
+    tile.n_missing[tile.held] = m;
+    totals.level += count * (0.5 * LOG_2PI * (at.d - m) + at.log_scale_of(code));
+    return true;
+}
+
+// Take a row into the tile by the observed side, and complete it. Returns whether anything is observed.
+template <typename T>
+static bool take_by_observed(Conditional& at, const T* x, double weight, double count, NormalTile& tile,
+                             NormalTotals& totals) {
+    double* z = tile.z + static_cast<size_t>(tile.held) * at.width;
+    if (!at.take(x, !(count > 0.0), z)) return false;
+    totals.square += weight * at.complete(z);
+    totals.level += count * (0.5 * LOG_2PI * at.n_observed + at.log_scale + std::log(at.pivots));
+    for (int a = 0; a < at.n_missing; a++)
+        for (int b = 0; b <= a; b++)
+            totals.spread[at.missing[a] * at.width + at.missing[b]] += count * at.left[a * at.width + b];
+    return true;
+}
+
 // Log-likelihood and expected moments of the completed rows about the mean.
 template <typename T>
 int normal_sums(const NormalRows<T>& rows, const NormalGiven& given, NormalSums& sums) {
     Conditional at(given);
     const int d = at.d, width = at.width;
     const size_t matrix = static_cast<size_t>(d + 4) * width;  // blocks of four rows may pass the end
-    Arena arena(at.memory() + static_cast<size_t>(NORMAL_TILE) * width + 2 * matrix + NORMAL_TILE + 2 * width + 96);
+    const size_t size = static_cast<size_t>(NORMAL_TILE + 8) * width;
+    Arena arena(at.memory() + size + 2 * matrix + width + NORMAL_TILE * (4 + at.n_words) + Lanes::memory(d) + 160);
     if (arena.is_empty()) return 1;
     if (!at.prepare(arena)) return 2;
-    double* tile = arena.take(static_cast<size_t>(NORMAL_TILE) * width + 8);
-    double *product = arena.take(matrix), *spread = arena.take(matrix), *first = arena.take(width);
-    double* tile_weight = arena.take(NORMAL_TILE);
-    for (size_t i = 0; i < matrix; i++) product[i] = spread[i] = 0.0;
-    for (int j = 0; j < width; j++) first[j] = 0.0;
-    for (size_t j = 0; j < static_cast<size_t>(NORMAL_TILE) * width + 8; j++) tile[j] = 0.0;
-    double level = 0.0, square = 0.0, total = 0.0;
-    LogSum logs;
-    int held = 0;
+    NormalTile tile;
+    tile.z = arena.take(size), tile.weights = arena.take(NORMAL_TILE), tile.counts = arena.take(NORMAL_TILE);
+    tile.codes = reinterpret_cast<unsigned long long*>(arena.take(static_cast<size_t>(NORMAL_TILE) * at.n_words));
+    tile.n_missing = reinterpret_cast<int*>(arena.take(NORMAL_TILE));
+    tile.order = reinterpret_cast<int*>(arena.take(NORMAL_TILE));
+    NormalTotals totals;
+    totals.product = arena.take(matrix), totals.spread = arena.take(matrix), totals.first = arena.take(width);
+    for (size_t i = 0; i < matrix; i++) totals.product[i] = totals.spread[i] = 0.0;
+    for (int j = 0; j < width; j++) totals.first[j] = 0.0;
+    for (size_t i = 0; i < size; i++) tile.z[i] = 0.0;
+    Lanes lanes(at, arena.take(Lanes::memory(d)), totals.spread);
     for (long r = 0; r < rows.n; r++) {
-        const double w = rows.weights == nullptr ? 1.0 : rows.weights[r];
-        if (!(w > 0.0)) continue;
-        const double count = rows.counts == nullptr ? w : rows.counts[r];
-        double* z = tile + static_cast<size_t>(held) * width;
-        if (!at.take(rows.X + r * d, !(count > 0.0), z)) {
-            if (!at.is_good()) return 2;
-            continue;
-        }
-        square += w * at.complete(z);
-        if (count > 0.0) {
-            total += count;
-            level += count * (0.5 * LOG_2PI * at.n_observed + at.log_scale);
-            logs.add(at.pivots, count);
-            for (int a = 0; a < at.n_missing; a++)
-                for (int b = 0; b <= a; b++)
-                    spread[at.missing[a] * width + at.missing[b]] += count * at.left[a * width + b];
-            for (int j = 0; j < width; j += W) store(first + j, load(first + j) + set1(count) * load(z + j));
-        }
-        tile_weight[held++] = w;
-        if (held < NORMAL_TILE) continue;
-        add_products(tile, tile_weight, held, d, width, product);
-        if (at.by_missing) square += at.square_of_white(tile, tile_weight, held);
-        held = 0;
+        const double weight = rows.weights == nullptr ? 1.0 : rows.weights[r];
+        if (!(weight > 0.0)) continue;
+        const double count = rows.counts == nullptr ? weight : rows.counts[r];
+        const T* x = rows.X + r * d;
+        const bool is_taken = at.by_missing ? take_by_missing(at, x, count, tile, totals)
+                                            : take_by_observed(at, x, weight, count, tile, totals);
+        if (!at.is_good()) return 2;
+        if (!is_taken) continue;
+        totals.weight += count;
+        tile.weights[tile.held] = weight, tile.counts[tile.held] = count, tile.held++;
+        if (tile.held < NORMAL_TILE) continue;
+        if (at.by_missing && !lanes.complete(tile)) return 2;
+        add_tile(at, tile, totals);
+        tile.held = 0;
     }
-    add_products(tile, tile_weight, held, d, width, product);
-    if (at.by_missing) square += at.square_of_white(tile, tile_weight, held);
-    sums.loglik = -level - logs.value() - 0.5 * square, sums.weight = total;
+    if (at.by_missing && !lanes.complete(tile)) return 2;
+    add_tile(at, tile, totals);
+    sums.loglik = -totals.level - lanes.half_log_det() - 0.5 * totals.square, sums.weight = totals.weight;
     for (int i = 0; i < d; i++) {
-        sums.first[i] = first[i] * at.scale[i];
+        sums.first[i] = totals.first[i] * at.scale[i];
         for (int j = 0; j <= i; j++) {
-            const double s = (product[i * width + j] + spread[i * width + j]) * at.scale[i] * at.scale[j];
+            const double s = (totals.product[i * width + j] + totals.spread[i * width + j]) * at.scale[i] * at.scale[j];
             sums.second[static_cast<size_t>(i) * d + j] = sums.second[static_cast<size_t>(j) * d + i] = s;
         }
     }

@@ -120,7 +120,7 @@ def _tile_sums(X: NDArray[Any], weights: _Vector, pivot: _Vector, has_missing: b
     if seen is not None:
         np.logical_not(seen, out=seen)
     n_observed = np.full(len(columns), weights.sum()) if seen is None else np.where(seen, weights, 0.0).sum(axis=1)
-    low, high = _range(columns, seen)
+    low, high = _range(columns)
     columns -= pivot[:, None]
     if seen is not None:
         columns[~seen] = 0.0
@@ -136,10 +136,11 @@ def _weighted(columns: NDArray[np.float64], weights: _Vector) -> _Vector:
     return sums
 
 
-def _range(columns: NDArray[np.float64], seen: NDArray[np.bool_] | None) -> tuple[_Vector, _Vector]:
-    where: Any = True if seen is None else seen
-    low = columns.min(axis=1, initial=np.inf, where=where)
-    return low, columns.max(axis=1, initial=-np.inf, where=where)
+def _range(columns: NDArray[np.float64]) -> tuple[_Vector, _Vector]:
+    """Return the smallest and largest observed value of each column; NaN is passed over."""
+    low: _Vector = np.fmin.reduce(columns, axis=1, initial=np.inf)
+    high: _Vector = np.fmax.reduce(columns, axis=1, initial=-np.inf)
+    return low, high
 
 
 def _sparse_sums(block: Block, pivot: _Vector) -> _Sums:

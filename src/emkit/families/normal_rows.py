@@ -131,8 +131,10 @@ def _by_pattern(X: Array, weights: FloatArray) -> tuple[PatternRows, Array]:
     ends = np.append(starts[1:], len(order))
     seen = ~np.isnan(X[order[starts]])
     is_large = (ends - starts >= 2 * (seen.sum(axis=1) + 1)) & seen.any(axis=1)
-    keep = np.repeat(~is_large, ends - starts)
-    single = PatternRows(X[order[keep]], weights[order[keep]], weights[order[keep]])
+    n_missing = np.repeat(np.where(is_large, -1, d - seen.sum(axis=1)), ends - starts)
+    rank = np.argsort(n_missing, kind="stable")  # the kernel works on rows with equally many missing entries together
+    kept = order[rank[np.count_nonzero(n_missing < 0) :]]
+    single = PatternRows(X[kept], weights[kept], weights[kept])
     bundles = {}
     for g in np.flatnonzero(is_large):
         rows, columns = order[starts[g] : ends[g]], seen[g]
