@@ -40,6 +40,8 @@ def predict(arguments: Namespace) -> int:
 def score(arguments: Namespace) -> int:
     """Write the log-likelihood of a table, or the log-density of each of its rows."""
     saved = _loaded(arguments)
+    if has_answer(saved, "score_table"):
+        return _score_in_own_words(arguments, saved)
     log_density = answer_of(saved, "score_samples", "density")
     rows = _rows(arguments, saved)
     each = log_density(rows.matrix)
@@ -49,6 +51,23 @@ def score(arguments: Namespace) -> int:
     weight = float(len(each)) if rows.weights is None else float(rows.weights.sum())
     total = float(each.sum() if rows.weights is None else rows.weights[rows.weights > 0] @ each[rows.weights > 0])
     found = {"data": rows.table.name, "rows": weight, "loglik": total, "mean_log_density": total / weight}
+    if arguments.json:
+        print_json(found)
+    else:
+        _give(arguments, list(found), [np.array([value], dtype=object) for value in found.values()])
+    return 0
+
+
+def _score_in_own_words(arguments: Namespace, saved: Any) -> int:
+    """Write the log-likelihood of a table whose rows are not independent, or that of each of its parts."""
+    rows = read_rows(arguments.data, arguments.columns, takes_text=True)
+    told = answer_of(saved, "score_table", "density")(rows.table)
+    each = told["loglik"]
+    if arguments.each:
+        _give(arguments, list(told.names), list(told.columns.values()))
+        return 0
+    count = float(told["rows"].sum())
+    found = {"data": rows.table.name, "rows": count, "loglik": float(each.sum()), "mean": float(each.sum()) / count}
     if arguments.json:
         print_json(found)
     else:

@@ -9,7 +9,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray, IntArray
 from emkit.core.parameters import n_free
-from emkit.data import SequenceSource
+from emkit.data import SequenceSource, Table
 from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError
 from emkit.estimator import ModelEstimator
@@ -29,6 +29,10 @@ class HiddenMarkovAnswers(ModelEstimator):
     @abstractmethod
     def _now(self) -> tuple[HiddenMarkov, HiddenMarkovParameters]:
         """Return model and parameters as they stand."""
+
+    @abstractmethod
+    def _role(self, name: str) -> str | None:
+        """Return the column that names sequences, or times, if any."""
 
     @abstractmethod
     def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> SequenceSource:
@@ -106,6 +110,27 @@ class HiddenMarkovAnswers(ModelEstimator):
     def score_sequences(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
         """Return the log-likelihood (s,) of each sequence."""
         return self._each(self._source(X, lengths, sequence, time))
+
+    def prediction_table(self, table: Table) -> Table:
+        """Return the state of each row, from 1 on, and its probabilities, with the columns of sequence and time."""
+        keys, chosen = self._columns_of(table)
+        prob = self.predict_proba(chosen)
+        columns: dict[str, Any] = {name: table[name] for name in keys}
+        columns["state"] = self.predict(chosen) + 1
+        columns |= {f"prob_{k + 1}": prob[:, k] for k in range(prob.shape[1])}
+        return Table(columns, table.name)
+
+    def score_table(self, table: Table) -> Table:
+        """Return name, rows and log-likelihood of each sequence."""
+        source = self._source(self._columns_of(table)[1], None, None, None)
+        names = np.array([str(s) for s in range(source.n_sequences)] if source.names is None else source.names)
+        return Table({"sequence": names, "rows": source.lengths, "loglik": self._each(source)}, table.name)
+
+    def _columns_of(self, table: Table) -> tuple[list[str], Table]:
+        """Return the columns of a table that name sequence and time, and those with the features."""
+        features = list(self.__dict__.get("feature_names_in_", table.names))
+        keys = [name for name in (self._role("sequence"), self._role("time")) if name is not None]
+        return keys, table.select([*keys, *(name for name in features if name not in keys)])
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None

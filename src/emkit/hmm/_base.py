@@ -36,6 +36,8 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
     startprob_prior: Any = 1.0
     transmat_prior: Any = 1.0
     n_iter: int | None = None
+    sequence: str | None = None
+    time: str | None = None
 
     startprob_: FloatArray
     transmat_: FloatArray
@@ -132,15 +134,12 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
             If the fit did not converge, or a state collapsed.
         """
         model = self._model()
-        self._roles = {
-            name: value for name, value in (("sequence", sequence), ("time", time)) if isinstance(value, str)
-        }
+        self._told = {name: value for name, value in (("sequence", sequence), ("time", time)) if isinstance(value, str)}
         source = as_sequences(
             X,
             lengths,
             sample_weight,
-            sequence=sequence,
-            time=time,
+            **self._roles(X, lengths, sequence, time),
             fill_gaps=fill_gaps,
             n_threads=self.n_threads,
         )
@@ -197,16 +196,26 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         self._seen = {name: mine[name] for name in names}
         return self.model_, self.parameters_
 
+    def _role(self, name: str) -> str | None:
+        told: str | None = self.__dict__.get("_told", {}).get(name, getattr(self, name))
+        return told
+
+    def _roles(self, X: Any, lengths: Any, sequence: Any, time: Any) -> dict[str, Any]:
+        """Return what names sequences and times: what is said now, else in `fit`, else to the constructor."""
+        if lengths is not None or isinstance(X, (np.ndarray, list, tuple, SequenceSource)):
+            return {"sequence": sequence, "time": time}
+        return {
+            "sequence": self._role("sequence") if sequence is None else sequence,
+            "time": self._role("time") if time is None else time,
+        }
+
     def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> SequenceSource:
         """Return new sequences, checked against the features of the training data."""
         self._now()
-        roles = self.__dict__.get("_roles", {}) if lengths is None and not isinstance(X, list | tuple) else {}
-        has_names = not isinstance(X, np.ndarray)
         source = as_sequences(
             X,
             lengths,
-            sequence=roles.get("sequence") if sequence is None and has_names else sequence,
-            time=roles.get("time") if time is None and has_names else time,
+            **self._roles(X, lengths, sequence, time),
             allow_missing_columns=True,
             n_threads=self.n_threads,
         )

@@ -22,6 +22,8 @@ class PlainHMM(HiddenMarkovEstimator):
         startprob_prior: Any = 1.0,
         transmat_prior: Any = 1.0,
         algorithm: Literal["viterbi", "map"] = "viterbi",
+        sequence: str | None = None,
+        time: str | None = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
         n_iter: int | None = None,
@@ -38,6 +40,8 @@ class PlainHMM(HiddenMarkovEstimator):
         self.startprob_prior = startprob_prior
         self.transmat_prior = transmat_prior
         self.algorithm = algorithm
+        self.sequence = sequence
+        self.time = time
         self.tol = tol
         self.max_iter = max_iter
         self.n_iter = n_iter

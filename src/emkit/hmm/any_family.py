@@ -24,8 +24,8 @@ class HiddenMarkovModel(HiddenMarkovEstimator):
         others that `emkit.families.names` lists.
     n_components : int, default 1
         Number of states, k.
-    startprob, transmat, startprob_prior, transmat_prior, algorithm, tol, max_iter, n_iter, n_init, start, solver,
-    random_state, n_threads, on_iteration
+    startprob, transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter,
+    n_iter, n_init, start, solver, random_state, n_threads, on_iteration
         As for `GaussianHMM`. `start` may also be a fitted model, or a record of parameters.
 
     Attributes
@@ -57,6 +57,8 @@ class HiddenMarkovModel(HiddenMarkovEstimator):
         startprob_prior: Any = 1.0,
         transmat_prior: Any = 1.0,
         algorithm: Literal["viterbi", "map"] = "viterbi",
+        sequence: str | None = None,
+        time: str | None = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
         n_iter: int | None = None,
@@ -74,6 +76,8 @@ class HiddenMarkovModel(HiddenMarkovEstimator):
         self.startprob_prior = startprob_prior
         self.transmat_prior = transmat_prior
         self.algorithm = algorithm
+        self.sequence = sequence
+        self.time = time
         self.tol = tol
         self.max_iter = max_iter
         self.n_iter = n_iter

@@ -22,8 +22,8 @@ class PoissonHMM(PlainHMM):
 
     Parameters
     ----------
-    n_components, startprob, transmat, startprob_prior, transmat_prior, algorithm, tol, max_iter, n_iter, n_init, start,
-    solver, random_state, n_threads, on_iteration
+    n_components, startprob, transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter,
+    n_iter, n_init, start, solver, random_state, n_threads, on_iteration
         As for `GaussianHMM`.
 
     Attributes
@@ -55,8 +55,8 @@ class CategoricalHMM(PlainHMM):
 
     Parameters
     ----------
-    n_components, startprob, transmat, startprob_prior, transmat_prior, algorithm, tol, max_iter, n_iter, n_init, start,
-    solver, random_state, n_threads, on_iteration
+    n_components, startprob, transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter,
+    n_iter, n_init, start, solver, random_state, n_threads, on_iteration
         As for `GaussianHMM`.
 
     Attributes
@@ -89,8 +89,8 @@ class MultinomialHMM(PlainHMM):
 
     Parameters
     ----------
-    n_components, startprob, transmat, startprob_prior, transmat_prior, algorithm, tol, max_iter, n_iter, n_init, start,
-    solver, random_state, n_threads, on_iteration
+    n_components, startprob, transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter,
+    n_iter, n_init, start, solver, random_state, n_threads, on_iteration
         As for `GaussianHMM`.
 
     Attributes

@@ -107,7 +107,7 @@ def cumulative(family: Family, members: Any, X: FloatArray) -> tuple[FloatArray,
         return below, below
     if isinstance(family, Gaussian):
         sd = np.sqrt(np.broadcast_to(family.structure.full(members), (len(members.mean), 1, 1))[:, 0, 0])
-        below = norm.cdf(X, members.mean[:, 0], sd)
+        below = np.asarray(norm.cdf(X, members.mean[:, 0], sd))
         return below, below
     if isinstance(family, Poisson):
         return np.asarray(poisson.cdf(X, members.rate[:, 0])), np.asarray(poisson.cdf(X - 1, members.rate[:, 0]))

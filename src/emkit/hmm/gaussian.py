@@ -44,6 +44,8 @@ class GaussianHMM(HiddenMarkovEstimator):
         Concentrations of Dirichlet priors; 1 is none.
     algorithm : "viterbi" or "map", default "viterbi"
         How `predict` decodes: the most probable path, or the most probable state of each row.
+    sequence, time : str, optional
+        Columns of a data frame that name the sequence of each row and its time, where `fit` is not told others.
     tol : float, default 1e-6
         Log-likelihood still to be gained at which to stop.
     max_iter : int, default 1000
@@ -99,6 +101,8 @@ class GaussianHMM(HiddenMarkovEstimator):
         startprob_prior: Any = 1.0,
         transmat_prior: Any = 1.0,
         algorithm: Literal["viterbi", "map"] = "viterbi",
+        sequence: str | None = None,
+        time: str | None = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
         n_iter: int | None = None,
@@ -117,6 +121,8 @@ class GaussianHMM(HiddenMarkovEstimator):
         self.startprob_prior = startprob_prior
         self.transmat_prior = transmat_prior
         self.algorithm = algorithm
+        self.sequence = sequence
+        self.time = time
         self.tol = tol
         self.max_iter = max_iter
         self.n_iter = n_iter
@@ -144,8 +150,8 @@ class StudentHMM(PlainHMM):
 
     Parameters
     ----------
-    n_components, startprob, transmat, startprob_prior, transmat_prior, algorithm, tol, max_iter, n_iter, n_init, start,
-    solver, random_state, n_threads, on_iteration
+    n_components, startprob, transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter,
+    n_iter, n_init, start, solver, random_state, n_threads, on_iteration
         As for `GaussianHMM`. Scale matrices are full; degrees of freedom are estimated for each state, up to 200.
 
     Attributes

@@ -31,8 +31,8 @@ class GMMHMM(HiddenMarkovEstimator):
         Gaussians per state, m.
     covariance_type : {"diag", "full", "tied", "spherical"}, default "diag"
         "tied" is one covariance for all Gaussians of all states.
-    prior, startprob, transmat, startprob_prior, transmat_prior, algorithm, tol, max_iter, n_iter, n_init, start,
-    solver, random_state, n_threads, on_iteration
+    prior, startprob, transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter,
+    n_iter, n_init, start, solver, random_state, n_threads, on_iteration
         As for `GaussianHMM`.
 
     Attributes
@@ -61,6 +61,8 @@ class GMMHMM(HiddenMarkovEstimator):
         startprob_prior: Any = 1.0,
         transmat_prior: Any = 1.0,
         algorithm: Literal["viterbi", "map"] = "viterbi",
+        sequence: str | None = None,
+        time: str | None = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
         n_iter: int | None = None,
@@ -80,6 +82,8 @@ class GMMHMM(HiddenMarkovEstimator):
         self.startprob_prior = startprob_prior
         self.transmat_prior = transmat_prior
         self.algorithm = algorithm
+        self.sequence = sequence
+        self.time = time
         self.tol = tol
         self.max_iter = max_iter
         self.n_iter = n_iter
