@@ -27,8 +27,8 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
 from emkit.core.statistics import Additive
 from emkit.errors import DataError
-from emkit.families.base import Family
-from emkit.families.discrete import DiscreteStarts, distinct_rows, used_rows
+from emkit.families.base import Family, Starts
+from emkit.families.discrete import distinct_rows, starts_from, used_rows
 
 __all__ = [
     "FLOOR",
@@ -106,9 +106,10 @@ class ColumnFamily(Family):
     def arranged(self, source: Any) -> Any:
         return distinct_rows(source) if self.is_discrete else used_rows(source)
 
-    def starting_rows(self, block: Any) -> DiscreteStarts:
+    def starting_rows(self, block: Any) -> Starts:
         """Return the rows in coordinates in which clusters are round."""
-        return DiscreteStarts(self._points(np.asarray(block.X, dtype=np.float64)), block.weights)
+        points = self._points(np.asarray(block.X, dtype=np.float64))
+        return starts_from(points, block.weights, is_discrete=self.is_discrete)
 
     def start(self, X: Array, resp: FloatArray) -> Any:
         """Return members of the rows by responsibility, each blended with one row's worth of all."""

@@ -102,3 +102,12 @@ class DiscreteStarts:
             resp: FloatArray = rng.dirichlet(np.full(k, 0.5), len(self.weights)) * self.weights[:, None]
             return resp
         return self._clustered.responsibilities(k, rng, index // 2)
+
+
+def starts_from(points: FloatArray, weights: FloatArray, *, is_discrete: bool) -> DiscreteStarts | StartingRows:
+    """Return starts from points (n, p) that stand for the rows.
+
+    Random memberships are tried for discrete data alone: continuous members all but equal leave their plateau slowly,
+    and often for a collapse.
+    """
+    return DiscreteStarts(points, weights) if is_discrete else StartingRows(points, weights)

@@ -23,8 +23,8 @@ from emkit.core.parameters import Parameters
 from emkit.core.statistics import Additive
 from emkit.data import as_source
 from emkit.errors import ParameterError
-from emkit.families.base import Family
-from emkit.families.discrete import DiscreteStarts, distinct_rows, used_rows
+from emkit.families.base import Family, Starts
+from emkit.families.discrete import DiscreteStarts, distinct_rows, starts_from, used_rows
 from emkit.families.gaussian_starts import StartingRows
 
 __all__ = ["Product", "ProductParameters", "ProductStatistics"]
@@ -84,10 +84,9 @@ class Product(Family):
         return replace(self, families=tuple(ready))
 
     def arranged(self, source: Any) -> Any:
-        is_discrete = all(family.is_discrete for family in self.families)
-        return distinct_rows(source) if is_discrete else used_rows(source)
+        return distinct_rows(source) if self._is_discrete else used_rows(source)
 
-    def starting_rows(self, block: Any) -> DiscreteStarts:
+    def starting_rows(self, block: Any) -> Starts:
         """Return the coordinates of all parts side by side, those of each part sharing the weight of one column."""
         points = []
         for family, columns in zip(self.families, self.columns, strict=True):
@@ -96,7 +95,7 @@ class Product(Family):
                 rows.points if isinstance(rows, DiscreteStarts) else np.asarray(getattr(rows, "X", block.X[:, columns]))
             )
             points.append(StartingRows(own, block.weights).scaled * np.sqrt(len(columns) / own.shape[1]))
-        return DiscreteStarts(np.column_stack(points), block.weights)
+        return starts_from(np.column_stack(points), block.weights, is_discrete=self._is_discrete)
 
     def start(self, X: Array, resp: FloatArray) -> ProductParameters:
         return ProductParameters(tuple(family.start(rows, resp) for family, rows in self._rows(X)))
@@ -151,6 +150,10 @@ class Product(Family):
         return tuple(tables)
 
     # --- parts ---
+
+    @property
+    def _is_discrete(self) -> bool:
+        return all(family.is_discrete for family in self.families)
 
     def _rows(self, X: Array) -> Iterator[tuple[Family, Array]]:
         for family, columns in zip(self.families, self.columns, strict=True):

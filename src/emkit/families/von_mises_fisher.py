@@ -29,7 +29,7 @@ from emkit.errors import DataError
 from emkit.families.base import Family
 from emkit.families.bessel import bessel_ratio, concentration_of, log_partition
 from emkit.families.columns import FLOOR
-from emkit.families.discrete import DiscreteStarts
+from emkit.families.gaussian_starts import StartingRows
 from emkit.families.sparse_rows import projected_points, totals
 
 __all__ = ["VonMisesFisher", "VonMisesFisherParameters", "VonMisesFisherStatistics", "unit_rows"]
@@ -73,10 +73,10 @@ class VonMisesFisher(Family):
         source.map(lambda block: _check(block, source.n_features))
         return self
 
-    def starting_rows(self, block: Any) -> DiscreteStarts:
+    def starting_rows(self, block: Any) -> StartingRows:
         """Return the rows, or random projections of many sparse columns."""
         points = projected_points(block.X) if is_sparse(block.X) else np.asarray(block.X, dtype=np.float64)
-        return DiscreteStarts(points, block.weights)
+        return StartingRows(points, block.weights)
 
     def start(self, X: Array, resp: FloatArray) -> VonMisesFisherParameters:
         """Return directions of the rows by responsibility, blended with the overall one."""

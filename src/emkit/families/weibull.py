@@ -29,7 +29,8 @@ from emkit.core.spaces import Positive
 from emkit.core.statistics import Additive, shared
 from emkit.families.base import Family
 from emkit.families.columns import FLOOR, filled, member_tables, reordered_record, worst_member
-from emkit.families.discrete import DiscreteStarts, used_rows
+from emkit.families.discrete import used_rows
+from emkit.families.gaussian_starts import StartingRows
 from emkit.families.survival import check_times, overall_scale, split_pairs
 
 __all__ = ["Weibull", "WeibullParameters", "WeibullStatistics"]
@@ -95,10 +96,10 @@ class Weibull(Family):
     def arranged(self, source: Any) -> Any:
         return used_rows(source)
 
-    def starting_rows(self, block: Any) -> DiscreteStarts:
+    def starting_rows(self, block: Any) -> StartingRows:
         """Return logarithms of the times."""
         times = np.asarray(block.X, dtype=np.float64)[:, :: 2 if self.censored else 1]
-        return DiscreteStarts(np.log(times), block.weights)
+        return StartingRows(np.log(times), block.weights)
 
     def start(self, X: Array, resp: FloatArray) -> WeibullParameters:
         """Return members by the moments of the logarithms, each blended with one row's worth of all."""
