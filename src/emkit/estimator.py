@@ -6,7 +6,7 @@ import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar, Literal, Self
 
-from emkit.core import Fit, Model, Solver, Status, maximise, n_free
+from emkit.core import Fit, Model, Online, Running, Solver, Status, following, maximise, n_free
 from emkit.core.constrained import Constrained, constrain, entered
 from emkit.core.problem import Problem
 from emkit.data import Estimator, Source
@@ -16,6 +16,8 @@ from emkit.inference import Intervals, StandardErrors
 from emkit.inference.answers import Kind
 
 __all__ = ["ModelEstimator", "warn_of"]
+
+_SCHEDULE = Online()
 
 
 class ModelEstimator(Estimator):
@@ -33,6 +35,7 @@ class ModelEstimator(Estimator):
     n_threads: int | None = None
     on_iteration: Any = None
     _checkpoint: Any = None  # while `fit` runs
+    _running: tuple[Fit, Running] | None = None  # the fit that `partial_fit` made, and where its stream stands
     model_: Any
     parameters_: Any
     _held: ClassVar[dict[str, Any]] = {}  # what `emkit.constrained` holds: fix, tie, bounds and prior
@@ -94,6 +97,36 @@ class ModelEstimator(Estimator):
             self._run(X, sample_weight)
         finally:
             del self._checkpoint
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, schedule: Online = _SCHEDULE) -> Self:
+        """Follow one more batch of rows by stepwise EM; `y` is ignored.
+
+        The first batch is fitted as by `fit` and should be large enough to start from: it decides which component is
+        which, and constants such as units and the prior. Each later one changes the running statistics, with the
+        weight that `schedule` gives it, and is then forgotten. The status of the fit is `partial`: nothing converges.
+
+        Parameters
+        ----------
+        X : array (n, d)
+        sample_weight : array (n,), optional
+        schedule : Online
+            Its `exponent` and `offset`.
+
+        References
+        ----------
+        Cappe & Moulines 2009, JRSS B 71:593.
+        """
+        if getattr(self, "fit_", None) is None:
+            self.fit(X, y, sample_weight)
+            return self
+        source = self._new_source(X, sample_weight, self.n_threads)
+        if self._running is None or self._running[0] is not self.fit_:
+            known = source if self.fit_.source is None else self.fit_.source
+            self._running = self.fit_, Running.after_fit(self.fit_, known)
+        fit, running = following(self.fit_, self._running[1], source, schedule)
+        self._adopt(fit, source)
+        self._running = self.fit_, running
         return self
 
     def _run(self, X: Any, sample_weight: Any) -> Source:

@@ -5,7 +5,8 @@ from emkit.core.fit import Fit, maximise
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters, ParametersChart, check_parameters, leaves, n_free, rebuild, space
 from emkit.core.problem import Point, Problem
-from emkit.core.solvers import EM, Anderson, QuasiNewton, Solver, Squarem
+from emkit.core.running import Running, following
+from emkit.core.solvers import EM, Anderson, Incremental, Online, QuasiNewton, Solver, Squarem
 from emkit.core.spaces import (
     Constant,
     Interval,
@@ -31,10 +32,12 @@ __all__ = [
     "Checkpoint",
     "Constant",
     "Fit",
+    "Incremental",
     "Interval",
     "Iteration",
     "Model",
     "NonNegative",
+    "Online",
     "Optimum",
     "Ordered",
     "Parameters",
@@ -47,6 +50,7 @@ __all__ = [
     "QuasiNewton",
     "Real",
     "RowStochastic",
+    "Running",
     "Simplex",
     "Solver",
     "Sparse",
@@ -56,6 +60,7 @@ __all__ = [
     "Status",
     "Trace",
     "check_parameters",
+    "following",
     "leaves",
     "maximise",
     "n_free",

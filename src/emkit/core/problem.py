@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +72,15 @@ class Problem:
         statistics = self.source.reduce(lambda block: e_step(parameters, block))
         loglik = float(statistics.loglik)
         return Point(parameters, statistics, loglik, loglik + float(self.model.log_prior(parameters)))
+
+    def evaluate_parts(self, parameters: Any) -> tuple[Point, tuple[Any, ...]]:
+        """Run one E-step over all the data, and return the statistics of each block besides."""
+        self.n_e_steps += 1
+        e_step = self.model.e_step
+        parts = tuple(self.source.map(lambda block: e_step(parameters, block)))
+        statistics = functools.reduce(operator.add, parts)
+        loglik = float(statistics.loglik)
+        return Point(parameters, statistics, loglik, loglik + float(self.model.log_prior(parameters))), parts
 
     def em_step(self, point: Point) -> Any:
         """Return the parameters of the M-step from a point."""

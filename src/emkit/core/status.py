@@ -19,6 +19,7 @@ class Status(Enum):
     STOPPED = "stopped"
     DROPPED = "dropped"
     NOT_FINITE = "not_finite"
+    PARTIAL = "partial"
 
     @property
     def help(self) -> str:
@@ -45,6 +46,10 @@ _HELP = {
     Status.DROPPED: (
         "An EM step lowered the objective beyond rounding: the E-step and the M-step of this model do not belong to "
         "the same likelihood. These are the parameters before the drop."
+    ),
+    Status.PARTIAL: (
+        "Fitted batch by batch: there is no objective of all the rows that could have converged, and the "
+        "log-likelihood is that of the last batch. Give more batches, or fit to all rows at once."
     ),
     Status.NOT_FINITE: (
         "The objective stopped being a finite number. These are the last parameters where it was; check the scale "

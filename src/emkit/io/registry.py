@@ -25,6 +25,8 @@ _HOMES = {
     "QuasiNewton": "emkit.core",
     "Squarem": "emkit.core",
     "Anderson": "emkit.core",
+    "Incremental": "emkit.core",
+    "Online": "emkit.core",
     "Constrained": "emkit.core.constrained",
     "ConstrainedEstimator": "emkit._constrained",
     "ConstrainedParameters": "emkit.core.constrained_parameters",

@@ -3,7 +3,9 @@
 from emkit.core.solvers.anderson import Anderson
 from emkit.core.solvers.base import Move, Solver
 from emkit.core.solvers.em import EM
+from emkit.core.solvers.incremental import Incremental
+from emkit.core.solvers.online import Online
 from emkit.core.solvers.quasi_newton import QuasiNewton
 from emkit.core.solvers.squarem import Squarem
 
-__all__ = ["EM", "Anderson", "Move", "QuasiNewton", "Solver", "Squarem"]
+__all__ = ["EM", "Anderson", "Incremental", "Move", "Online", "QuasiNewton", "Solver", "Squarem"]
