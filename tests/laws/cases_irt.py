@@ -1,5 +1,7 @@
 """Item response models of every item type and latent distribution."""
 
+from dataclasses import replace
+
 import numpy as np
 from case import Case
 
@@ -10,6 +12,7 @@ from emkit.irt.curves.credit import NominalResponse, PartialCredit, RatingScale
 from emkit.irt.curves.steps import Graded, GradedRating, Sequential
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import FreeNormal, StandardNormal
+from emkit.irt.regression import Regression
 
 _GRID = Equispaced(31, -6, 6)
 
@@ -64,5 +67,11 @@ CASES = [
     Case("irt-rsm", _one(RatingScale(Slopes.ONE), 3, FreeNormal()), _answers(3), is_continuous=False),
     Case("irt-nominal", _one(NominalResponse(), 3), _answers(3, n=300), is_continuous=False),
     Case("irt-sequential", _one(Sequential(), 3), _answers(3), is_continuous=False),
+    Case(
+        "irt-regression",
+        replace(_one(PartialCredit(Slopes.ONE), 2, Regression(1, 1, True, (0.0,))), grid=Equispaced(61, -15, 15)),
+        np.column_stack([_answers(2), np.linspace(-1, 1, 150)]),
+        is_continuous=False,
+    ),
     Case("irt-mixed", _MIXED, _MIXED_ROWS, is_continuous=False),
 ]

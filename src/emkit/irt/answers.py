@@ -79,7 +79,14 @@ class ItemResponseAnswers:
     # --- people ---
 
     def scores(
-        self, X: Any, method: Method = "EAP", *, group: Any = None, n_draws: int = 5, random_state: Any = None
+        self,
+        X: Any,
+        method: Method = "EAP",
+        *,
+        group: Any = None,
+        covariates: Any = None,
+        n_draws: int = 5,
+        random_state: Any = None,
     ) -> scoring.Scores:
         """Return where people lie on the latent variable, with standard errors.
 
@@ -90,6 +97,8 @@ class ItemResponseAnswers:
             See `emkit.irt.scores`. All but "EAP" and "plausible" are for one factor.
         group : array (n,) or one label, optional
             For models of several groups.
+        covariates : table (n, p), optional
+            For latent regressions.
         n_draws : int, default 5
             Of plausible values: `theta` is then (n, n_draws), and `se` the standard deviation of each posterior.
         random_state : optional
@@ -103,7 +112,7 @@ class ItemResponseAnswers:
         if method not in _METHODS:
             message = f"`method` must be one of {', '.join(map(repr, _METHODS))}, got {method!r}"
             raise ParameterError(message)
-        source = self._new_source(X, None, self.n_threads, group)  # type: ignore[attr-defined]
+        source = self._new_source(X, None, self.n_threads, group, covariates)  # type: ignore[attr-defined]
         model, parameters = self.model_, self.parameters_
         if method == "plausible":
             return self._plausible(source, n_draws, random_state)
@@ -128,14 +137,16 @@ class ItemResponseAnswers:
             draws, wide = draws[..., 0], wide[..., 0]
         return scoring.Scores(draws, wide, "plausible")
 
-    def score_samples(self, X: Any, *, group: Any = None) -> FloatArray:
+    def score_samples(self, X: Any, *, group: Any = None, covariates: Any = None) -> FloatArray:
         """Return the log-likelihood (n,) of the answers of each person."""
-        source = self._new_source(X, None, self.n_threads, group)  # type: ignore[attr-defined]
+        source = self._new_source(X, None, self.n_threads, group, covariates)  # type: ignore[attr-defined]
         return np.concatenate(source.map(lambda block: self.model_.log_density(self.parameters_, block)))
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None, *, group: Any = None) -> float:
+    def score(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, group: Any = None, covariates: Any = None
+    ) -> float:
         """Return the mean log-likelihood per person; `y` is ignored."""
-        source = self._new_source(X, sample_weight, self.n_threads, group)  # type: ignore[attr-defined]
+        source = self._new_source(X, sample_weight, self.n_threads, group, covariates)  # type: ignore[attr-defined]
         return float(self._loglik(source) / source.total_weight)  # type: ignore[attr-defined]
 
     # --- curves ---

@@ -22,8 +22,11 @@ _ROWS = 4096
 
 def check_identified(model: ItemResponse, responses: Responses) -> None:
     """Raise `ParameterError` if there are more parameters than distinct patterns of answers could tell."""
-    cells = float(np.prod([float(len(values)) for values in responses.categories])) * model.latent.n_groups
-    if cells > _FEW or any(run.priors for run in model.runs):
+    log_cells = sum(np.log(len(values)) for values in responses.categories)
+    if log_cells > np.log(_FEW):
+        return
+    cells = round(float(np.exp(log_cells))) * model.latent.n_groups
+    if model.latent.n_covariates or any(run.priors for run in model.runs):
         return
     start = model.start(as_source(np.zeros((2, model.n_items))), np.random.default_rng(0))
     n, most = n_free(start), int(cells) - model.latent.n_groups

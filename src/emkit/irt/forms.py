@@ -64,9 +64,13 @@ class ItemTable:
 
 def item_table(model: Any, parameters: Any, form: Any) -> tuple[tuple[str, ...], FloatArray]:
     """Return names and values (j, c) of all items, in the form `slope_intercept` or `traditional`."""
+    shift = model.latent.origin(parameters.latent)
     parts: list[tuple[tuple[int, ...], _Columns]] = []
     for run, own in zip(model.runs, parameters.items, strict=True):
-        columns = form(run.kind, run.kind.matrix(own, run.n_items), model.n_factors)
+        matrix = run.kind.matrix(own, run.n_items)
+        if shift:
+            matrix = run.kind.moved(matrix, shift, 1.0)
+        columns = form(run.kind, matrix, model.n_factors)
         parts.append((run.items, columns))
     names = _merged([list(columns) for _, columns in parts])
     values = np.full((model.n_items, len(names)), np.nan)

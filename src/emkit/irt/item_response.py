@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from emkit.core import Fit, QuasiNewton, Solver, maximise
-from emkit.data import Source
+from emkit.data import Source, as_source
 from emkit.data.checks import checked_weights
 from emkit.data.estimator import generator_of
 from emkit.data.threads import resolve_threads
@@ -18,13 +18,15 @@ from emkit.estimator import ModelEstimator, warn_of
 from emkit.irt import build
 from emkit.irt.answers import ItemResponseAnswers
 from emkit.irt.checking import check_identified, warn_of_separate_forms
-from emkit.irt.coding import coded_source
+from emkit.irt.coding import MISSING, coded_source
+from emkit.irt.covariates import CovariateLayout
 from emkit.irt.curves.base import Slopes
 from emkit.irt.forms import ItemTable, item_table, slope_intercept
 from emkit.irt.grids import Grid, default_grid
 from emkit.irt.groups import GroupLayout
 from emkit.irt.latent import FreeNormal, Histogram, Latent, StandardNormal
 from emkit.irt.model import ItemResponse, ItemResponseParameters
+from emkit.irt.regression import Regression
 from emkit.irt.responses import Responses, read_responses
 
 __all__ = ["ItemResponseModel"]
@@ -72,6 +74,8 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
     coef_ : ItemTable
         Slopes `a1` ..., intercepts `d` or `d1` ..., asymptotes `g` and `u` of each item; `coef_["a1"]` is a column.
     latent_mean_, latent_var_ : array (groups,), or (groups, F)
+    latent_coef_ : array (p,)
+        Of the covariates, whose names are `covariate_names_`; `latent_var_` is then what they leave.
     categories_ : dict of item name to tuple
         The answers that an item's categories stand for.
     item_names_, groups_ : tuple
@@ -132,7 +136,14 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
     # --- fitting ---
 
     def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, group: Any = None, checkpoint: Any = None
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        group: Any = None,
+        covariates: Any = None,
+        checkpoint: Any = None,
     ) -> Self:
         """Fit to answers `X` of people by items; `y` is ignored.
 
@@ -143,6 +154,9 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
             How often each row was observed: response patterns with their counts.
         group : array (n,), optional
             A label for each person.
+        covariates : table (n, p), optional
+            Of people: the mean of the latent variable is a linear function of them (latent regression). Words become
+            indicators of all levels but the first. Item parameters are those at covariates of zero.
         checkpoint : path or emkit.Checkpoint, optional
             As for `GaussianMixture`.
 
@@ -164,12 +178,12 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         weights = checked_weights(sample_weight, len(responses.codes))
         build.check_answers(responses, weights)
         layout = GroupLayout.of(group, len(responses.codes), self.free_items, responses.names)
-        model = self._built(responses, layout)
+        explained = CovariateLayout() if covariates is None else CovariateLayout.of(covariates, weights)
+        model = self._built(responses, layout, explained)
         check_identified(model, responses)
         warn_of_separate_forms(responses, stacklevel=2)
-        self._remember(responses, layout)
-        rows = layout.rows(responses.codes, layout.codes(group, len(responses.codes)))
-        source = coded_source(rows, weights, None, resolve_threads(self.n_threads))
+        self._remember(responses, layout, explained)
+        source = self._source(responses, weights, group, covariates, self.n_threads)
         self._checkpoint = checkpoint
         try:
             self._adopt(self._maximised(model, source), source)
@@ -182,16 +196,17 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         message = "an item response model is built from its answers: call 'fit'"
         raise ParameterError(message)
 
-    def _remember(self, responses: Responses, layout: GroupLayout) -> None:
+    def _remember(self, responses: Responses, layout: GroupLayout, explained: CovariateLayout) -> None:
         self.item_names_ = responses.names
         self.categories_ = dict(zip(responses.names, responses.categories, strict=True))
         self.groups_, self.layout_ = layout.labels, layout
+        self.explained_, self.covariate_names_ = explained, explained.labels
         self.n_features_in_ = responses.n_items
         self.__dict__.pop("feature_names_in_", None)
         if responses.has_names:
             self.feature_names_in_ = np.asarray(responses.names, dtype=object)
 
-    def _built(self, responses: Responses, layout: GroupLayout) -> ItemResponse:
+    def _built(self, responses: Responses, layout: GroupLayout, explained: CovariateLayout) -> ItemResponse:
         if isinstance(self.n_factors, bool) or not isinstance(self.n_factors, (int, np.integer)) or self.n_factors < 1:
             message = f"`n_factors` must be an integer of at least 1, got {self.n_factors!r}"
             raise ParameterError(message)
@@ -203,7 +218,7 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
             runs,
             int(self.n_factors),
             self.quadrature or default_grid(int(self.n_factors)),
-            self._latent(all(run.kind.slopes is Slopes.ONE for run in runs), layout, responses.n_items),
+            self._latent(all(run.kind.slopes is Slopes.ONE for run in runs), layout, responses.n_items, explained),
             None if pattern is None else tuple(layout.repeated(pattern)),
             every.names,
             responses.notes,
@@ -217,8 +232,16 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
             raise ParameterError(message)
         return priors
 
-    def _latent(self, is_rasch: bool, layout: GroupLayout, n_items: int) -> Latent:
+    def _latent(self, is_rasch: bool, layout: GroupLayout, n_items: int, explained: CovariateLayout) -> Latent:
         n_groups = layout.n_groups
+        if explained.names:
+            if n_groups > 1 or self.density != "normal" or self.n_factors > 1:
+                message = (
+                    "covariates go with one factor, one group (make the group a covariate) and density='normal'; got "
+                    f"n_factors={self.n_factors}, {n_groups} groups and density={self.density!r}"
+                )
+                raise ParameterError(message)
+            return Regression(1, len(explained.labels), is_rasch, explained.centre)
         if self.density == "histogram":
             if self.n_factors > 1:
                 message = f"density='histogram' is for one factor, got n_factors={self.n_factors}"
@@ -259,7 +282,7 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
             spent, seconds = spent + found.n_e_steps, seconds + found.seconds
             fit = found if fit is None else replace(found, trace=fit.trace.joined(found.trace))
             source = fit.source
-            grid = model.fitting_grid(fit.parameters) if fit.is_converged else model.grid
+            grid = model.fitting_grid(fit.parameters, source) if fit.is_converged else model.grid
             if grid is model.grid:
                 break
             model = replace(model, grid=grid)
@@ -270,18 +293,30 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         self.model_, self.parameters_ = model, parameters
         names, values = item_table(model, parameters, slope_intercept)
         self.coef_ = ItemTable(model.item_names, names, values)
+        if model.latent.n_covariates:
+            self.latent_coef_ = parameters.latent.coefficient
         mean, sd = model.latent_moments(parameters)
         one = model.n_factors == 1
         self.latent_mean_, self.latent_var_ = (mean[:, 0], sd[:, 0] ** 2) if one else (mean, sd**2)
 
     # --- rows ---
 
-    def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None, group: Any = None) -> Source:
+    def _new_source(
+        self, X: Any, sample_weight: Any, n_threads: int | None, group: Any = None, covariates: Any = None
+    ) -> Source:
         self._check_fitted()
         responses = self._read(X)
         weights = checked_weights(sample_weight, len(responses.codes))
-        codes = self.layout_.codes(group, len(responses.codes))
-        return coded_source(self.layout_.rows(responses.codes, codes), weights, None, resolve_threads(n_threads))
+        return self._source(responses, weights, group, covariates, n_threads)
+
+    def _source(self, responses: Responses, weights: Any, group: Any, covariates: Any, n_threads: Any) -> Source:
+        n = len(responses.codes)
+        if self.explained_.names:
+            answers = np.where(responses.codes == MISSING, np.nan, responses.codes)
+            rows = np.concatenate([answers, self.explained_.rows(covariates, n)], axis=1)
+            return as_source(rows, weights, n_threads=n_threads, allow_missing_columns=True)
+        rows = self.layout_.rows(responses.codes, self.layout_.codes(group, n))
+        return coded_source(rows, weights, None, resolve_threads(n_threads))
 
     def _read(self, X: Any) -> Responses:
         key = None if isinstance(X, Responses) else self.key

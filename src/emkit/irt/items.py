@@ -21,8 +21,10 @@ __all__ = ["ItemRun"]
 
 _STEPS = 5
 _HALVINGS = 12
-_SMALL = 1e-7  # steps below this, relative to 1 + |value|, end the M-step
+_SMALL = 1e-6  # steps below this, relative to 1 + |value|, end the M-step: the next would be about their square
+_ROUNDING = 4e-15  # gains below this, relative to the objective, cannot be seen in it
 _FAR = 4.0  # no coordinate moves further in one step
+_FLOOR = -1e300  # a count of zero times minus infinity is nothing
 _RIDGE = 1e-10  # of the diagonal of the information: entries without data stay where they are
 
 
@@ -75,7 +77,7 @@ class ItemRun:
     def score(self, parameters: Any, counts: FloatArray, nodes: FloatArray) -> Any:
         """Return the gradient of the expected log-posterior, entry by entry."""
         matrix, fields = self.kind.matrix(parameters, self.n_items), self.kind.layout(parameters)
-        slope = _contracted(self.kind.jacobian(matrix, nodes), counts)
+        slope, _ = self.kind.slope_and_information(matrix, nodes, counts)
         slope += self._spread(fields, parameters, "slope") if self.priors else 0.0
         return self.kind.record(slope, fields, _sum_rows)
 
@@ -110,54 +112,55 @@ class _Scoring:
 
     def __init__(self, run: ItemRun, fields: tuple[Field, ...], counts: FloatArray, nodes: FloatArray) -> None:
         self.run, self.fields, self.counts, self.nodes = run, fields, counts, nodes
-        self.total = counts.sum(axis=1, keepdims=True)
+        self.value: FloatArray | None = None  # of the matrix at hand, where it is known
         self.in_unit = run.kind.in_unit(fields)
 
     def stepped(self, matrix: FloatArray) -> tuple[FloatArray, bool]:
         """Return the matrix after one safeguarded step, and whether that step was small."""
-        log_prob = self.run.kind.log_prob(matrix, self.nodes)
         free, is_shared = self.run.kind.is_free(matrix, self.fields)
-        step = self._direction(matrix, log_prob, free, is_shared)
+        step, gain = self._direction(matrix, free, is_shared)
         size = np.abs(step).max(axis=1, keepdims=True, initial=0.0)
         if is_shared.any():
             size = np.full_like(size, size.max(initial=0.0))
         step *= np.minimum(1.0, _FAR / np.maximum(size, _FAR))
-        moved = self._halved(matrix, log_prob, step, is_joint=bool(is_shared.any()))
+        moved = self._halved(matrix, step, gain, is_joint=bool(is_shared.any()))
         return moved, bool((np.abs(step) <= _SMALL * (1 + np.abs(matrix))).all())
 
-    def _direction(self, matrix: FloatArray, log_prob: FloatArray, free: Array, is_shared: Array) -> FloatArray:
-        jacobian = self.run.kind.jacobian(matrix, self.nodes)
+    def _direction(self, matrix: FloatArray, free: Array, is_shared: Array) -> tuple[FloatArray, FloatArray]:
+        """Return the steps (m, p) and what they promise to gain (m,)."""
+        gradient, information = self.run.kind.slope_and_information(matrix, self.nodes, self.counts)
         stretch = np.where(self.in_unit, matrix * (1 - matrix), 1.0)  # derivative by the log odds
-        jacobian = jacobian * (stretch * free)[:, :, None, None]
-        gradient = _contracted(jacobian, self.counts)
-        flat = jacobian.reshape(*matrix.shape, -1)
-        weight = (self.total * np.exp(log_prob)).reshape(len(matrix), 1, -1)
-        information = (flat * weight) @ flat.transpose(0, 2, 1)
+        scale = stretch * free
+        gradient, information = gradient * scale, information * scale[:, :, None] * scale[:, None, :]
         if self.run.priors:
             gradient += self.run.matrix_prior(self.fields, matrix, "slope") * stretch * free
             information += _diagonal(self.run.matrix_prior(self.fields, matrix, "bend") * free)
-        return _solved(gradient, information, free, is_shared)
+        step = _solved(gradient, information, free, is_shared)
+        return step, 0.5 * (gradient * step).sum(axis=1)
 
-    def _value(self, matrix: FloatArray, log_prob: FloatArray) -> FloatArray:
-        value = np.where(self.counts > 0, self.counts * log_prob, 0.0).sum(axis=(1, 2))
+    def _value(self, matrix: FloatArray) -> FloatArray:
+        log_prob = self.run.kind.log_prob(matrix, self.nodes)
+        value = np.einsum("mkq,mkq->m", self.counts, np.maximum(log_prob, _FLOOR))
         if self.run.priors:
             value = value + self.run.matrix_prior(self.fields, matrix, "log_density").sum(axis=1)
         return np.where(np.isnan(value), -np.inf, value)
 
-    def _halved(self, matrix: FloatArray, log_prob: FloatArray, step: FloatArray, *, is_joint: bool) -> FloatArray:
-        before = self._value(matrix, log_prob)
+    def _halved(self, matrix: FloatArray, step: FloatArray, gain: FloatArray, *, is_joint: bool) -> FloatArray:
+        """Return the matrix after the steps, halved where they lower the objective by more than rounding."""
+        before = self._value(matrix) if self.value is None else self.value
         length = np.ones((len(matrix), 1))
         for _ in range(_HALVINGS):
             trial = self._moved(matrix, step * length)
             with np.errstate(all="ignore"):
-                after = self._value(trial, self.run.kind.log_prob(trial, self.nodes))
-            worse = ~(after >= before)
+                after = self._value(trial)
+            worse = ~(after >= before) & ~((gain <= _ROUNDING * np.abs(before)) & np.isfinite(after))
             if is_joint:
-                worse = np.full_like(worse, not after.sum() >= before.sum())
+                worse = np.full_like(worse, worse.any() and not after.sum() >= before.sum())
             if not worse.any():
+                self.value = after
                 return trial
             length[worse] /= 2
-        length[worse] = 0.0
+        length[worse], self.value = 0.0, None
         return self._moved(matrix, step * length)
 
     def _moved(self, matrix: FloatArray, step: FloatArray) -> FloatArray:
@@ -167,13 +170,6 @@ class _Scoring:
         value = matrix[:, self.in_unit]
         moved[:, self.in_unit] = expit(np.log(value) - np.log1p(-value) + step[:, self.in_unit])
         return moved
-
-
-def _contracted(jacobian: FloatArray, counts: FloatArray) -> FloatArray:
-    """Return J'r (m, p)."""
-    flat = jacobian.reshape(*jacobian.shape[:2], -1)
-    product: FloatArray = (flat @ counts.reshape(len(counts), -1, 1))[..., 0]
-    return product
 
 
 def _solved(gradient: FloatArray, information: FloatArray, free: Array, is_shared: Array) -> FloatArray:

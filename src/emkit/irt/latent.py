@@ -25,6 +25,7 @@ class Latent(ABC):
     """A distribution over nodes for each group."""
 
     n_groups: int = 1
+    n_covariates: ClassVar[int] = 0
     is_parametric: ClassVar[bool] = True  # whether it means the same on another grid
 
     @abstractmethod
@@ -36,12 +37,16 @@ class Latent(ABC):
         """Return log-probabilities (groups, q) of the nodes."""
 
     @abstractmethod
-    def m_step(self, parameters: Any, mass: FloatArray, nodes: FloatArray) -> Any:
-        """Return parameters from the expected rows (groups, q) at each node."""
+    def m_step(self, parameters: Any, statistics: Any, nodes: FloatArray) -> Any:
+        """Return parameters from the expected rows at each node, `statistics.mass` (groups, q)."""
 
     @abstractmethod
-    def score(self, parameters: Any, mass: FloatArray, nodes: FloatArray, log_width: FloatArray) -> Any:
+    def score(self, parameters: Any, statistics: Any, nodes: FloatArray, log_width: FloatArray) -> Any:
         """Return the gradient of sum mass * log_weights, entry by entry."""
+
+    def origin(self, parameters: Any) -> float:
+        """Return where the origin of reported item parameters lies on the scale of the nodes."""
+        return 0.0
 
     def moments(self, parameters: Any, nodes: FloatArray, log_width: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return means (groups, F) and standard deviations (groups, F)."""
@@ -66,11 +71,15 @@ class StandardNormal(Latent):
         own = log_softmax(log_width - 0.5 * (nodes**2).sum(axis=1))
         return np.ascontiguousarray(np.broadcast_to(own, (self.n_groups, len(own))))
 
-    def m_step(self, parameters: Any, mass: FloatArray, nodes: FloatArray) -> NoParameters:
+    def m_step(self, parameters: Any, statistics: Any, nodes: FloatArray) -> NoParameters:
         return NoParameters()
 
-    def score(self, parameters: Any, mass: FloatArray, nodes: FloatArray, log_width: FloatArray) -> NoParameters:
+    def score(self, parameters: Any, statistics: Any, nodes: FloatArray, log_width: FloatArray) -> NoParameters:
         return NoParameters()
+
+    def moments(self, parameters: Any, nodes: FloatArray, log_width: FloatArray) -> tuple[FloatArray, FloatArray]:
+        shape = (self.n_groups, nodes.shape[1])
+        return np.zeros(shape), np.ones(shape)
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,12 @@ class FreeNormal(Latent):
     def start(self, nodes: FloatArray) -> FreeNormalParameters:
         return FreeNormalParameters(np.zeros(len(self.free_mean)), np.ones(len(self.free_var)))
 
+    def moments(
+        self, parameters: FreeNormalParameters, nodes: FloatArray, log_width: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        mean, var = self.all_moments(parameters)
+        return mean[:, None], np.sqrt(var)[:, None]
+
     def all_moments(self, parameters: FreeNormalParameters) -> tuple[FloatArray, FloatArray]:
         """Return means and variances (groups,) of all groups."""
         mean, var = np.zeros(self.n_groups), np.ones(self.n_groups)
@@ -109,8 +124,9 @@ class FreeNormal(Latent):
         z2 = (nodes[:, 0] - mean[:, None]) ** 2 / var[:, None]
         return np.asarray(log_softmax(log_width - 0.5 * z2, axis=1))
 
-    def m_step(self, parameters: FreeNormalParameters, mass: FloatArray, nodes: FloatArray) -> FreeNormalParameters:
+    def m_step(self, parameters: FreeNormalParameters, statistics: Any, nodes: FloatArray) -> FreeNormalParameters:
         mean, var = self.all_moments(parameters)
+        mass = statistics.mass
         for g in range(self.n_groups):
             free = np.array([g in self.free_mean, g in self.free_var])
             if free.any() and mass[g].sum() > 0:
@@ -118,9 +134,10 @@ class FreeNormal(Latent):
         return FreeNormalParameters(mean[list(self.free_mean)], var[list(self.free_var)])
 
     def score(
-        self, parameters: FreeNormalParameters, mass: FloatArray, nodes: FloatArray, log_width: FloatArray
+        self, parameters: FreeNormalParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
     ) -> FreeNormalParameters:
         mean, var = self.all_moments(parameters)
+        mass = statistics.mass
         left = mass - mass.sum(axis=1, keepdims=True) * np.exp(self.log_weights(parameters, nodes, log_width))
         off = nodes[:, 0] - mean[:, None]
         by_mean = (left * off).sum(axis=1) / var
@@ -152,7 +169,7 @@ def _normal_on_grid(mass: FloatArray, x: FloatArray, mean: float, var: float, fr
         for _ in range(_HALVINGS):
             trial = mean + step[0], min(var * float(np.exp(step[1])), _LARGEST)
             value = _on_grid(share, x, *trial)
-            if value >= at:
+            if value >= at - _ROUNDING:
                 break
             step /= 2
         else:
@@ -162,6 +179,7 @@ def _normal_on_grid(mass: FloatArray, x: FloatArray, mean: float, var: float, fr
 
 
 _NEWTON, _HALVINGS, _EXACT = 20, 10, 1e-12
+_ROUNDING = 1e-14
 _LARGEST = 1e4  # a variance this large on a grid says that the grid is too narrow
 
 
@@ -190,11 +208,11 @@ class Histogram(Latent):
         with np.errstate(divide="ignore"):
             return np.maximum(np.log(parameters.prob), -1e5)  # finite, so that a node without mass stays harmless
 
-    def m_step(self, parameters: HistogramParameters, mass: FloatArray, nodes: FloatArray) -> HistogramParameters:
-        return HistogramParameters(mass / mass.sum(axis=1, keepdims=True))
+    def m_step(self, parameters: HistogramParameters, statistics: Any, nodes: FloatArray) -> HistogramParameters:
+        return HistogramParameters(statistics.mass / statistics.mass.sum(axis=1, keepdims=True))
 
     def score(
-        self, parameters: HistogramParameters, mass: FloatArray, nodes: FloatArray, log_width: FloatArray
+        self, parameters: HistogramParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
     ) -> HistogramParameters:
         prob = parameters.prob
-        return HistogramParameters(np.divide(mass, prob, out=np.zeros_like(mass), where=prob > 0))
+        return HistogramParameters(np.divide(statistics.mass, prob, out=np.zeros_like(prob), where=prob > 0))

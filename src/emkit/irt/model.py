@@ -31,6 +31,7 @@ from emkit.irt.curves.base import Slopes
 from emkit.irt.grids import REACH, Equispaced, Grid
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import Latent, StandardNormal
+from emkit.irt.regression import PeopleStatistics
 from emkit.irt.starts import category_shares, first_slopes
 from emkit.kernels.gaussian import softmax_rows
 from emkit.kernels.quadrature import quadrature_counts, quadrature_joint
@@ -54,6 +55,13 @@ class ItemResponseStatistics(Statistics):
 
     counts: FloatArray
     mass: FloatArray
+
+
+@dataclass(frozen=True)
+class ExplainedStatistics(ItemResponseStatistics):
+    """Those of a latent regression: sums over people besides."""
+
+    people: PeopleStatistics
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ class ItemResponse(Model):
 
     def start(self, source: Any, rng: np.random.Generator) -> ItemResponseParameters:
         block = source.sample(_START_ROWS, rng)
-        codes = as_codes(block.X)[:, : self.n_items]
+        codes = as_codes(block.X[:, : self.n_items])
         slope = first_slopes(codes, block.weights, self._pattern)
         items = tuple(
             run.start(
@@ -100,10 +108,14 @@ class ItemResponse(Model):
 
     def e_step(self, parameters: ItemResponseParameters, block: Any) -> ItemResponseStatistics:
         codes, group = self.split(block.X)
-        log_prob, log_weights = self.tables(parameters)
+        log_prob, log_weights = self.tables(parameters, block)
         step = quadrature_counts(codes, block.kernel_weights, group, log_prob, self.first, log_weights)
         weight = float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
-        return ItemResponseStatistics(step.loglik, weight, step.counts, step.mass)
+        if not self.latent.n_covariates:
+            return ItemResponseStatistics(step.loglik, weight, step.counts, step.mass)
+        people = self.latent.people(step.mass, self.nodes, self._covariates(block))  # type: ignore[attr-defined]
+        mass = step.mass.sum(axis=0, keepdims=True)
+        return ExplainedStatistics(step.loglik, weight, step.counts, mass, people)
 
     def m_step(self, statistics: ItemResponseStatistics, parameters: ItemResponseParameters) -> ItemResponseParameters:
         counts = self.counts_by_run(statistics.counts)
@@ -111,7 +123,7 @@ class ItemResponse(Model):
             run.m_step(own, part, self.nodes)
             for run, own, part in zip(self.runs, parameters.items, counts, strict=True)
         )
-        return ItemResponseParameters(items, self.latent.m_step(parameters.latent, statistics.mass, self.nodes))
+        return ItemResponseParameters(items, self.latent.m_step(parameters.latent, statistics, self.nodes))
 
     def log_prior(self, parameters: ItemResponseParameters) -> float:
         return sum(run.log_prior(own) for run, own in zip(self.runs, parameters.items, strict=True))
@@ -120,6 +132,9 @@ class ItemResponse(Model):
         log_prob, log_weights = self.tables(parameters)
         with np.errstate(invalid="ignore"):
             own = np.where(statistics.counts > 0, statistics.counts * log_prob, 0.0).sum()
+        if self.latent.n_covariates:
+            explained: Any = self.latent
+            return float(own + explained.expected_log_density(parameters.latent, statistics))
         return float(own + (statistics.mass * log_weights).sum())
 
     def score(self, parameters: ItemResponseParameters, statistics: ItemResponseStatistics) -> ItemResponseParameters:
@@ -128,18 +143,18 @@ class ItemResponse(Model):
             run.score(own, part, self.nodes) for run, own, part in zip(self.runs, parameters.items, counts, strict=True)
         )
         return ItemResponseParameters(
-            items, self.latent.score(parameters.latent, statistics.mass, self.nodes, self.log_width)
+            items, self.latent.score(parameters.latent, statistics, self.nodes, self.log_width)
         )
 
     # --- what else it offers ---
 
     def prepare(self, source: Any) -> tuple[ItemResponse, Any]:
-        return self, compressed(source)
+        return self, source if self.latent.n_covariates else compressed(source)
 
     def log_joint(self, parameters: ItemResponseParameters, block: Any) -> FloatArray:
         """Return the log joint (n, q) of answers and nodes."""
         codes, group = self.split(block.X)
-        log_prob, log_weights = self.tables(parameters)
+        log_prob, log_weights = self.tables(parameters, block)
         joint: FloatArray = quadrature_joint(codes, group, log_prob, self.first, log_weights)
         return joint
 
@@ -246,8 +261,11 @@ class ItemResponse(Model):
         kinds = all(run.kind.slopes is Slopes.FREE and run.kind.is_reflectable for run in self.runs)
         return bool(is_even and kinds and not any(run.priors for run in self.runs))
 
-    def tables(self, parameters: ItemResponseParameters) -> tuple[FloatArray, FloatArray]:
-        """Return log-probabilities (c, q) of all categories, item after item, and log-weights (groups, q)."""
+    def tables(self, parameters: ItemResponseParameters, block: Any = None) -> tuple[FloatArray, FloatArray]:
+        """Return log-probabilities (c, q) of all categories, item after item, and log-weights (groups, q).
+
+        With covariates the people of a block are groups of their own.
+        """
         parts = [
             run.log_prob(own, self.nodes).reshape(-1, len(self.nodes))
             for run, own in zip(self.runs, parameters.items, strict=True)
@@ -257,7 +275,17 @@ class ItemResponse(Model):
             ordered = np.empty_like(log_prob)
             ordered[self._order] = log_prob
             log_prob = ordered
+        if self.latent.n_covariates and block is not None:
+            at = (parameters.latent, self.nodes, self.log_width, self._covariates(block))
+            return log_prob, self.latent.row_log_weights(*at)  # type: ignore[attr-defined]
         return log_prob, self.latent.log_weights(parameters.latent, self.nodes, self.log_width)
+
+    def covariates_of(self, block: Any) -> FloatArray | None:
+        """Return the covariates (n, p) of a block, or None where the model has none."""
+        return self._covariates(block) if self.latent.n_covariates else None
+
+    def _covariates(self, block: Any) -> FloatArray:
+        return np.asarray(block.X[:, self.n_items :], dtype=np.float64)
 
     def counts_by_run(self, counts: FloatArray) -> list[FloatArray]:
         """Return the counts (m, K, q) of each run."""
@@ -268,7 +296,9 @@ class ItemResponse(Model):
 
     def split(self, X: Array) -> tuple[Array, Array | None]:
         """Return codes (n, n_items) and groups (n,) of rows."""
-        codes = as_codes(X)
+        codes = as_codes(X[:, : self.n_items] if self.latent.n_covariates else X)
+        if self.latent.n_covariates:
+            return np.ascontiguousarray(codes), np.arange(len(codes), dtype=np.int32)
         if codes.shape[1] == self.n_items:
             return codes, None
         return np.ascontiguousarray(codes[:, : self.n_items]), codes[:, self.n_items].astype(np.int32)
@@ -277,11 +307,14 @@ class ItemResponse(Model):
         """Return means and standard deviations (groups, F) of the latent variables."""
         return self.latent.moments(parameters.latent, self.nodes, self.log_width)
 
-    def fitting_grid(self, parameters: ItemResponseParameters) -> Grid:
+    def fitting_grid(self, parameters: ItemResponseParameters, source: Any) -> Grid:
         """Return a grid that is wide enough for the latent distributions and fine enough for the posteriors."""
         if self.n_factors > 1 or not self.latent.is_parametric:
             return self.grid
         mean, sd = self.latent_moments(parameters)
+        if self.latent.n_covariates:
+            means = source.map(lambda block: self._covariates(block) @ parameters.latent.coefficient)
+            mean = np.array([[f(part) for part in means] for f in (np.min, np.max)])
         at = np.linspace(self.nodes.min(), self.nodes.max(), _LOOK)[:, None]
         information = np.zeros(_LOOK)
         for run, own in zip(self.runs, parameters.items, strict=True):

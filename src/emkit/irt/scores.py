@@ -92,7 +92,7 @@ def sum_eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatA
     codes, group = model.split(block.X)
     seen = codes != MISSING
     total = np.where(seen, codes, 0).sum(axis=1)
-    log_prob, log_weights = model.tables(parameters)
+    log_prob, log_weights = model.tables(parameters, block)
     prob = np.exp(log_prob)
     mean, sd = np.empty((len(codes), 1)), np.empty((len(codes), 1))
     patterns, which = np.unique(seen, axis=0, return_inverse=True)
@@ -138,7 +138,7 @@ def mode(model: Any, parameters: Any, block: Any, method: str) -> tuple[FloatArr
         message = f"{method} scores are for one factor; use 'EAP' with {model.n_factors}"
         raise ParameterError(message)
     codes, group = model.split(block.X)
-    slope = _Slope(model, parameters, codes, group, method)
+    slope = _Slope(model, parameters, codes, group, method, model.covariates_of(block))
     low, high = slope.bracket()
     theta = _root(slope, low, high)
     return _finished(slope, theta)
@@ -147,12 +147,16 @@ def mode(model: Any, parameters: Any, block: Any, method: str) -> tuple[FloatArr
 class _Slope:
     """The derivative of what is maximised, of each person at a place of her own."""
 
-    def __init__(self, model: Any, parameters: Any, codes: Array, group: Array | None, method: str) -> None:
+    def __init__(
+        self, model: Any, parameters: Any, codes: Array, group: Array | None, method: str, covariates: Any = None
+    ) -> None:
         self.model, self.parameters, self.codes, self.method = model, parameters, codes, method
         self.seen = codes != MISSING
         mean, sd = model.latent.moments(parameters.latent, model.nodes, model.log_width)
-        which = np.zeros(len(codes), dtype=np.intp) if group is None else group
+        which = np.zeros(len(codes), dtype=np.intp) if group is None or covariates is not None else group
         self.mean, self.precision = mean[which, 0], sd[which, 0] ** -2
+        if covariates is not None:
+            self.mean = covariates @ parameters.latent.coefficient
 
     def bracket(self) -> tuple[FloatArray, FloatArray]:
         """Return the ends (n,) of the steps of a coarse grid around the highest node."""

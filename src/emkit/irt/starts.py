@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import eigh
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.irt.coding import MISSING
@@ -29,8 +30,9 @@ def first_slopes(codes: Array, weights: FloatArray, pattern: Array) -> FloatArra
     loading = np.zeros(pattern.shape)
     for f in range(pattern.shape[1]):
         own = np.flatnonzero(pattern[:, f])
-        values, vectors = np.linalg.eigh(corr[np.ix_(own, own)])
-        axis = vectors[:, -1] * np.sqrt(max(values[-1], 0.0))
+        top = [len(own) - 1, len(own) - 1]
+        values, vectors = eigh(corr[np.ix_(own, own)], subset_by_index=top)
+        axis = vectors[:, 0] * np.sqrt(max(values[0], 0.0))
         axis = np.clip(axis * (1.0 if axis.sum() >= 0 else -1.0), -_MOST, _MOST)
         loading[own, f] = axis
         corr[np.ix_(own, own)] -= np.outer(axis, axis)

@@ -66,6 +66,10 @@ class _Asymptotes(ItemType):
         own = tuple(Field(name, 1, Role.OWN) for name in ("intercept", *self.free))
         return Field("slope", n_factors, self.slopes.role), *own
 
+    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+        slope, intercept = matrix[:, :1], matrix[:, 1:2]
+        return np.concatenate([slope * scale, intercept + shift * slope, matrix[:, 2:]], axis=1)
+
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         low, high = (_GUESS if "guess" in self.free else 0.0), (_UPPER if "upper" in self.free else 1.0)
         part = np.clip((shares[:, 1:] - low) / (high - low), 0.05, 0.95)

@@ -79,9 +79,23 @@ class ItemType(ABC):
     def jacobian(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
         """Return the derivatives (m, p, K, q) of `log_prob` by the columns of the matrix."""
 
+    def slope_and_information(
+        self, matrix: FloatArray, nodes: FloatArray, counts: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return the gradient (m, p) of sum counts * log_prob and its expected information (m, p, p)."""
+        log_prob, jacobian = self.log_prob(matrix, nodes), self.jacobian(matrix, nodes)
+        flat = jacobian.reshape(*matrix.shape, -1)
+        weight = (counts.sum(axis=1, keepdims=True) * np.exp(log_prob)).reshape(len(matrix), 1, -1)
+        slope = (flat @ counts.reshape(len(matrix), -1, 1))[..., 0]
+        return slope, (flat * weight) @ flat.transpose(0, 2, 1)
+
     @abstractmethod
     def by_latent(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
         """Return the derivatives (m, F, K, q) of `log_prob` by the latent variable."""
+
+    @abstractmethod
+    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+        """Return the matrix of the same curves in y, where x = shift + scale y (one factor)."""
 
     @abstractmethod
     def n_categories(self, parameters: Any) -> int:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import log_softmax
+from scipy.special import expit, log_softmax
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
@@ -85,6 +85,32 @@ class PartialCredit(_DivideByTotal):
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return Field("slope", n_factors, self.slopes.role), Field("intercept", n_categories - 1, Role.OWN)
 
+    def log_prob(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
+        if matrix.shape[1] > nodes.shape[1] + 1:
+            return super().log_prob(matrix, nodes)
+        z = matrix @ _with_one(nodes).T
+        out = np.empty((len(z), 2, z.shape[1]))
+        np.logaddexp(0.0, z, out=out[:, 0])
+        np.subtract(z, out[:, 0], out=out[:, 1])
+        np.negative(out[:, 0], out=out[:, 0])
+        return out
+
+    def slope_and_information(
+        self, matrix: FloatArray, nodes: FloatArray, counts: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return both as matrix products where there are two categories: logistic regression on the nodes."""
+        if matrix.shape[1] > nodes.shape[1] + 1:
+            return super().slope_and_information(matrix, nodes, counts)
+        basis, total = _with_one(nodes), counts[:, 0] + counts[:, 1]
+        prob = expit(matrix @ basis.T)
+        squares = (basis[:, :, None] * basis[:, None, :]).reshape(len(nodes), -1)
+        information = (total * prob * (1 - prob)) @ squares
+        return (counts[:, 1] - total * prob) @ basis, information.reshape(len(matrix), *(2 * (basis.shape[1],)))
+
+    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+        level = np.arange(1, matrix.shape[1])
+        return np.concatenate([matrix[:, :1] * scale, matrix[:, 1:] + shift * level * matrix[:, :1]], axis=1)
+
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         width = np.sqrt(1 + (slope**2).sum(axis=1, keepdims=True) / 2.9)
         intercept = np.log(shares[:, 1:] / shares[:, :1])
@@ -104,6 +130,10 @@ class PartialCredit(_DivideByTotal):
         return z, slope
 
 
+def _with_one(nodes: FloatArray) -> FloatArray:
+    return np.concatenate([nodes, np.ones((len(nodes), 1))], axis=1)
+
+
 @dataclass(frozen=True)
 class NominalResponse(_DivideByTotal):
     """Nominal responses on one factor: a slope and an intercept for every category but the first."""
@@ -115,6 +145,10 @@ class NominalResponse(_DivideByTotal):
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return Field("slope", n_categories - 1, Role.OWN), Field("intercept", n_categories - 1, Role.OWN)
+
+    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+        slope, intercept = np.split(matrix, 2, axis=1)
+        return np.concatenate([slope * scale, intercept + shift * slope], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         k = shares.shape[1]
@@ -150,6 +184,10 @@ class RatingScale(_DivideByTotal):
             Field("location", 1, Role.OWN),
             Field("step", n_categories - 2, Role.SHARED),
         )
+
+    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+        slope, location = matrix[:, :1], matrix[:, 1:2]
+        return np.concatenate([slope * scale, location + shift * slope, matrix[:, 2:]], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         k = shares.shape[1]

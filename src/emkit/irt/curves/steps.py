@@ -59,6 +59,9 @@ class Graded(ItemType):
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return Field("slope", n_factors, self.slopes.role), Field("threshold", n_categories - 1, Role.OWN)
 
+    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+        return np.concatenate([matrix[:, :1] * scale, matrix[:, 1:] - shift * matrix[:, :1]], axis=1)
+
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         width = np.sqrt(1 + (slope**2).sum(axis=1, keepdims=True) / 2.9)
         return np.concatenate([slope, _logits_below(shares) * width], axis=1)
@@ -91,6 +94,10 @@ class GradedRating(ItemType):
             Field("location", 1, Role.OWN),
             Field("distance", n_categories - 2, Role.SHARED),
         )
+
+    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+        slope, location, distance = matrix[:, :1], matrix[:, 1:2], matrix[:, 2:]
+        return np.concatenate([slope * scale, (location + shift) / scale, distance / scale], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         below = _logits_below(shares)
@@ -129,6 +136,9 @@ class Sequential(ItemType):
 
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return Field("slope", n_factors, self.slopes.role), Field("intercept", n_categories - 1, Role.OWN)
+
+    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+        return np.concatenate([matrix[:, :1] * scale, matrix[:, 1:] + shift * matrix[:, :1]], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         at_least = np.cumsum(shares[:, ::-1], axis=1)[:, ::-1]
