@@ -12,10 +12,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from emkit.core import Solver
+from emkit.core.arrays import FloatArray
 from emkit.data import Source
+from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.families.covariance import structure_of
 from emkit.families.gaussian import Gaussian
+from emkit.families.gaussian_filling import mixture_filled
 from emkit.families.gaussian_prior import NormalInverseWishart
 from emkit.mixture._base import MixtureEstimator
 from emkit.mixture.given import given_start, parameters_from
@@ -211,6 +214,36 @@ class GaussianMixture(MixtureEstimator):
         known = resolve_columns(list(given), self.n_features_in_, names)
         parameters, rest = conditional_parameters(self.parameters_, known, np.array(list(given.values()), dtype=float))
         return self._of(parameters, _sliced_type(self.covariance_type), None if names is None else names[rest])
+
+    def impute(self, X: Any, *, method: Literal["mean", "draw"] = "mean", random_state: Any = None) -> FloatArray:
+        """Return a copy of `X` (n, d) without missing entries.
+
+        Parameters
+        ----------
+        X : array (n, d)
+            NaN where missing.
+        method : "mean" or "draw"
+            The mean given the observed entries of the row, over all components; or a draw, which keeps the spread and
+            the groups.
+        random_state : int, Generator or None
+            Seeds the draws.
+        """
+        if method not in ("mean", "draw"):
+            message = f'`method` must be "mean" or "draw", got {method!r}'
+            raise ParameterError(message)
+        source = self._new_source(X, None, self.n_threads)
+        members, structure = self.parameters_.members, self.model_.family.structure
+        k, d = members.mean.shape
+        cov = structure.cov(members)
+        full = cov if structure.is_dense else np.broadcast_to(cov, (len(cov), d))[:, :, None] * np.eye(d)
+        full = np.ascontiguousarray(np.broadcast_to(full, (k, d, d)))
+        seed = None if method == "mean" else generator_of(random_state).integers(2**63)
+
+        def fill(block: Any) -> FloatArray:
+            rng = None if seed is None else np.random.default_rng([seed, block.start])
+            return mixture_filled(block.X, self.model_.posterior(self.parameters_, block), members.mean, full, rng)
+
+        return np.concatenate(source.map(fill))
 
 
 def _sliced_type(word: str) -> str:
