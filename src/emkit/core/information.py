@@ -108,7 +108,8 @@ def observed_information(problem: Problem, parameters: Any, n_threads: int = 1) 
         raise ParameterError(message)
     point = problem.evaluate(parameters)
     slope = _Slope(problem, chart)
-    complete, steps = complete_information(slope, vector, point.statistics)
+    is_one_sided = problem.source.n_rows >= LARGE_ROWS and slope.is_exact
+    complete, steps = complete_information(slope, vector, point.statistics, is_one_sided=is_one_sided)
     score = slope(vector, point.statistics, steps)
     missing = _missing(problem, parameters)
     if missing is not None:
@@ -142,7 +143,7 @@ class _Sum:
 
 
 def complete_information(
-    slope: Callable[..., FloatArray], vector: FloatArray, statistics: Any
+    slope: Callable[..., FloatArray], vector: FloatArray, statistics: Any, *, is_one_sided: bool = False
 ) -> tuple[FloatArray, FloatArray]:
     """Return minus the second derivatives (p, p) of Q plus log prior, and steps (p,) that suit each coordinate.
 
@@ -151,11 +152,12 @@ def complete_information(
     """
     is_exact = getattr(slope, "is_exact", True)
     steps = (1e-6 if is_exact else 1e-4) * np.maximum(1.0, np.abs(vector))
+    here = slope(vector, statistics, steps) if is_one_sided else None
     matrix, todo = np.zeros((vector.size, vector.size)), list(range(vector.size))
     wanted = steps
     for _ in range(_ROUNDS):
         for i in todo:
-            matrix[i] = _column(slope, vector, statistics, steps, i)
+            matrix[i] = _column(slope, vector, statistics, steps, i, here)
         diagonal = matrix.diagonal()
         is_known = np.isfinite(diagonal) & (diagonal > 0)
         wanted = np.where(is_known, CENTRAL / np.sqrt(np.where(is_known, diagonal, 1.0)), steps)
@@ -170,14 +172,20 @@ def complete_information(
 
 
 def _column(
-    slope: Callable[..., FloatArray], vector: FloatArray, statistics: Any, steps: FloatArray, i: int
+    slope: Callable[..., FloatArray],
+    vector: FloatArray,
+    statistics: Any,
+    steps: FloatArray,
+    i: int,
+    here: FloatArray | None,
 ) -> FloatArray:
+    """Return minus the derivatives of the slope along one coordinate; one-sided where its value `here` is given."""
     ends = []
-    for sign in (1.0, -1.0):
+    for sign in (1.0, -1.0) if here is None else (1.0,):
         moved = vector.copy()
         moved[i] += sign * steps[i]
         ends.append((moved[i], slope(moved, statistics, steps)))
-    (high, ahead), (low, behind) = ends
+    (high, ahead), (low, behind) = ends if here is None else (ends[0], (vector[i], here))
     return np.asarray(-(ahead - behind) / (high - low))
 
 

@@ -91,6 +91,19 @@ class Family(ABC):
     def score(self, parameters: Any, statistics: Any) -> Any:
         """Return the gradient of `expected_loglik + log_prior` by entry, as a record like the parameters."""
 
+    def score_features(self, parameters: Any, X: Array) -> FloatArray | None:
+        """Return features (q, n) of rows, the first of them one, in which the slopes of log f_k(x) are linear.
+
+        None where the family does not offer it: standard errors of its mixtures then cost an E-step for each free
+        parameter instead of two passes.
+        """
+        return None
+
+    def score_maps(self, parameters: Any) -> tuple[FloatArray, ...]:
+        """Return the maps (k, m, q) from features to the slopes by the m entries of member k, array by array."""
+        message = f"{type(self).__name__} offers features and no maps"
+        raise NotImplementedError(message)
+
     @abstractmethod
     def log_prior(self, parameters: Any) -> float:
         """Return the log prior density of all members, up to a constant."""

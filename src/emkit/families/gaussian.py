@@ -28,6 +28,7 @@ from emkit.families.gaussian_collapse import collapse_of
 from emkit.families.gaussian_describe import gaussian_tables
 from emkit.families.gaussian_missing import missing_log_joint, missing_statistics, missing_step, pattern_order
 from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
+from emkit.families.gaussian_scores import gaussian_features, gaussian_maps
 from emkit.families.gaussian_starts import StartingRows
 from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_log_joint, full_moments
 from emkit.kernels.moments import given_moments
@@ -189,6 +190,12 @@ class Gaussian(Family):
         if self._has_pinned:
             slope = self.structure.pin(slope, self.is_pinned, np.zeros(len(self.is_pinned)))
         return self.structure.slopes(parameters, self.structure.precision_times(parameters, towards), slope)
+
+    def score_features(self, parameters: Any, X: Array) -> FloatArray | None:
+        return gaussian_features(self.structure, parameters, X)
+
+    def score_maps(self, parameters: Any) -> tuple[FloatArray, ...]:
+        return gaussian_maps(self.structure, parameters)
 
     def log_prior(self, parameters: Any) -> float:
         if self.prior is None:

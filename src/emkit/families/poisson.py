@@ -91,6 +91,18 @@ class Poisson(Family):
         ratio = np.divide(statistics.total, rate, out=np.zeros_like(rate), where=rate > 0)
         return PoissonParameters(ratio - statistics.exposure)
 
+    def score_features(self, parameters: Any, X: Array) -> FloatArray | None:
+        if (parameters.rate <= 0).any() or np.isnan(X).any():
+            return None
+        return np.concatenate([np.ones((1, len(X))), np.asarray(X, dtype=np.float64).T])
+
+    def score_maps(self, parameters: Any) -> tuple[FloatArray, ...]:
+        k, d = parameters.rate.shape
+        maps = np.zeros((k, d, 1 + d))
+        maps[:, :, 0] = -1.0
+        maps[:, np.arange(d), 1 + np.arange(d)] = 1 / parameters.rate
+        return (maps,)
+
     def log_prior(self, parameters: Any) -> float:
         return 0.0
 

@@ -26,6 +26,7 @@ from emkit.core.statistics import Statistics
 from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
 from emkit.kernels.gaussian import softmax_rows
+from emkit.mixture.scores import missing_information, row_scores
 
 __all__ = ["FiniteMixture", "MixtureParameters", "MixtureStatistics"]
 
@@ -99,6 +100,12 @@ class FiniteMixture(Model):
         return MixtureParameters(slope, self.family.score(parameters.members, statistics.members))
 
     # --- what else it offers ---
+
+    def row_scores(self, parameters: MixtureParameters, block: Any) -> FloatArray | None:
+        return row_scores(self, parameters, block)
+
+    def missing_information(self, parameters: MixtureParameters, block: Any) -> FloatArray | None:
+        return missing_information(self, parameters, block)
 
     @property
     def starts_to_agree(self) -> int:

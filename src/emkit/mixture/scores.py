@@ -1,0 +1,87 @@
+"""Scores of a mixture row by row, and the information that the labels hide (Louis 1982, JRSS B 44:226).
+
+The score of row i under label k is A_k T_i, a linear map of features of the row, and its covariance given the row is
+
+    sum_k r_k s_k s_k' - (sum_k r_k s_k)(sum_k r_k s_k)' = sum_kl r_k (1[k = l] - r_l) A_k T T' A_l',
+
+so all the rows are needed for is one weighted matrix of products of features for each pair of components.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray, IntArray
+from emkit.core.parameters import leaves
+from emkit.kernels.gaussian import softmax_rows
+
+__all__ = ["missing_information", "row_scores"]
+
+_SURE = 1e-8  # rows whose label is that sure hide nothing
+
+
+def row_scores(model: Any, parameters: Any, block: Any) -> FloatArray | None:
+    """Return the slopes (n, e) of the log-density of each row by entry of the parameters; None if not offered."""
+    features = model.family.score_features(parameters.members, block.X)
+    if features is None:
+        return None
+    resp = np.ascontiguousarray(softmax_rows(model.log_joint(parameters, block))[1].T)
+    maps, places, size = _maps(model, parameters)
+    total = np.zeros((size, resp.shape[1]))
+    for k, own in enumerate(maps):
+        total[places[k]] += resp[k] * (own @ features)
+    return total.T
+
+
+def missing_information(model: Any, parameters: Any, block: Any) -> FloatArray | None:
+    """Return the sum over rows of the covariance (e, e) of the complete-data score given the row; None if not offered.
+
+    Cost n q^2 for q features and each pair of components that overlap.
+    """
+    resp = np.ascontiguousarray(softmax_rows(model.log_joint(parameters, block))[1].T)
+    is_unsure = np.maximum.reduce(resp) < 1 - _SURE
+    unsure = np.flatnonzero(is_unsure & (block.weights > 0) if block.is_weighted else is_unsure)
+    features = model.family.score_features(parameters.members, block.X[unsure])
+    if features is None:
+        return None
+    maps, places, size = _maps(model, parameters)
+    own = np.take(resp, unsure, axis=1)
+    weights = block.weights[unsure] if block.is_weighted else None
+    k = len(own)
+    products = np.zeros((k, k, len(features), len(features)))
+    weighted = np.empty_like(features)
+    for a, b in combinations(range(k), 2):
+        share = own[a] * own[b] if weights is None else own[a] * own[b] * weights
+        np.multiply(features, share, out=weighted)
+        crossed = weighted @ features.T
+        products[a, b] = products[b, a] = -crossed
+        products[a, a] += crossed  # r_k (1 - r_k) is the sum of r_k r_l over the others
+        products[b, b] += crossed
+    total = np.zeros((size, size))
+    for a in range(k):
+        for b in range(k):
+            total[np.ix_(places[a], places[b])] += maps[a] @ products[a, b] @ maps[b].T
+    return total
+
+
+def _maps(model: Any, parameters: Any) -> tuple[list[FloatArray], list[IntArray], int]:
+    """Return for each component the map from features to its entries' slopes, their places, and how many entries."""
+    found = model.family.score_maps(parameters.members)
+    k = len(parameters.mix)
+    places: list[list[IntArray]] = [[np.array([i])] for i in range(k)]
+    size = k
+    for leaf in leaves(parameters.members):
+        shape = np.shape(leaf.value)
+        m = int(np.prod(shape[1:], dtype=np.intp))
+        for i in range(k):
+            places[i].append(size + (i if shape[0] == k else 0) * m + np.arange(m))
+        size += shape[0] * m
+    maps = []
+    for i in range(k):
+        label = np.zeros((1, found[0].shape[-1]))
+        label[0, 0] = 1 / parameters.mix[i] if parameters.mix[i] > 0 else 0.0  # the first feature is one
+        maps.append(np.concatenate([label, *(part[i] for part in found)], axis=0))
+    return maps, [np.concatenate(parts) for parts in places], size
