@@ -46,6 +46,11 @@ _DATA_SETS = (
         "Reaven & Miller (1979), Diabetologia 16:17-24; values as in R's package mclust",
     ),
     DataSet(
+        "earthquakes", 107, 2,
+        "Earthquakes of magnitude 7 or more in the world, each year from 1900 to 2006",
+        "Zucchini & MacDonald (2009), Hidden Markov Models for Time Series, table 1.1",
+    ),
+    DataSet(
         "enzyme", 245, 1,
         "Activity of an enzyme in the blood that metabolises carcinogens, in unrelated people",
         "Bechtel, Bonaiti-Pellie, Poisson, Magnette & Bechtel (1993), Clin. Pharmacol. Ther. 54:134-141; "

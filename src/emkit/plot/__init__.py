@@ -10,6 +10,7 @@ from emkit.plot.missing import ImputationDisplay, OverimputationDisplay, Pattern
 from emkit.plot.mixture import MixtureDisplay
 from emkit.plot.pairs import PairsDisplay
 from emkit.plot.responsibility import ResponsibilityDisplay
+from emkit.plot.states import ResidualDisplay, StateDisplay, StayDisplay, TransitionDisplay
 from emkit.plot.trace import TraceDisplay
 from emkit.plot.waterfall import WaterfallDisplay
 
@@ -21,8 +22,12 @@ __all__ = [
     "OverimputationDisplay",
     "PairsDisplay",
     "PatternDisplay",
+    "ResidualDisplay",
     "ResponsibilityDisplay",
+    "StateDisplay",
+    "StayDisplay",
     "TraceDisplay",
+    "TransitionDisplay",
     "WaterfallDisplay",
     "display_of",
     "draw",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from emkit.hmm._base import HiddenMarkovEstimator
 from emkit.plot.canvas import check_path, save_figure
 from emkit.plot.density import DensityDisplay
 from emkit.plot.display import Display
 from emkit.plot.mixture import MixtureDisplay
 from emkit.plot.pairs import PairsDisplay
 from emkit.plot.read import groups_of, is_density
+from emkit.plot.states import StateDisplay
 from emkit.plot.trace import TraceDisplay
 
 __all__ = ["display_of", "draw"]
@@ -19,7 +21,8 @@ def draw(subject: Any, X: Any = None, path: Any = None) -> Any:
     """Draw a fitted model and return the Matplotlib figure.
 
     A Gaussian mixture or k-means is drawn with its data: the density of one feature, the ellipses of two, all
-    pairs of more. A `Density` is drawn over its histogram; of any other fit the climb is drawn.
+    pairs of more; a hidden Markov model with the states of its rows. A `Density` is drawn over its histogram; of any
+    other fit the climb is drawn.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ def display_of(subject: Any, X: Any = None) -> Display:
     """Return the display that suits the model and its number of features, drawn."""
     if is_density(subject):
         return DensityDisplay.from_density(subject)
+    if X is not None and isinstance(subject, HiddenMarkovEstimator):
+        return StateDisplay.from_estimator(subject, X)
     groups = groups_of(subject)
     if groups is None:
         return TraceDisplay.from_fit(subject)
