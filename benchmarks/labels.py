@@ -68,7 +68,9 @@ def compare(name: str, answers: pd.DataFrame) -> None:
     print(f"  crowd-kit            {peer_seconds:9.3f} s   log-likelihood {loglik_of(peer, answers):.4f}")
     for label, model, seconds in (("from the votes", one, one_seconds), ("default", many, many_seconds)):
         ratio = peer_seconds / seconds
-        print(f"  emkit {label:14} {seconds:9.3f} s   log-likelihood {model.fit_.loglik:.4f}   {ratio:.1f} times as fast")
+        print(
+            f"  emkit {label:14} {seconds:9.3f} s   log-likelihood {model.fit_.loglik:.4f}   {ratio:.1f} times as fast"
+        )
 
 
 def main() -> None:

@@ -35,6 +35,11 @@ _DATA_SETS = (
         "Chambers, Cleveland, Kleiner & Tukey (1983), Graphical Methods for Data Analysis; values as in R's datasets",
     ),
     DataSet(
+        "anaesthetists", 315, 3,
+        "Five anaesthetists (raters; the first rates thrice) judge the fitness of 45 patients (items) from 1 to 4",
+        "Dawid & Skene (1979), Applied Statistics 28:20-28, table 1; values as in R's package rater",
+    ),
+    DataSet(
         "carcinoma", 118, 7,
         "Seven pathologists (A to G) judge slides of the uterine cervix: 1 no carcinoma, 2 carcinoma",
         "Landis & Koch (1977), Biometrics 33:363-374; Agresti (2002), Categorical Data Analysis, table 13.1; "

@@ -9,12 +9,14 @@ from emkit.plot.draw import display_of, draw
 from emkit.plot.missing import ImputationDisplay, OverimputationDisplay, PatternDisplay
 from emkit.plot.mixture import MixtureDisplay
 from emkit.plot.pairs import PairsDisplay
+from emkit.plot.raters import ConfusionDisplay
 from emkit.plot.responsibility import ResponsibilityDisplay
 from emkit.plot.states import ResidualDisplay, StateDisplay, StayDisplay, TransitionDisplay
 from emkit.plot.trace import TraceDisplay
 from emkit.plot.waterfall import WaterfallDisplay
 
 __all__ = [
+    "ConfusionDisplay",
     "CriterionDisplay",
     "DensityDisplay",
     "ImputationDisplay",

@@ -1,11 +1,11 @@
-"""The waterfall of one pair."""
+"""The waterfall of one pair, and the raters."""
 
 import numpy as np
 import pytest
 
 import emkit
 from emkit.errors import ParameterError
-from emkit.plot import WaterfallDisplay
+from emkit.plot import ConfusionDisplay, WaterfallDisplay
 
 pytest.importorskip("matplotlib")
 
@@ -37,3 +37,12 @@ def test_mistakes_are_told():
     three = emkit.FellegiSunter(n_classes=3, n_init=1).fit(TABLE)
     with pytest.raises(ParameterError, match="two classes only, and this fit has 3"):
         WaterfallDisplay.from_pair(three, [1, 1, 1])
+
+
+def test_confusion_matrices_are_drawn_rater_by_rater():
+    model = emkit.DawidSkene(n_init=1).fit(emkit.load_data("anaesthetists"))
+    shown = ConfusionDisplay.from_estimator(model, raters=[3, 1])
+    assert [panel.get_title() for panel in shown.ax_.reshape(-1)] == ["3", "1"]
+    np.testing.assert_allclose(shown.ax_[0, 0].images[0].get_array(), model.confusion_[2])
+    assert shown.ax_[0, 1].texts[0].get_text() == f"{model.confusion_[0, 0, 0]:.2f}"
+    assert ConfusionDisplay.from_estimator(model).raters == [str(rater) for rater in model.ranking_]
