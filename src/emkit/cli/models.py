@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 
-from emkit.cli.entries import hmm, labels, mixture
+from emkit.cli.entries import factor, hmm, labels, mixture
 from emkit.cli.entries.entry import Argument, ModelEntry
 from emkit.errors import ParameterError
 
 __all__ = ["MODELS", "arguments_of", "model_named"]
 
-MODELS: tuple[ModelEntry, ...] = (*mixture.ENTRIES, *hmm.ENTRIES, *labels.ENTRIES)
+MODELS: tuple[ModelEntry, ...] = (
+    *mixture.ENTRIES,
+    *hmm.ENTRIES,
+    *factor.ENTRIES,
+    *labels.ENTRIES,
+)
 
 
 def arguments_of(entries: tuple[ModelEntry, ...] = MODELS) -> tuple[Argument, ...]:

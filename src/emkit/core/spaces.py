@@ -18,6 +18,7 @@ from emkit.errors import ParameterError
 __all__ = [
     "Chart",
     "Constant",
+    "Correlation",
     "Interval",
     "NonNegative",
     "Ordered",
@@ -220,6 +221,19 @@ class PositiveDefinite(Space):
         except np.linalg.LinAlgError:
             return "must be positive definite"
         return None
+
+
+@dataclass(frozen=True)
+class Correlation(Space):
+    """Correlation matrices in the last two axes: Cholesky factors whose rows are scaled to length one."""
+
+    def chart(self, value: Array) -> Chart:
+        return _CorrelationChart(np.shape(value))
+
+    def violation(self, value: Array) -> str | None:
+        if (np.abs(np.einsum("...ii->...i", value) - 1) > 1e-8).any():
+            return "must have a diagonal of ones"
+        return PositiveDefinite().violation(value)
 
 
 class _RealChart(Chart):
@@ -475,3 +489,42 @@ class _CholeskyChart(Chart):
 
     def own_entries(self) -> IntArray:
         return (np.arange(self.count)[:, None] * self.shape[-1] ** 2 + self.lower).reshape(-1)
+
+
+class _CorrelationChart(Chart):
+    """Rows of the Cholesky factor divided by their diagonal entry; the matrix follows by scaling rows to length one."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape, d = shape, shape[-1]
+        self.rows, self.columns = np.tril_indices(d, -1)
+        self.size = int(np.prod(shape[:-2], dtype=np.intp)) * self.rows.size
+
+    def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
+        factor = np.linalg.cholesky(value)
+        ratio = factor / np.einsum("...ii->...i", factor)[..., :, None]
+        return np.asarray(ratio[..., self.rows, self.columns]).reshape(-1)
+
+    def _factor(self, vector: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the Cholesky factor and the lengths by which its rows were divided."""
+        factor = np.broadcast_to(np.eye(self.shape[-1]), self.shape).copy()
+        factor[..., self.rows, self.columns] = vector.reshape(*self.shape[:-2], self.rows.size)
+        length = np.sqrt((factor**2).sum(axis=-1, keepdims=True))
+        return factor / length, length
+
+    def from_vector(self, vector: FloatArray) -> FloatArray:
+        factor, _ = self._factor(vector)
+        value = factor @ np.swapaxes(factor, -1, -2)
+        value[..., np.arange(self.shape[-1]), np.arange(self.shape[-1])] = 1.0
+        return value
+
+    def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
+        factor, length = self._factor(vector)
+        slope = 2 * (gradient @ factor)
+        across = (slope - (slope * factor).sum(axis=-1, keepdims=True) * factor) / length
+        return np.asarray(across[..., self.rows, self.columns]).reshape(-1)
+
+    def own_entries(self) -> IntArray:
+        d = self.shape[-1]
+        return (np.arange(self.size // max(self.rows.size, 1))[:, None] * d * d + self.rows * d + self.columns).reshape(
+            -1
+        )

@@ -76,7 +76,7 @@ class RowsSource:
     def __init__(self, parts: list[PatternRows], origin: Any, seen: Array) -> None:
         self._parts, self._origin = parts, origin
         self.seen = seen  # (g, d) the patterns, each once
-        self.n_rows, self.n_features = origin.n_rows, origin.n_features
+        self.n_rows, self.n_features = sum(len(part.weights) for part in parts), origin.n_features
         self.total_weight, self.n_threads = origin.total_weight, origin.n_threads
 
     def reduce(self, f: Callable[[Any], Any]) -> Any:

@@ -1,0 +1,33 @@
+"""Factor analysis and principal components."""
+
+from __future__ import annotations
+
+from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry, estimator
+
+__all__ = ["ENTRIES"]
+
+_FACTORS = Argument(("--factors",), "factors", {"type": int, "metavar": "K", "help": "factors; 1 unless given"})
+_ROTATION = Argument(
+    ("--rotation",),
+    "rotation",
+    {
+        "choices": ("varimax", "quartimax", "promax", "oblimin", "geomin"),
+        "help": "rotation of the factors; none unless given",
+    },
+)
+
+ENTRIES: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        "factor-analysis",
+        "K unseen factors explain how the columns go together",
+        {"factors": "n_factors", "rotation": "rotation", **CLIMB, **SEARCH},
+        estimator("emkit.factor", "FactorAnalysis"),
+        (_FACTORS, _ROTATION),
+    ),
+    ModelEntry(
+        "principal-components",
+        "K principal components with a likelihood, missing entries filled in",
+        {"components": "n_components", **CLIMB, **SEARCH},
+        estimator("emkit.factor", "ProbabilisticPCA"),
+    ),
+)
