@@ -25,7 +25,7 @@ from emkit.core.trace import Trace
 from emkit.errors import ParameterError
 
 if TYPE_CHECKING:
-    from emkit.inference import Covariance, Derived, Intervals, StandardErrors
+    from emkit.inference import Covariance, Derived, Diagnosis, Intervals, StandardErrors
 
 __all__ = ["Fit", "auto_solver", "maximise"]
 
@@ -172,6 +172,12 @@ class Fit:
         from emkit.inference import delta
 
         return delta(self, function, data, level=level, sample_weight=sample_weight, kind=kind, clusters=clusters)
+
+    def diagnose(self, data: Any = None, *, sample_weight: Any = None) -> Diagnosis:
+        """Return what there is to worry about in this fit, in words; arguments as for `standard_errors`."""
+        from emkit.inference import diagnose
+
+        return diagnose(self, data, sample_weight=sample_weight)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in _TRANSIENT} | dict.fromkeys(_KEPT_OUT)

@@ -2,6 +2,7 @@
 
 from emkit.inference.answers import confint, covariance, delta, standard_errors
 from emkit.inference.bootstrap import Bootstrap, bootstrap, bootstrap_lrt
+from emkit.inference.diagnosis import Diagnosis, Influence, diagnose
 from emkit.inference.estimates import Derived, Intervals, StandardErrors
 from emkit.inference.hypotheses import TestResult, lr_test, wald_test
 from emkit.inference.profile import Profile, profile
@@ -11,6 +12,8 @@ __all__ = [
     "Bootstrap",
     "Covariance",
     "Derived",
+    "Diagnosis",
+    "Influence",
     "Intervals",
     "Profile",
     "StandardErrors",
@@ -20,6 +23,7 @@ __all__ = [
     "confint",
     "covariance",
     "delta",
+    "diagnose",
     "lr_test",
     "profile",
     "standard_errors",

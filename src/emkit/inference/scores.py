@@ -13,12 +13,12 @@ from emkit.core.solvers.base import OFF_CHART
 from emkit.errors import ParameterError
 from emkit.inference.ground import Ground
 
-__all__ = ["cross_product", "row_scores"]
+__all__ = ["cross_product", "row_steps", "scores_of_rows"]
 
 _STEP = 1e-4
 
 
-def row_scores(ground: Ground, information: Information, block: Any, steps: FloatArray) -> FloatArray:
+def scores_of_rows(ground: Ground, information: Information, block: Any, steps: FloatArray) -> FloatArray:
     """Return the gradient (b, p) of the log-density of each row in coordinates.
 
     From the model's own `row_scores`, else by central differences of its `log_density`.
@@ -56,22 +56,22 @@ def cross_product(ground: Ground, information: Information, clusters: Any = None
 
     A row of weight w counts as w rows; within a cluster the weighted scores add up first.
     """
-    steps = _steps(information, ground.source.total_weight)
+    steps = row_steps(information, ground.source.total_weight)
     if clusters is None:
         return np.asarray(
-            ground.source.reduce(lambda block: _outer(row_scores(ground, information, block, steps), block.weights))
+            ground.source.reduce(lambda block: _outer(scores_of_rows(ground, information, block, steps), block.weights))
         )
     codes, n_clusters = _codes(clusters, ground.given.n_rows)
     sums = np.zeros((n_clusters, information.vector.size))
     parts = ground.given.map(
-        lambda block: (block.start, row_scores(ground, information, block, steps) * block.weights[:, None])
+        lambda block: (block.start, scores_of_rows(ground, information, block, steps) * block.weights[:, None])
     )
     for start, part in parts:
         np.add.at(sums, codes[start : start + len(part)], part)
     return sums.T @ sums
 
 
-def _steps(information: Information, weight: float) -> FloatArray:
+def row_steps(information: Information, weight: float) -> FloatArray:
     """Return steps (p,) that suit single rows: a small part of the standard error that one row would give."""
     diagonal = information.complete.diagonal()
     known = diagonal > 0

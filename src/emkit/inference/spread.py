@@ -12,6 +12,7 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.entries import Entries
 from emkit.core.information import Information
+from emkit.core.parameters import Leaf
 from emkit.core.spaces import Constant, Positive, Probability, Simplex
 from emkit.errors import ParameterError
 from emkit.inference.ground import natural
@@ -217,12 +218,18 @@ def covariance_of(
     for leaf, part in zip(entries.leaves, entries.slices, strict=True):
         if isinstance(leaf.space, Constant):
             reasons[part] = FIXED
-        elif isinstance(leaf.space, Simplex | Positive | Probability) and is_own and not collapse:
+        elif is_own and not collapse and _has_edge(leaf):
             reasons[part] = np.where(
                 reasons[part] == FIXED, BOUNDARY, reasons[part]
             )  # an exact zero, or what it leaves
     notes = _notes(entries, tuple(reasons), collapse)
     return Covariance(entries, jacobian, spread, information, model, tuple(reasons), notes, kind)
+
+
+def _has_edge(leaf: Leaf) -> bool:
+    """Return whether an entry without a coordinate has run to an edge: one probability alone is one, and no edge."""
+    is_alone = isinstance(leaf.space, Simplex) and np.shape(leaf.value)[-1] == 1
+    return isinstance(leaf.space, Simplex | Positive | Probability) and not is_alone
 
 
 def _natural_jacobian(model: Any, information: Information, at_edge: Array) -> FloatArray:
