@@ -36,6 +36,12 @@ def _grouped():
     return np.column_stack([_answers(2, missing=0.1), rng.integers(0, 2, 150)])
 
 
+_PLANE = ItemResponse(
+    (ItemRun(PartialCredit(), (0, 1, 2, 3), 2, (("slope", NormalPrior(1.0, 0.5)),)),),
+    2,
+    Equispaced(7, -3, 3),
+    pattern=((True, False), (True, True), (True, True), (True, True)),
+)
 _MIXED = ItemResponse((ItemRun(PartialCredit(), (0, 2), 2), ItemRun(Graded(), (1, 3), 3)), grid=_GRID)
 _MIXED_ROWS = np.column_stack([_answers(2)[:, 0], _answers(3)[:, 1], _answers(2)[:, 2], _answers(3)[:, 3]])
 _ABILITY = (("slope", LogNormalPrior(0.0, 0.5)), ("intercept", NormalPrior(0.0, 2.0)))
@@ -73,5 +79,7 @@ CASES = [
         np.column_stack([_answers(2), np.linspace(-1, 1, 150)]),
         is_continuous=False,
     ),
+    Case("irt-two-factors", _PLANE, _answers(2, missing=0.1), is_continuous=False),
+    Case("irt-bifactor", replace(_PLANE, specific=(0, 0, 1, 1), pattern=None), _answers(2), is_continuous=False),
     Case("irt-mixed", _MIXED, _MIXED_ROWS, is_continuous=False),
 ]

@@ -189,3 +189,28 @@ def test_few_passes_over_the_data(data, most):
     objective = ItemResponseModel("2PL").fit(X, sample_weight=counts).fit_.trace.objective
     first = int(np.argmax(objective >= objective[-1] - 1e-5))
     assert first <= most
+
+
+def test_two_factors_of_graded_answers():
+    """mirt needs 2971 iterations of EM for this; its own is the same optimum."""
+    model = fitted("science", "graded", n_factors=2)
+    entry = ENTRIES["irt/mirt/Science_graded_2F_expl"]
+    assert model.fit_.loglik == pytest.approx(entry["logLik"], abs=1e-5)
+    assert model.n_parameters_ == entry["nest"]
+    assert model.fit_.n_e_steps < 120
+
+
+def test_two_factors_end_above_a_loose_stop_of_mirt():
+    model = fitted("sat12_scored", "2PL", n_factors=2)
+    entry = ENTRIES["irt/mirt/SAT12_2PL_2F_expl"]
+    assert model.fit_.loglik >= entry["logLik"]
+    assert model.fit_.loglik == pytest.approx(-9441.92761, abs=1e-4)  # 61 nodes in each direction give the same
+    assert model.n_parameters_ == entry["nest"]
+
+
+def test_bifactor_with_reduced_dimensions():
+    entry = ENTRIES["irt/mirt/SAT12_bfactor"]
+    model = fitted("sat12_scored", "2PL", specific=entry["specific"], tol=1e-6)
+    assert model.fit_.loglik >= entry["logLik"]
+    assert model.fit_.loglik == pytest.approx(entry["logLik"], abs=1e-3)
+    assert model.n_parameters_ == entry["nest"]

@@ -109,6 +109,9 @@ class ItemResponseAnswers:
         Scores
             `theta` (n,) or (n, F), `se` alike, `reliability`.
         """
+        if getattr(self.model_, "specific", None) is not None and method != "EAP":
+            message = f"bifactor models have EAP scores only, got method={method!r}"
+            raise ParameterError(message)
         if method not in _METHODS:
             message = f"`method` must be one of {', '.join(map(repr, _METHODS))}, got {method!r}"
             raise ParameterError(message)
@@ -157,7 +160,7 @@ class ItemResponseAnswers:
         most = max(run.n_categories for run in self.model_.runs)
         out = np.full((len(at), self.model_.n_items, most), np.nan)
         for run, own in zip(self.model_.runs, self.parameters_.items, strict=True):
-            prob = np.exp(run.log_prob(own, at))
+            prob = np.exp(self.model_.run_log_prob(run, own, at))
             for i, item in enumerate(run.items):
                 out[:, item, : run.n_categories] = prob[i].T
         return out
@@ -211,7 +214,7 @@ class ItemResponseAnswers:
     def _places(self, theta: Any) -> FloatArray:
         self._check_fitted()  # type: ignore[attr-defined]
         at = np.asarray(theta, dtype=np.float64)
-        n_factors = self.model_.n_factors
+        n_factors = self.model_.n_factors if self.model_.specific is None else 1 + self.model_.n_specific
         at = at.reshape(-1, 1) if at.ndim < 2 and n_factors == 1 else np.atleast_2d(at)
         if at.shape[1] != n_factors or not np.isfinite(at).all():
             message = f"`theta` must be finite numbers of shape (n, {n_factors}), got shape {np.shape(theta)}"

@@ -18,7 +18,7 @@ from emkit.irt.items import ItemRun
 from emkit.irt.priors import LogitNormalPrior, NormalPrior, Prior
 from emkit.irt.responses import Responses
 
-__all__ = ["ITEM_TYPES", "check_answers", "item_runs", "kinds_of", "loading_pattern"]
+__all__ = ["ITEM_TYPES", "check_answers", "item_runs", "kinds_of", "loading_pattern", "specific_factors"]
 
 ITEM_TYPES: Mapping[str, ItemType] = {
     "Rasch": PartialCredit(Slopes.ONE),
@@ -140,6 +140,24 @@ def _priors_of(
             prior = NormalPrior(-prior.mean, prior.sd)
         found.append((field.name, prior))
     return tuple(found)
+
+
+def specific_factors(given: Any, names: Sequence[str]) -> tuple[tuple[int, ...], tuple[Any, ...]]:
+    """Return the number of the specific factor of each item, -1 for none, and the labels of the factors."""
+    if isinstance(given, Mapping):
+        given = [given.get(name) for name in names]
+    entries = [None if value is None or value != value else value for value in list(given)]  # noqa: PLR0124 (NaN)
+    if len(entries) != len(names):
+        message = f"`specific` has {len(entries)} entries, but there are {len(names)} items"
+        raise ParameterError(message)
+    labels = tuple(sorted({value for value in entries if value is not None}, key=lambda v: (str(type(v)), v)))
+    lone = [label for label in labels if entries.count(label) < 2]
+    if not labels or lone:
+        what = f"factor {lone[0]!r} has one item" if lone else "there is none"
+        message = f"`specific` must name factors of at least two items each, but {what}"
+        raise ParameterError(message)
+    number = {label: s for s, label in enumerate(labels)}
+    return tuple(-1 if value is None else number[value] for value in entries), labels
 
 
 def loading_pattern(loadings: Any, n_items: int, n_factors: int) -> tuple[tuple[bool, ...], ...] | None:

@@ -72,12 +72,21 @@ def item_table(model: Any, parameters: Any, form: Any) -> tuple[tuple[str, ...],
             matrix = run.kind.moved(matrix, shift, 1.0)
         columns = form(run.kind, matrix, model.n_factors)
         parts.append((run.items, columns))
-    names = _merged([list(columns) for _, columns in parts])
+    used = [{_own_name(model, name, item): 0 for name in columns for item in items} for items, columns in parts]
+    names = _merged([list(part) for part in used])
     values = np.full((model.n_items, len(names)), np.nan)
     for items, columns in parts:
         for name, column in columns.items():
-            values[list(items), names.index(name)] = column
+            for item, value in zip(items, column, strict=True):
+                values[item, names.index(_own_name(model, name, item))] = value
     return _tidy(names), values
+
+
+def _own_name(model: Any, name: str, item: int) -> str:
+    """Return the name of a column: the slope on an item's specific factor has the number of that factor."""
+    if model.specific is None or name != "a2":
+        return name
+    return f"a{max(model.specific[item], 0) + 2}"
 
 
 def _merged(lists: list[list[str]]) -> list[str]:

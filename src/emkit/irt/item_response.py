@@ -48,6 +48,10 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
     n_factors : int, default 1
     loadings : array (j, F) of bool, optional
         Which factors each item loads on (confirmatory). Exploratory where None.
+    specific : sequence or mapping by item, optional
+        Bifactor and testlet models: the label of the specific factor of each item, None for an item without one. All
+        items load on a general factor besides, factors are independent, and integrals over specific factors are taken
+        one by one, so that there may be many. Leave `n_factors` at 1.
     key : sequence or mapping by item, optional
         The right answers to multiple-choice items, which are then scored 1 and 0.
     levels : sequence or mapping by item, optional
@@ -102,6 +106,7 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         n_factors: int = 1,
         *,
         loadings: Any = None,
+        specific: Any = None,
         key: Any = None,
         levels: Any = None,
         priors: Mapping[str, Any] | None = None,
@@ -119,6 +124,7 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         self.item_type = item_type
         self.n_factors = n_factors
         self.loadings = loadings
+        self.specific = specific
         self.key = key
         self.levels = levels
         self.priors = priors
@@ -213,6 +219,8 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         kinds = build.kinds_of(self.item_type, responses.names)
         every = layout.expanded(responses)
         runs = build.item_runs(layout.repeated(kinds), every, int(self.n_factors), self._checked_priors())
+        if self.specific is not None:
+            return self._bifactor(kinds, responses, layout, explained)
         pattern = build.loading_pattern(self.loadings, responses.n_items, int(self.n_factors))
         return ItemResponse(
             runs,
@@ -220,9 +228,30 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
             self.quadrature or default_grid(int(self.n_factors)),
             self._latent(all(run.kind.slopes is Slopes.ONE for run in runs), layout, responses.n_items, explained),
             None if pattern is None else tuple(layout.repeated(pattern)),
+            None,
             every.names,
             responses.notes,
         )
+
+    def _bifactor(
+        self, kinds: list[str], responses: Responses, layout: GroupLayout, explained: CovariateLayout
+    ) -> ItemResponse:
+        if (
+            self.n_factors > 1
+            or self.loadings is not None
+            or self.density != "normal"
+            or layout.labels
+            or explained.names
+        ):
+            message = "`specific` goes with n_factors=1, density='normal' and without `loadings`, groups and covariates"
+            raise ParameterError(message)
+        numbers, labels = build.specific_factors(self.specific, responses.names)
+        runs = build.item_runs(kinds, responses, 2, self._checked_priors())
+        self.specific_labels_ = labels
+        grid = self.quadrature or default_grid(2)
+        latent = StandardNormal()
+        pattern = tuple((True, s >= 0) for s in numbers)
+        return ItemResponse(runs, 2, grid, latent, pattern, numbers, responses.names, responses.notes)
 
     def _checked_priors(self) -> dict[str, Any]:
         priors = dict(self.priors or {})

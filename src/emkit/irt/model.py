@@ -26,6 +26,7 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters
 from emkit.core.statistics import Statistics
+from emkit.irt.bifactor import bifactor_density, bifactor_step
 from emkit.irt.coding import as_codes, compressed
 from emkit.irt.curves.base import Slopes
 from emkit.irt.grids import REACH, Equispaced, Grid
@@ -79,6 +80,9 @@ class ItemResponse(Model):
     latent : Latent
     pattern : tuple of tuples of bool, or None
         Which factors (F) each item loads on; all where None.
+    specific : tuple of int, or None
+        Bifactor models: the specific factor of each item, from 0 on, or -1; `n_factors` is then 2, the general factor
+        and the item's own.
     item_names : tuple of str
     notes : tuple of str
         What the reader of a fit should know of the data.
@@ -89,6 +93,7 @@ class ItemResponse(Model):
     grid: Grid = field(default_factory=Equispaced)
     latent: Latent = field(default_factory=StandardNormal)
     pattern: tuple[tuple[bool, ...], ...] | None = None
+    specific: tuple[int, ...] | None = None
     item_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -97,7 +102,7 @@ class ItemResponse(Model):
     def start(self, source: Any, rng: np.random.Generator) -> ItemResponseParameters:
         block = source.sample(_START_ROWS, rng)
         codes = as_codes(block.X[:, : self.n_items])
-        slope = first_slopes(codes, block.weights, self._pattern)
+        slope = self._first_slopes(codes, block.weights)
         items = tuple(
             run.start(
                 category_shares(codes[:, list(run.items)], block.weights, run.n_categories), slope[list(run.items)]
@@ -108,9 +113,12 @@ class ItemResponse(Model):
 
     def e_step(self, parameters: ItemResponseParameters, block: Any) -> ItemResponseStatistics:
         codes, group = self.split(block.X)
+        weight = float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
+        if self.specific is not None:
+            loglik, counts = bifactor_step(self, parameters, codes, block.weights)
+            return ItemResponseStatistics(loglik, weight, counts, np.zeros((1, len(self.nodes))))
         log_prob, log_weights = self.tables(parameters, block)
         step = quadrature_counts(codes, block.kernel_weights, group, log_prob, self.first, log_weights)
-        weight = float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
         if not self.latent.n_covariates:
             return ItemResponseStatistics(step.loglik, weight, step.counts, step.mass)
         people = self.latent.people(step.mass, self.nodes, self._covariates(block))  # type: ignore[attr-defined]
@@ -159,6 +167,8 @@ class ItemResponse(Model):
         return joint
 
     def log_density(self, parameters: ItemResponseParameters, block: Any) -> FloatArray:
+        if self.specific is not None:
+            return bifactor_density(self, parameters, self.split(block.X)[0])
         density: FloatArray = softmax_rows(self.log_joint(parameters, block))[0]
         return density
 
@@ -178,9 +188,21 @@ class ItemResponse(Model):
         """Return answers (n, n_items) of people at `theta` (n, F)."""
         answers = np.empty((len(theta), self.n_items))
         for run, own in zip(self.runs, parameters.items, strict=True):
-            below = np.cumsum(np.exp(run.log_prob(own, theta)), axis=1)[:, :-1]
+            below = np.cumsum(np.exp(self.run_log_prob(run, own, theta)), axis=1)[:, :-1]
             answers[:, list(run.items)] = (rng.random((run.n_items, 1, len(theta))) > below).sum(axis=1).T
         return answers
+
+    def run_log_prob(self, run: ItemRun, own: Any, theta: FloatArray) -> FloatArray:
+        """Return log-probabilities (m, K, n) at places (n, F), or (n, 1 + S) of all factors of a bifactor model."""
+        if self.specific is None:
+            return run.log_prob(own, theta)
+        out = np.empty((run.n_items, run.n_categories, len(theta)))
+        for s in set(self.specific):
+            at = np.stack([theta[:, 0], theta[:, 1 + s] if s >= 0 else np.zeros(len(theta))], axis=1)
+            mine = [i for i, item in enumerate(run.items) if self.specific[item] == s]
+            if mine:
+                out[mine] = run.log_prob(own, at)[mine]
+        return out
 
     def canonical(self, parameters: ItemResponseParameters) -> ItemResponseParameters:
         """Return the factors turned so that their slopes add up to something positive, where both ways are alike."""
@@ -247,6 +269,20 @@ class ItemResponse(Model):
         rows = [self.first[item] + np.arange(run.n_categories) for run in self.runs for item in run.items]
         order = np.concatenate(rows)
         return None if (order == np.arange(len(order))).all() else order
+
+    @cached_property
+    def n_specific(self) -> int:
+        """Number of specific factors."""
+        return 0 if self.specific is None else max(self.specific) + 1
+
+    def _first_slopes(self, codes: Array, weights: FloatArray) -> FloatArray:
+        """Return slopes (n_items, F) to begin with."""
+        if self.specific is None:
+            return first_slopes(codes, weights, self._pattern)
+        own = np.asarray(self.specific)
+        belongs = own[:, None] == np.arange(self.n_specific)
+        slope = first_slopes(codes, weights, np.concatenate([np.ones((len(own), 1), dtype=bool), belongs], axis=1))
+        return np.stack([slope[:, 0], slope[:, 1:].sum(axis=1)], axis=1)
 
     @cached_property
     def _pattern(self) -> Array:
@@ -328,6 +364,8 @@ class ItemResponse(Model):
 
     def _draw_latent(self, parameters: ItemResponseParameters, n: int, rng: np.random.Generator) -> FloatArray:
         mean, sd = self.latent.moments(parameters.latent, self.nodes, self.log_width)
+        if self.specific is not None:
+            return rng.standard_normal((n, 1 + self.n_specific))
         return np.asarray(mean[0] + sd[0] * rng.standard_normal((n, self.n_factors)))
 
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.errors import ParameterError
+from emkit.irt.bifactor import bifactor_eap
 from emkit.irt.coding import MISSING
 from emkit.kernels.quadrature import quadrature_joint
 
@@ -67,6 +68,8 @@ def _reliability(theta: FloatArray, se: FloatArray) -> float:
 
 def eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray]:
     """Return posterior means and standard deviations (n, F)."""
+    if model.specific is not None:
+        return bifactor_eap(model, parameters, model.split(block.X)[0])
     resp = model.posterior(parameters, block)
     mean = resp @ model.nodes
     var = resp @ model.nodes**2 - mean**2
