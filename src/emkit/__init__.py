@@ -36,6 +36,7 @@ _HOMES = {
     "KMeans": "emkit.mixture",
     "ItemResponseModel": "emkit.irt",
     "BernoulliMixture": "emkit.mixture",
+    "BinnedMixture": "emkit.mixture",
     "LatentClassAnalysis": "emkit.mixture",
     "MixtureModel": "emkit.mixture",
     "PoissonMixture": "emkit.mixture",

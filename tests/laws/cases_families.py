@@ -9,6 +9,7 @@ from emkit.families.binomial import Binomial
 from emkit.families.exponential import Exponential
 from emkit.families.gamma import Gamma
 from emkit.families.hurdle import HurdleNegativeBinomial, HurdlePoisson
+from emkit.families.interval import IntervalExponential, IntervalGaussian, IntervalLogNormal, IntervalPoisson
 from emkit.families.inverse_gaussian import InverseGaussian
 from emkit.families.laplace import Laplace
 from emkit.families.log_normal import LogNormal
@@ -93,6 +94,15 @@ def _mixed():
 _PRODUCT = Product((Gamma(), Poisson(), Bernoulli()), ((0, 1), (2,), (3, 4)))
 
 
+def _binned(values, width, low=None, high=None):
+    edges = np.floor(values / width) * width
+    rows = np.column_stack([edges, edges + width])
+    if low is not None:
+        rows = rows[(rows[:, 0] >= low) & (rows[:, 1] <= high)]
+    rows[::11, 1] = np.nan if low is None else rows[::11, 0] + width
+    return rows
+
+
 def _case(name, family, rows, k=2):
     return Case(name, FiniteMixture(family, k), rows, is_continuous=False)
 
@@ -118,6 +128,11 @@ CASES = [
     _case("weibull", Weibull(), _holes(_gammas())),
     _case("weibull-censored", Weibull(censored=True), _censored_times()),
     Case("laplace", FiniteMixture(Laplace(), 2), _holes(_gammas()), takes_constant=False),
+    _case("interval-gaussian", IntervalGaussian(), _binned(np.log(_gammas()[:, 0]) * 4, 1.0)),
+    _case("interval-truncated", IntervalGaussian((-4.0, 10.0)), _binned(np.log(_gammas()[:, 0]) * 4, 1.0, -4, 10)),
+    _case("interval-log-normal", IntervalLogNormal(), _binned(_gammas()[:, 0], 0.5)),
+    _case("interval-exponential", IntervalExponential(), _binned(_times()[:, 0], 1.0)),
+    _case("interval-poisson", IntervalPoisson(), _binned(_counts()[:, 0], 2.0)),
     _case("product", _PRODUCT, _mixed()),
     _case("von-mises", VonMises(), _holes(_angles())),
     _case("von-mises-fisher", VonMisesFisher(), _directions()),

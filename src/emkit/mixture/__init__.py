@@ -1,6 +1,7 @@
 """Finite mixtures, k-means, and the density of one variable."""
 
 from emkit.mixture.bernoulli import BernoulliMixture
+from emkit.mixture.binned import BinnedMixture
 from emkit.mixture.density import Density, density
 from emkit.mixture.families import MixtureModel
 from emkit.mixture.gaussian import GaussianMixture
@@ -15,6 +16,7 @@ from emkit.mixture.von_mises_fisher import VonMisesFisherMixture
 
 __all__ = [
     "BernoulliMixture",
+    "BinnedMixture",
     "Density",
     "FiniteMixture",
     "GaussianMixture",

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar
 
-import numpy as np
-
-from emkit.core import Fit
 from emkit.data import Source
-from emkit.errors import DataError
-from emkit.families.categorical import Categorical
+from emkit.families.bernoulli import Bernoulli
 from emkit.mixture._plain import PlainMixture
 from emkit.mixture.model import FiniteMixture, MixtureParameters
 
@@ -22,7 +17,7 @@ class BernoulliMixture(PlainMixture):
 
     Each row comes from component z_i with probability mix_k; its d entries are then independent and 1 with the
     probabilities of that component. NaN entries are missing at random and are skipped, which is exact. Equal rows are
-    counted once.
+    counted once. Sparse rows are taken as they are: only the ones are touched.
 
     Parameters
     ----------
@@ -54,31 +49,16 @@ class BernoulliMixture(PlainMixture):
     _kind: ClassVar[str | None] = "density_estimator"
     _takes_missing: ClassVar[bool] = True
 
-    def _family(self) -> Categorical:
-        return Categorical()
+    _takes_sparse: ClassVar[bool] = True
 
-    def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
-        return _checked(super()._fit_source(X, sample_weight, n_threads, min_rows))
+    def _family(self) -> Bernoulli:
+        return Bernoulli()
 
     def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None) -> Source:
-        return _checked(super()._new_source(X, sample_weight, n_threads))
-
-    def _maximised(self, model: FiniteMixture, source: Source) -> Fit:
-        family = Categorical((("0", "1"),) * source.n_features)
-        return super()._maximised(replace(model, family=family), source)
+        source = super()._new_source(X, sample_weight, n_threads)
+        self.model_.family.prepared(source, self.n_components)  # type: ignore[attr-defined]
+        return source
 
     def _adopt_parameters(self, model: FiniteMixture, parameters: MixtureParameters) -> None:
         self.model_, self.parameters_ = model, parameters
-        self.weights_ = parameters.mix
-        self.probabilities_ = np.column_stack([item.prob[:, 1] for item in parameters.members.items])
-
-
-def _checked(source: Source) -> Source:
-    for block in source.blocks():
-        wrong = (block.X != 0) & (block.X != 1) & ~np.isnan(block.X)
-        if wrong.any():
-            i, j = (int(part[0]) for part in np.nonzero(wrong))
-            column = repr(source.feature_names[j]) if source.feature_names else str(j)
-            message = f"expected 0, 1 or NaN, got {block.X[i, j]!s} in row {block.start + i}, column {column}"
-            raise DataError(message)
-    return source
+        self.weights_, self.probabilities_ = parameters.mix, parameters.members.prob
