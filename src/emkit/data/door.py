@@ -10,15 +10,18 @@ import numpy as np
 from emkit.data import checks
 from emkit.data.columns import float_dtype, stack_columns, to_float
 from emkit.data.dask import dask_source
+from emkit.data.device import device_source, is_device_array
 from emkit.data.frames import frame_columns, series_column
 from emkit.data.memory import MemorySource
 from emkit.data.partitions import Taste
 from emkit.data.scan import scanned
 from emkit.data.source import Source
+from emkit.data.spark import spark_source
 from emkit.data.sparse import is_sparse, to_csr
 from emkit.data.table import Table
 from emkit.data.threads import resolve_threads
 from emkit.errors import DataError, DataTypeError
+from emkit.kernels.foreign import host
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +40,7 @@ def as_source(
     allow_missing: bool = True,
     allow_missing_columns: bool = False,
     allow_sparse: bool = False,
+    allow_device: bool = False,
     one_feature: bool = False,
     n_threads: int | None = None,
     feature_names: Sequence[str] | None = None,
@@ -59,6 +63,9 @@ def as_source(
         Whether a column may have no observed entry at all.
     allow_sparse : bool
         Whether the model takes sparse rows; blocks then carry a csr_array.
+    allow_device : bool
+        Whether the model's kernels run on arrays of other libraries (torch, cupy, the array-API standard), where they
+        are; else they are taken over as NumPy's.
     one_feature : bool
         Whether a flat list or series is meant, as one column.
     n_threads : int or None
@@ -96,6 +103,11 @@ def as_source(
         if known is not X and known.has_missing and not allow_missing_columns:
             _check_observed(known)
         return _again(known, sample_weight, n_threads)
+    if is_device_array(X):
+        found = device_source(X, sample_weight, n_threads=resolve_threads(n_threads), min_rows=min_rows)
+        if allow_device and found is not None:
+            return found
+        X = host(X)
     if isinstance(sample_weight, str):
         X, sample_weight = _without_weights(X, sample_weight)
     matrix, names = _matrix(X, allow_sparse=allow_sparse, one_feature=one_feature)
@@ -126,8 +138,11 @@ def _elsewhere(X: Any, sample_weight: ArrayLike | str | None, n_threads: int | N
     if type(X) is np.ndarray:
         return None
     weight = sample_weight if isinstance(sample_weight, str) else None
-    clustered = dask_source(X, weight, taste, resolve_threads(n_threads)) if "dask" in sys.modules else None
-    return clustered or scanned(X, weight, n_threads)
+    for library, engine in (("dask", dask_source), ("pyspark", spark_source)):
+        found = engine(X, weight, taste, resolve_threads(n_threads)) if library in sys.modules else None
+        if found is not None:
+            return found
+    return scanned(X, weight, n_threads)
 
 
 def _check_observed(source: Source) -> None:

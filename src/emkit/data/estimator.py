@@ -22,6 +22,7 @@ class Estimator:
 
     _kind: ClassVar[str | None] = None  # scikit-learn's estimator type
     _takes_missing: ClassVar[bool] = False
+    _takes_device: ClassVar[bool] = False  # whether its kernels run on arrays of other libraries, where they are
     _needs_target: ClassVar[bool] = False
     _takes_sparse: ClassVar[bool] = False
 
@@ -84,6 +85,7 @@ class Estimator:
             sample_weight,
             allow_missing=self._takes_missing,
             allow_sparse=self._takes_sparse,
+            allow_device=self._takes_device,
             n_threads=n_threads,
             min_rows=min_rows,
         )
@@ -102,6 +104,7 @@ class Estimator:
             allow_missing=self._takes_missing,
             allow_missing_columns=self._takes_missing,
             allow_sparse=self._takes_sparse,
+            allow_device=self._takes_device,
             n_threads=n_threads,
         )
         self._check_names(source)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emkit.data.sparse import is_sparse
+from emkit.kernels.foreign import host, host_rows, is_foreign, like, namespace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,6 +94,8 @@ def _first_observed(source: Source) -> _Vector:
     for block in source.blocks():
         if is_sparse(block.X):
             return np.zeros(source.n_features)  # sparse data are small numbers around zero
+        if is_foreign(block.X):
+            return np.asarray(host_rows(block.X, np.array([np.argmax(block.weights > 0)]))[0], dtype=np.float64)
         rows = block.X[block.weights > 0] if block.is_weighted else block.X
         row = np.argmin(np.isnan(rows), axis=0) if block.has_missing and len(rows) else 0
         if len(rows):
@@ -105,6 +108,8 @@ def _first_observed(source: Source) -> _Vector:
 def _sums(block: Block, pivot: _Vector) -> _Sums:
     if is_sparse(block.X):
         return _sparse_sums(block, pivot)
+    if is_foreign(block.X):
+        return _foreign_sums(block, pivot)
     X, weights = block.X, block.weights
     if block.is_weighted and not weights.all():
         X, weights = X[weights > 0], weights[weights > 0]
@@ -141,6 +146,23 @@ def _range(columns: NDArray[np.float64]) -> tuple[_Vector, _Vector]:
     low: _Vector = np.fmin.reduce(columns, axis=1, initial=np.inf)
     high: _Vector = np.fmax.reduce(columns, axis=1, initial=-np.inf)
     return low, high
+
+
+def _foreign_sums(block: Block, pivot: _Vector) -> _Sums:
+    """Sum where the rows are; they are complete."""
+    X: Any = block.X
+    xp = namespace(X)
+    rows, weights = xp.astype(X, xp.float64), like(X, block.weights)[:, None]
+    deviation = rows - like(X, pivot)[None, :]
+    endless = xp.full_like(rows, float("inf"))
+    sums = (
+        xp.sum(weights * deviation, axis=0),
+        xp.sum(weights * deviation * deviation, axis=0),
+        xp.sum(weights * xp.ones_like(rows), axis=0),
+        xp.min(xp.where(weights > 0, rows, endless), axis=0),
+        xp.max(xp.where(weights > 0, rows, -endless), axis=0),
+    )
+    return _Sums(*(host(part) for part in sums))
 
 
 def _sparse_sums(block: Block, pivot: _Vector) -> _Sums:

@@ -30,6 +30,7 @@ from emkit.families.gaussian_missing import missing_log_joint, missing_statistic
 from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
 from emkit.families.gaussian_scores import gaussian_features, gaussian_maps
 from emkit.families.gaussian_starts import StartingRows
+from emkit.kernels.foreign import is_foreign
 from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_log_joint, full_moments
 from emkit.kernels.moments import given_moments
 
@@ -124,7 +125,7 @@ class Gaussian(Family):
     # --- E-step ---
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
-        if np.isnan(X).any():
+        if not is_foreign(X) and np.isnan(X).any():
             return missing_log_joint(log_mix, parameters, X)
         run = full_log_joint if self.is_dense else diagonal_log_joint
         joint: FloatArray = run(X, log_mix, parameters.mean, parameters.whiten)

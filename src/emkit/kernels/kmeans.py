@@ -3,7 +3,8 @@
 Shapes throughout: `X` (n, d) float32 or float64, C-contiguous, without NaN; `weights` (n,) float64, not negative, or
 None; `centers` (k, d) float64. Distances are those of differences in double precision: the compiled code screens in
 single precision, about the middle of the centres and in units of their reach, and does again every row whose two
-nearest centres the screen cannot tell apart. Ties go to the first centre. Arrays of another kind are a TypeError.
+nearest centres the screen cannot tell apart. Ties go to the first centre. Arrays of another kind are a TypeError, but
+`assign` takes rows of other libraries than NumPy, on which its twin runs; its results are NumPy's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from emkit.kernels._dispatch import native
+from emkit.kernels.foreign import called, is_foreign
 from emkit.kernels.twins import kmeans as twin
 
 __all__ = [
@@ -67,6 +69,8 @@ class Run(NamedTuple):
 
 def assign(X: Any, weights: Any, centers: Any) -> Assignment:
     """Return each row's nearest centre and the sums over clusters. Cost n k d."""
+    if is_foreign(X):
+        return Assignment(*called(twin.kmeans_assign, X, weights, centers))
     return Assignment(*_code.kmeans_assign(X, weights, centers))
 
 

@@ -11,6 +11,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.problem import Point, Problem
 from emkit.core.solvers.base import Move, Solver
 from emkit.kernels import kmeans as kernel
+from emkit.kernels.foreign import host_rows
 from emkit.mixture._kmeans_model import KMeansParameters
 
 __all__ = ["Lloyd"]
@@ -247,4 +248,4 @@ def _far_of_block(block: Any, centers: FloatArray, m: int) -> tuple[FloatArray, 
     squared = kernel.assign(block.X, None, centers).squared
     part = block.weights * np.where(block.weights > 0, squared, 0.0)
     order = np.argpartition(-part, m)[:m] if m < len(part) else np.arange(len(part))
-    return part[order], np.asarray(block.X[order], dtype=np.float64)
+    return part[order], np.asarray(host_rows(block.X, order), dtype=np.float64)

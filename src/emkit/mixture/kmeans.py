@@ -14,6 +14,7 @@ from emkit.data import Estimator, Source
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError, warn_convergence
 from emkit.kernels import kmeans as kernel
+from emkit.kernels.foreign import host
 from emkit.mixture._kmeans_lloyd import Lloyd
 from emkit.mixture._kmeans_model import KMeansModel, KMeansParameters
 
@@ -89,6 +90,7 @@ class KMeans(Estimator):
 
     _kind: ClassVar[str | None] = "clusterer"
     _takes_missing: ClassVar[bool] = False
+    _takes_device: ClassVar[bool] = True
     _checkpoint: Any = None  # while `fit` runs
 
     def __init__(
@@ -255,9 +257,9 @@ class KMeans(Estimator):
         return np.asarray([f"kmeans{j}" for j in range(len(self.cluster_centers_))], dtype=object)
 
     def _distances(self, source: Source) -> FloatArray:
-        centers = self._centers
+        centers, kind = self._centers, source.dtype
         distances: FloatArray = source.joined(
-            lambda block: cdist(np.asarray(block.X, dtype=np.float64), centers).astype(block.X.dtype, copy=False)
+            lambda block: cdist(np.asarray(host(block.X), dtype=np.float64), centers).astype(kind, copy=False)
         )
         return distances
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.kernels.twins._namespace import namespace
+from emkit.kernels.twins._namespace import namespace, placed_as
 
 __all__ = [
     "kmeans_assign",
@@ -26,8 +26,9 @@ def kmeans_assign(X: Any, weights: Any, centers: Any) -> tuple[float, Any, Any, 
     k = centers.shape[0]
     labels, squared = _nearest(xp, X, centers)
     w = xp.ones_like(squared) if weights is None else weights
-    member = _double(xp, labels[:, None] == xp.arange(k)[None, :]) * w[:, None]
-    gaps = _double(xp, X) - centers[labels, :]
+    ids = xp.arange(k, **{**placed_as(squared), "dtype": labels.dtype})
+    member = _double(xp, labels[:, None] == ids[None, :]) * w[:, None]
+    gaps = _double(xp, X) - xp.take(centers, labels, axis=0)
     inertia = float(xp.sum(w * squared))
     return inertia, xp.sum(member, axis=0), member.T @ gaps, xp.asarray(labels, dtype=xp.int32), squared
 
@@ -145,7 +146,7 @@ def _nearest(xp: Any, X: Any, centers: Any) -> tuple[Any, Any]:
     size = max(1, _TILE_NUMBERS // (k * d))
     labels, squared = [], []
     for start in range(0, max(X.shape[0], 1), size):
-        tile = _double(xp, X[start : start + size, :])
+        tile = _double(xp, X[start : min(start + size, X.shape[0]), :])
         distance = xp.sum((tile[:, None, :] - centers[None, :, :]) ** 2, axis=2)
         labels.append(xp.argmin(distance, axis=1))
         squared.append(xp.min(distance, axis=1))
