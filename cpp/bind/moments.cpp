@@ -33,10 +33,24 @@ static nb::tuple given(In<T, 2> X, In<double, 2> resp, In<double, 2> mean, bool 
     return nb::make_tuple(count, first, second);
 }
 
+static nb::ndarray<nb::numpy, double> by_code(In<int32_t, 1> codes, In<double, 2> resp, int m) {
+    const size_t n = resp.shape(0), k = resp.shape(1);
+    bool is_valid = codes.shape(0) == n && m > 0;
+    for (size_t t = 0; t < n && is_valid; t++) is_valid = codes.data()[t] >= 0 && codes.data()[t] < m;
+    if (!is_valid) throw nb::value_error("codes must have one entry per row of resp, each from 0 to m - 1");
+    auto total = fresh({static_cast<size_t>(m), k});
+    {
+        nb::gil_scoped_release free;
+        table().by_code(codes.data(), resp.data(), static_cast<long>(n), static_cast<int>(k), m, total.data());
+    }
+    return total;
+}
+
 void bind_moments(nb::module_& m) {
     using namespace nb::literals;
     m.def("given_moments", given<double>, "X"_a.noconvert(), "resp"_a.noconvert(), "mean"_a.noconvert(), "is_full"_a);
     m.def("given_moments", given<float>, "X"_a.noconvert(), "resp"_a.noconvert(), "mean"_a.noconvert(), "is_full"_a);
+    m.def("sum_by_code", by_code, "codes"_a.noconvert(), "resp"_a.noconvert(), "m"_a);
 }
 
 }  // namespace emkit

@@ -66,7 +66,7 @@ static int filter_as(const Batch& batch, double* loglik, double* filtered, doubl
     const int k = batch.k;
     Scaled<R> scaled(batch, longest_of(batch));
     const LogChain chain(batch);
-    Buffer<double> spare(static_cast<size_t>(longest_of(batch)) * k), end(k);
+    Buffer<double> spare(scaled.has_zeros() ? static_cast<size_t>(longest_of(batch)) * k : 1), end(k);
     const double* log_emit = batch.log_emit;
     std::memset(last, 0, k * sizeof(double));
     for (long s = 0; s < batch.n_sequences; s++) {

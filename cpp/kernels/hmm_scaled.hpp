@@ -4,7 +4,9 @@
 //     alpha_t = (alpha_{t-1} A) u_t / c_t,   w_t = u_t beta_t / c_t,   beta_{t-1} = A w_t,
 //     gamma_t = alpha_t beta_t,              Xi = A * sum_t alpha_{t-1}' w_t,      log L = sum_t log c_t + log max b_t.
 //
-// Rows are kept unscaled, y_t = c_t alpha_t with 1 / c_t beside: the division is off the critical path.
+// Rows y_t are kept as they come, y_t = (y_{t-1} A) u_t r_t, with r_t = 1 but for every eighth row, where it divides by
+// the sum of the row before: that division and sum would be most of the critical path. With backward rows that begin
+// at beta / sum(y) and take the same r_t, gamma_t = y_t beta_t needs no scaling at all.
 //
 // What scaling may lose. Where every entry of A is above 1e-30, mass below 1e-250 of its row means nothing, as that much
 // flows in afresh. Otherwise (`has_zeros`) reachable states keep a remnant, at most 1e-220 of their row: a row whose c_t
@@ -26,15 +28,34 @@ namespace EMKIT_ISA {
 constexpr double LEAST_EMISSION = 1e-250, LEAST_MASS = 1e-290, LEAST_SUM = 1e-30, SUSPECT = 1e200, LARGEST = 1e300;
 constexpr double LEAST_ENTRY = 1e-30;
 
+// Numbers that are written before they are read.
+class Unset {
+public:
+    explicit Unset(size_t size) : memory_(new char[size * sizeof(double) + 64]),
+          data_(reinterpret_cast<double*>((reinterpret_cast<size_t>(memory_) + 63) / 64 * 64)) {}
+    ~Unset() { delete[] memory_; }
+    Unset(const Unset&) = delete;
+    Unset& operator=(const Unset&) = delete;
+    double& operator[](size_t i) { return data_[i]; }
+    double operator[](size_t i) const { return data_[i]; }
+    double* data() { return data_; }
+    const double* data() const { return data_; }
+
+private:
+    char* memory_;
+    double* data_;
+};
+
 template <class R>
 class Scaled {
 public:
     using vec = typename R::vec;
     static constexpr long TILE = 64;  // rows whose transition counts are added together: they stay in the first cache
+    static constexpr long GROUP = 8;  // rows between two scalings: at most 1e-240 is lost on the way
 
     Scaled(const Batch& batch, long longest)
         : rows_(batch.k), kp_(rows_.stride()), batch_(batch), trans_(square()), turned_(square()), init_(kp_),
-          y_(size(longest)), u_(size(longest)), inverse_(longest), shift_(TILE), zero_(kp_), beta_(kp_), w_(kp_),
+          y_(size(longest)), u_(size(longest)), scale_(longest), shift_(TILE), zero_(kp_), beta_(kp_), w_(kp_),
           moves_(square()) {
         for (int i = 0; i < batch.k; i++) {
             init_[i] = batch.init[i];
@@ -56,41 +77,8 @@ public:
 
     // Posterior (n, k), first row and transition counts of the sequence just filtered. False where it is lost.
     bool backward(long n, double weight, bool has_entry, const double* exit, double* resp, double* carry) {
-        const vec ones = R::all(1.0);
-        vec most = vec{};
-        for (int v = 0; v < rows_.vectors(); v++) R::put(beta_.data() + v * R_LANES, ones);
-        for (int j = 0; j < batch_.k && exit != nullptr; j++) beta_[j] = exit[j];
-        long high = n;  // rows of the present tile whose w is known: t + 1 .. high
-        for (long t = n - 1; t >= 0; t--) {
-            const vec inverse = R::all(inverse_[t]);
-            const double before = t > 0 ? inverse_[t - 1] : 1.0;
-            double* y = y_.data() + t * kp_;
-            double* u = u_.data() + t * kp_;
-            for (int v = 0; v < rows_.vectors(); v++) {
-                const int at = v * R_LANES;
-                const vec b = R::get(beta_.data() + at), mass = R::get(y + at);
-                vec w = R::get(u + at) * inverse * b;
-                if (has_zeros_) {
-                    const vec reached = mass > vec{} ? b : vec{};
-                    most = reached > most ? reached : most;
-                    w = w < R::all(LARGEST) ? w : R::all(LARGEST);
-                }
-                R::put(gamma_ + at % 64, mass * inverse * b * R::all(weight));
-                give(gamma_ + at % 64, resp + t * batch_.k + at, at);
-                R::put(w_.data() + at, w);
-                R::put(u + at, w * R::all(weight * before));
-            }
-            if (t == 0 && !has_entry) break;
-            step_back(t == 0 ? carry : nullptr);
-            if (t > 0 && high - t >= TILE) {
-                rows_.outer(y - kp_, u, high - t, moves_.data());
-                high = t;
-            }
-        }
-        if (n > 1 && high > 1) rows_.outer(y_.data(), u_.data() + kp_, high - 1, moves_.data());
-        double peak = 0.0;
-        for (int l = 0; l < R_LANES; l++) peak = larger(peak, most[l]);
-        return !(peak >= SUSPECT);
+        return has_zeros_ ? backward_as<true>(n, weight, has_entry, exit, resp, carry)
+                          : backward_as<false>(n, weight, has_entry, exit, resp, carry);
     }
 
     // Transition counts into the first row from what came before it.
@@ -111,7 +99,8 @@ public:
 
     // Filtered probabilities (k,) of row t.
     void filtered(long t, double* out) const {
-        for (int j = 0; j < batch_.k; j++) out[j] = y_[t * kp_ + j] * inverse_[t];
+        const double inverse = 1.0 / sum_of(t);
+        for (int j = 0; j < batch_.k; j++) out[j] = y_[t * kp_ + j] * inverse;
     }
 
     size_t square() const { return static_cast<size_t>(kp_) * kp_; }
@@ -121,28 +110,80 @@ private:
 
     size_t size(long longest) const { return static_cast<size_t>(longest) * kp_; }
 
+    double sum_of(long t) const {
+        vec sum = vec{};
+        for (int v = 0; v < rows_.vectors(); v++) sum += R::get(y_.data() + t * kp_ + v * R_LANES);
+        return R::sum(sum);
+    }
+
     template <bool HAS_ZEROS>
     bool forward_as(const double* log_emit, long n, const double* entry, double* loglik) {
+        constexpr long EVERY = HAS_ZEROS ? 1 : GROUP;
         Compensated total;
-        double product = 1.0;
+        double product = 1.0, sum = 1.0;
         for (long start = 0; start < n; start += TILE) {
             const long stop = n - start < TILE ? n : start + TILE;
             scale_emissions(log_emit + start * batch_.k, stop - start, u_.data() + start * kp_);
-            for (long t = start; t < stop; t++) {
-                double c = push<HAS_ZEROS>(t, entry);
-                double shift = shift_[t - start];
-                if (!(c >= LEAST_SUM)) {
-                    if (!careful(t, log_emit + t * batch_.k, entry, &c, &shift)) return false;
+            for (long first = start; first < stop; first += EVERY) {
+                const long end = stop - first < EVERY ? stop : first + EVERY;
+                scale_[first] = 1.0 / sum;
+                push<HAS_ZEROS>(first, entry, scale_[first]);
+                for (long t = first + 1; t < end; t++) {
+                    scale_[t] = 1.0;
+                    push<HAS_ZEROS>(t, entry, 1.0);
                 }
-                inverse_[t] = 1.0 / c;
-                if (product < 1e-250) total.add(log(product)), product = 1.0;
-                product *= c;
-                total.add(shift);
+                sum = sum_of(end - 1);
+                if (HAS_ZEROS && !(sum >= LEAST_SUM)) {
+                    if (!careful(first, log_emit + first * batch_.k, entry, &sum, &shift_[first - start])) return false;
+                }
+                if (!(sum > 0)) return false;
+                if (product < 1e-50) total.add(log(product)), product = 1.0;
+                product *= sum;
             }
+            double shifts = 0.0;
+            for (long t = 0; t < stop - start; t++) shifts += shift_[t];
+            total.add(shifts);
         }
         total.add(log(product));
         *loglik = total.value();
         return true;
+    }
+
+    template <bool HAS_ZEROS>
+    bool backward_as(long n, double weight, bool has_entry, const double* exit, double* resp, double* carry) {
+        vec most = vec{};
+        const double begin = 1.0 / sum_of(n - 1);
+        for (int j = 0; j < kp_; j++) beta_[j] = (exit == nullptr || j >= batch_.k ? 1.0 : exit[j]) * begin;
+        const vec share = R::all(weight);
+        long high = n;  // rows t + 1 .. high of the present tile have their w
+        for (long t = n - 1; t >= 0; t--) {
+            const vec scale = R::all(scale_[t]);
+            double* y = y_.data() + t * kp_;
+            double* u = u_.data() + t * kp_;
+            for (int v = 0; v < rows_.vectors(); v++) {
+                const int at = v * R_LANES;
+                const vec b = R::get(beta_.data() + at), mass = R::get(y + at);
+                vec w = (R::get(u + at) * scale) * b;
+                if (HAS_ZEROS) {
+                    const vec reached = mass > vec{} ? b : vec{};
+                    most = reached > most ? reached : most;
+                    w = w < R::all(LARGEST) ? w : R::all(LARGEST);
+                }
+                R::put(w_.data() + at, w);
+                R::put(u + at, w * share);
+                give(mass * b * share, resp + t * batch_.k + at, at);
+            }
+            if (t == 0 && !has_entry) break;
+            step_back(t == 0 ? carry : nullptr);
+            if (t > 0 && high - t >= TILE) {
+                rows_.outer(y - kp_, u, high - t, moves_.data());
+                high = t;
+            }
+        }
+        if (n > 1 && high > 1) rows_.outer(y_.data(), u_.data() + kp_, high - 1, moves_.data());
+        double peak = 0.0;
+        for (int l = 0; l < R_LANES; l++) peak = larger(peak, most[l]);
+        return !(peak >= SUSPECT);
     }
 
     // u = exp(log b - max) of some rows, at least LEAST_EMISSION where b is positive, and the maxima.
@@ -175,15 +216,14 @@ private:
         store(at, x > set1(-INF) ? e : vd{});
     }
 
-    // y_t from y_{t-1} and u_t; returns c_t.
+    // y_t from y_{t-1}, u_t and r_t.
     template <bool HAS_ZEROS>
-    double push(long t, const double* entry) {
+    void push(long t, const double* entry, double factor) {
         const double* u = u_.data() + t * kp_;
         double* y = y_.data() + t * kp_;
         const bool is_first = t == 0 && entry == nullptr;
         const double* past = t > 0 ? y - kp_ : is_first ? nullptr : padded(entry);
-        const vec scale = R::all(t > 0 ? inverse_[t - 1] : 1.0);
-        vec sum = vec{};
+        const vec scale = R::all(factor);
         for (int at = 0; at < rows_.vectors(); at += R::BLOCK) {
             const int width = rows_.vectors() - at < R::BLOCK ? rows_.vectors() - at : R::BLOCK;
             vec prior[R::BLOCK];
@@ -199,17 +239,15 @@ private:
                     mass = (prior[v] > vec{}) & (emit > vec{}) ? kept : vec{};
                 }
                 R::put(y + (at + v) * R_LANES, mass);
-                sum += mass;
             }
         }
-        return R::sum(sum);
     }
 
     // A row under which no state that can be reached is near the best: scaled by those that can. False if impossible.
     bool careful(long t, const double* log_emit, const double* entry, double* c, double* shift) {
         const int k = batch_.k;
         const bool is_first = t == 0 && entry == nullptr;
-        const double scale = t > 0 ? inverse_[t - 1] : 1.0;
+        const double scale = scale_[t];
         const double* past = t > 0 ? y_.data() + (t - 1) * kp_ : is_first ? nullptr : padded(entry);
         double* prior = w_.data();
         double top = -INF;
@@ -247,19 +285,20 @@ private:
         if (carry != nullptr) std::memcpy(carry, beta_.data(), batch_.k * sizeof(double));
     }
 
-    void give(const double* from, double* to, int at) const {
+    void give(vec value, double* to, int at) const {
         const int left = batch_.k - at;
         if (left >= R_LANES)
-            std::memcpy(to, from, sizeof(vec));
+            R::put(to, value);
         else
-            for (int j = 0; j < left; j++) to[j] = from[j];
+            for (int j = 0; j < left; j++) to[j] = value[j];
     }
 
     R rows_;
     int kp_;
     Batch batch_;
-    Buffer<double> trans_, turned_, init_, y_, u_, inverse_, shift_, zero_, beta_, w_, moves_;
-    double gamma_[64 + 8];
+    Buffer<double> trans_, turned_, init_;
+    Unset y_, u_, scale_;
+    Buffer<double> shift_, zero_, beta_, w_, moves_;
     bool has_zeros_ = false;
 };
 

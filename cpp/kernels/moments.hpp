@@ -61,5 +61,16 @@ static void given_moments(const T* X, const double* resp, long n, const GivenMom
     given_as<W>(X, resp, n, out);
 }
 
+static void sum_by_code(const int32_t* codes, const double* resp, long n, int k, int m, double* total) {
+    std::memset(total, 0, sizeof(double) * m * k);
+    for (long t = 0; t < n; t++) {
+        double* to = total + static_cast<size_t>(codes[t]) * k;
+        const double* from = resp + t * k;
+        int j = 0;
+        for (; j + W <= k; j += W) store(to + j, load(to + j) + load(from + j));
+        for (; j < k; j++) to[j] += from[j];
+    }
+}
+
 }  // namespace EMKIT_ISA
 }  // namespace emkit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -37,11 +37,15 @@ class SequenceBlock(Block):
         Case weights of the sequences.
     first_sequence : int
         Index of the first sequence in the source.
+    codes, table : arrays (b,) of int32 and (m, d), or None
+        The distinct rows and which of them each row is, where the source was given them: `table[codes]` is `X`.
     """
 
     lengths: NDArray[np.int64]
     sequence_weights: NDArray[np.float64]
     first_sequence: int
+    codes: NDArray[np.int32] | None = None
+    table: NDArray[Any] | None = None
 
     @property
     def kernel_sequence_weights(self) -> NDArray[np.float64] | None:
@@ -69,11 +73,15 @@ class SequenceSource(Source):
         Where each row stood in the data as they were given; -1 for a row put in for a gap.
     n_given : int or None
         Number of rows as given.
+    codes, table : arrays (n,) of int32 and (m, d), or None
+        See `SequenceBlock`.
     """
 
     __slots__ = (
         "X",
         "_blocks",
+        "_codes",
+        "_table",
         "_weights",
         "dtype",
         "feature_names",
@@ -101,8 +109,11 @@ class SequenceSource(Source):
         n_threads: int = 1,
         origin: NDArray[np.int64] | None = None,
         n_given: int | None = None,
+        codes: NDArray[np.int32] | None = None,
+        table: NDArray[Any] | None = None,
     ) -> None:
         self.X, self.lengths, self._weights = X, lengths, weights
+        self._codes, self._table = codes, table
         self.n_rows, self.n_features = X.shape
         self.n_sequences = len(lengths)
         self.dtype = X.dtype
@@ -218,7 +229,16 @@ class SequenceSource(Source):
             n_threads=n_threads,
             origin=self.origin,
             n_given=self.n_given,
+            codes=self._codes,
+            table=self._table,
         )
+
+    def coded(self, codes: NDArray[np.int32], table: NDArray[Any]) -> SequenceSource:
+        """Return the same sequences with their distinct rows (m, d) and the number (n,) of each row among them."""
+        other = self._like(self._weights, self.n_threads)
+        other._codes, other._table = codes, table
+        other._blocks = other._cut()
+        return other
 
     def _rows_of(self, chosen: NDArray[np.intp]) -> NDArray[np.int64]:
         """Return the rows of some sequences, one sequence after another."""
@@ -249,7 +269,10 @@ class SequenceSource(Source):
             stop = max(first + 1, int(np.searchsorted(ends, row + BLOCK_ROWS, side="right")))
             stop = min(stop, self.n_sequences)
             end = int(ends[stop - 1]) if stop > 0 else 0
-            blocks.append(self._block(self.X[row:end], self.lengths[first:stop], weights[first:stop], row, first))
+            block = self._block(self.X[row:end], self.lengths[first:stop], weights[first:stop], row, first)
+            if self._codes is not None:
+                block = replace(block, codes=self._codes[row:end], table=self._table)
+            blocks.append(block)
             first, row = stop, end
         return blocks
 

@@ -7,29 +7,54 @@ from typing import Any
 
 import numpy as np
 
-from emkit.core.arrays import FloatArray
-from emkit.data import SequenceSource
+from emkit.core.arrays import FloatArray, IntArray
+from emkit.data import SequenceBlock, SequenceSource
 from emkit.families.base import Family
+from emkit.kernels.moments import sum_by_code
 
 __all__ = ["coded", "emissions_of", "statistics_of"]
 
+_WORTH = 8  # rows for each distinct one from which on codes save work
+_MOST = 4096  # distinct rows whose densities stay in the cache
+
 
 def coded(family: Family, source: SequenceSource) -> SequenceSource:
-    """Return the same sequences, with distinct rows counted once where that saves work."""
-    return source
+    """Return the same sequences with their distinct rows, where a discrete family has few of them."""
+    if not family.is_discrete:
+        return source
+    codes, first = np.zeros(source.n_rows, dtype=np.int64), np.zeros(1, dtype=np.int64)
+    for column in source.X.T:
+        levels, own = _levels(column)
+        codes = codes * levels + own
+        _, first, codes = np.unique(codes, return_index=True, return_inverse=True)
+        if len(first) > min(_MOST, source.n_rows / _WORTH):
+            return source
+    return source.coded(codes.reshape(-1).astype(np.int32), np.ascontiguousarray(source.X[first]))
+
+
+def _levels(column: Any) -> tuple[int, IntArray]:
+    """Return how many levels a column has at most, and the level (n,) of each row; missing is one of them."""
+    seen = ~np.isnan(column)
+    low, high = (column[seen].min(), column[seen].max()) if seen.any() else (0.0, 0.0)
+    if high - low < _MOST and bool((column[seen] == np.floor(column[seen])).all()):
+        own = np.where(seen, column - low + 1, 0)
+        return int(high - low) + 2, own.astype(np.int64)
+    levels, own = np.unique(column, return_inverse=True)
+    return len(levels), own.reshape(-1)
 
 
 def emissions_of(family: Family, members: Any, block: Any, k: int) -> Callable[[slice], FloatArray]:
     """Return the function from a slice of the rows of a block to their log-densities (b, k)."""
     blank = np.zeros(k)
-
-    def emissions(rows: slice) -> FloatArray:
-        joint = family.log_joint(blank, members, block.X[rows])
-        return np.ascontiguousarray(joint, dtype=np.float64)
-
-    return emissions
+    if not isinstance(block, SequenceBlock) or block.codes is None or block.table is None:
+        return lambda rows: np.ascontiguousarray(family.log_joint(blank, members, block.X[rows]), dtype=np.float64)
+    codes = block.codes
+    each = np.ascontiguousarray(family.log_joint(blank, members, block.table), dtype=np.float64)
+    return lambda rows: each.take(codes[rows], axis=0)
 
 
 def statistics_of(family: Family, members: Any, block: Any, rows: slice, resp: FloatArray) -> Any:
     """Return the family's statistics of a slice of the rows with posterior (b, k)."""
-    return family.statistics(members, block.X[rows], resp)
+    if not isinstance(block, SequenceBlock) or block.codes is None or block.table is None:
+        return family.statistics(members, block.X[rows], resp)
+    return family.statistics(members, block.table, sum_by_code(block.codes[rows], resp, len(block.table)))

@@ -90,7 +90,7 @@ class HiddenMarkov(Model):
         counts, parts = np.zeros(self.n_components), []
 
         def collect(rows: slice, resp: FloatArray) -> None:
-            np.add(counts, resp.sum(axis=0), out=counts)
+            np.add(counts, np.ones(len(resp)) @ resp, out=counts)  # many times as fast as a sum over an axis
             parts.append(statistics_of(self.family, parameters.members, block, rows, resp))
 
         init, trans = _probabilities(parameters.chain)

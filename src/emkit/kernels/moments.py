@@ -11,7 +11,7 @@ from typing import Any
 from emkit.kernels._dispatch import native
 from emkit.kernels.twins import moments as twin
 
-__all__ = ["given_moments"]
+__all__ = ["given_moments", "sum_by_code"]
 
 _code: Any = twin if native is None else native
 
@@ -23,3 +23,8 @@ def given_moments(X: Any, resp: Any, mean: Any, *, is_full: bool) -> tuple[Any, 
     """
     count, first, second = _code.given_moments(X, resp, mean, is_full)
     return count, first, second
+
+
+def sum_by_code(codes: Any, resp: Any, m: int) -> Any:
+    """Return the sums (m, k) of the rows of `resp` (n, k) with equal codes (n,) int32, each from 0 to m - 1."""
+    return _code.sum_by_code(codes, resp, m)

@@ -408,3 +408,20 @@ def test_the_summary_names_states(fitted):
     text = fitted[0].summary()
     assert "Transitions" in text
     assert "mean stay" in text
+
+
+def test_distinct_rows_are_counted_once_with_the_same_result():
+    from emkit.families.poisson import Poisson
+    from emkit.hmm.codes import coded
+
+    counts = np.random.default_rng(0).poisson(np.repeat([2.0, 9.0], 200))[:, None].astype(float)
+    counts[::11] = np.nan
+    model = PoissonHMM(2, random_state=0, n_init=1).fit(counts)
+    plain = as_sequences(counts, [150, 250])
+    block, once = next(plain.blocks()), next(coded(Poisson(), plain).blocks())
+    assert once.codes is not None
+    np.testing.assert_array_equal(once.table[once.codes], counts)
+    left, right = (model.model_.e_step(model.parameters_, b) for b in (block, once))
+    assert right.loglik == pytest.approx(left.loglik, rel=1e-13)
+    np.testing.assert_allclose(right.members.total, left.members.total, rtol=1e-12)
+    assert next(coded(Poisson(), as_sequences(np.arange(20.0))).blocks()).codes is None

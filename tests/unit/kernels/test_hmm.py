@@ -136,3 +136,14 @@ def test_given_moments_agree_with_the_twin(k, is_full, dtype):
     X, resp, mean = rng.normal(size=(50, 3)).astype(dtype), rng.dirichlet(np.ones(k), 50), rng.normal(size=(k, 3))
     done = moments.given_moments(X, resp, mean, is_full=is_full)
     _compare(done, moments_twin.given_moments(X, resp, mean, is_full), 3)
+
+
+def test_sums_by_code_agree_with_the_twin():
+    rng = np.random.default_rng(4)
+    for k in (1, 3, 8, 11):
+        codes, resp = rng.integers(0, 5, 40).astype(np.int32), rng.random((40, k))
+        np.testing.assert_allclose(
+            moments.sum_by_code(codes, resp, 6), moments_twin.sum_by_code(codes, resp, 6), rtol=1e-13
+        )
+    with pytest.raises(ValueError, match="from 0 to m - 1"):
+        moments.sum_by_code(np.array([6], dtype=np.int32), np.ones((1, 2)), 6)

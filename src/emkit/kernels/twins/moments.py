@@ -6,7 +6,7 @@ from typing import Any
 
 from emkit.kernels.twins._namespace import namespace
 
-__all__ = ["given_moments"]
+__all__ = ["given_moments", "sum_by_code"]
 
 
 def given_moments(X: Any, resp: Any, mean: Any, is_full: bool) -> tuple[Any, Any, Any]:
@@ -20,3 +20,8 @@ def given_moments(X: Any, resp: Any, mean: Any, is_full: bool) -> tuple[Any, Any
         first[k, :] = xp.sum(weighted, axis=0)
         seconds.append(weighted.T @ gap if is_full else xp.sum(weighted * gap, axis=0))
     return xp.sum(resp, axis=0), first, xp.stack(seconds)
+
+
+def sum_by_code(codes: Any, resp: Any, m: int) -> Any:
+    xp = namespace(resp)
+    return xp.stack([xp.sum(xp.where((codes == c)[:, None], resp, xp.zeros_like(resp)), axis=0) for c in range(m)])
