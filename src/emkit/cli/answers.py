@@ -27,7 +27,7 @@ def predict(arguments: Namespace) -> int:
         _give(arguments, list(told.names), list(told.columns.values()))
         return 0
     predicted = answer_of(saved, "predict", "components")
-    X = _rows(arguments, saved).matrix
+    X = _rows(arguments, saved).features
     header, columns = ["component"], [predicted(X) + 1]
     if has_answer(saved, "predict_proba"):
         prob = answer_of(saved, "predict_proba", "probabilities")(X)
@@ -44,7 +44,7 @@ def score(arguments: Namespace) -> int:
         return _score_in_own_words(arguments, saved)
     log_density = answer_of(saved, "score_samples", "density")
     rows = _rows(arguments, saved)
-    each = log_density(rows.matrix)
+    each = log_density(rows.features)
     if arguments.each:
         _give(arguments, ["log_density"], [each])
         return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from emkit.cli.entries import factor, hmm, labels, mixture
+from emkit.cli.entries import factor, families, hmm, labels, mixture
 from emkit.cli.entries.entry import Argument, ModelEntry
 from emkit.errors import ParameterError
 
@@ -12,6 +12,7 @@ __all__ = ["MODELS", "arguments_of", "model_named"]
 
 MODELS: tuple[ModelEntry, ...] = (
     *mixture.ENTRIES,
+    *families.ENTRIES,
     *hmm.ENTRIES,
     *factor.ENTRIES,
     *labels.ENTRIES,

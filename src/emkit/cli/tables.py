@@ -46,6 +46,11 @@ class Rows:
         return self.table.numeric(self.table.names)[0]
 
     @property
+    def features(self) -> Any:
+        """What a fit is asked about: the matrix of numbers, or the table itself where columns hold words."""
+        return self.table if self.table.skipped else self.matrix
+
+    @property
     def sentence(self) -> str:
         """What was read, in words."""
         count = len(self.table.names)

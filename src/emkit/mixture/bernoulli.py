@@ -56,7 +56,7 @@ class BernoulliMixture(PlainMixture):
 
     def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None) -> Source:
         source = super()._new_source(X, sample_weight, n_threads)
-        self.model_.family.prepared(source, self.n_components)  # type: ignore[attr-defined]
+        self.model_.family.prepared(source, self.n_components)
         return source
 
     def _adopt_parameters(self, model: FiniteMixture, parameters: MixtureParameters) -> None:

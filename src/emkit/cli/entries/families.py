@@ -1,0 +1,94 @@
+"""Mixtures of families other than the Gaussian, and of several families over the columns of a table."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry, estimator
+from emkit.errors import ParameterError
+
+__all__ = ["ENTRIES"]
+
+_FAMILIES = Argument(
+    ("--families",),
+    "families",
+    {
+        "metavar": "COLUMN=FAMILY,...",
+        "help": "the family of each column, as in age=gaussian,a+b=gaussian-full; or one for all, as in poisson",
+    },
+)
+_OPTIONS = {"components": "n_components", "solver": "solver", "progress": "on_iteration", **CLIMB, **SEARCH}
+
+
+def _mixture(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
+    words = arguments.pop("families", None)
+    if words is None:
+        message = "mixture needs --families, as in --families age=gaussian,visits=poisson (or one name for all columns)"
+        raise ParameterError(message)
+    made = importlib.import_module("emkit.mixture").MixtureModel(_parsed(words), **arguments)
+    return made.fit(table, sample_weight=weights)
+
+
+def _parsed(words: str) -> Any:
+    """Return the families by column that words such as `age=gaussian,a+b=gaussian-full` ask for."""
+    if "=" not in words:
+        return words.strip()
+    families: dict[Any, str] = {}
+    for part in words.split(","):
+        columns, sign, family = part.rpartition("=")
+        if not sign or not columns.strip() or not family.strip():
+            message = f"--families takes COLUMN=FAMILY parts separated by commas, got {part!r}"
+            raise ParameterError(message)
+        names = tuple(name.strip() for name in columns.split("+"))
+        families[names[0] if len(names) == 1 else names] = family.strip()
+    return families
+
+
+ENTRIES: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        "mixture",
+        "each row comes from one of K groups, with a family of its own for every column",
+        {"families": "families", **_OPTIONS},
+        _mixture,
+        (_FAMILIES,),
+        takes_text=True,
+    ),
+    ModelEntry(
+        "student-mixture",
+        "each row comes from one of K t distributions: far rows get little weight",
+        _OPTIONS,
+        estimator("emkit.mixture", "StudentMixture"),
+    ),
+    ModelEntry(
+        "poisson-mixture",
+        "each row of counts comes from one of K groups of rates",
+        _OPTIONS,
+        estimator("emkit.mixture", "PoissonMixture"),
+    ),
+    ModelEntry(
+        "bernoulli-mixture",
+        "each row of zeros and ones comes from one of K groups of probabilities",
+        _OPTIONS,
+        estimator("emkit.mixture", "BernoulliMixture"),
+    ),
+    ModelEntry(
+        "latent-class",
+        "people in K classes that are not seen, from answers to several questions",
+        {**_OPTIONS, "components": "n_classes"},
+        estimator("emkit.mixture", "LatentClassAnalysis"),
+        takes_text=True,
+    ),
+    ModelEntry(
+        "direction-mixture",
+        "each row, whose length does not matter, points near one of K directions",
+        _OPTIONS,
+        estimator("emkit.mixture", "VonMisesFisherMixture"),
+    ),
+    ModelEntry(
+        "binned-mixture",
+        "one variable known by intervals, columns low and high, from K normal distributions",
+        _OPTIONS,
+        estimator("emkit.mixture", "BinnedMixture"),
+    ),
+)
