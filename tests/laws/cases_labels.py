@@ -3,7 +3,7 @@
 import numpy as np
 from case import Case
 
-from emkit.labels import FreeRaters, LabelParameters, ManyRaters, OneCoinRaters, PooledRaters, Spammers
+from emkit.labels import Abilities, FreeRaters, LabelParameters, ManyRaters, OneCoinRaters, PooledRaters, Spammers
 from emkit.labels.raters import FreeParameters
 
 _RNG = np.random.default_rng(7)
@@ -23,5 +23,6 @@ CASES = [
     Case("dawid-skene-map", ManyRaters(3, 2, FreeRaters(0.5, 1.0), 2.0), _COUNTS, is_continuous=False),
     Case("dawid-skene-pooled", ManyRaters(3, 2, PooledRaters(4.0)), _COUNTS, is_continuous=False),
     Case("one-coin", ManyRaters(3, 2, OneCoinRaters()), _COUNTS, is_continuous=False),
+    Case("glad", Abilities(3, 2), _COUNTS, is_continuous=False),
     Case("mace", ManyRaters(3, 2, Spammers(0.5)), _COUNTS, is_continuous=False),
 ]

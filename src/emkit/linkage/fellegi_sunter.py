@@ -82,9 +82,9 @@ class FellegiSunter(ModelEstimator):
     ... }
     >>> model = emkit.FellegiSunter(random_state=0).fit(patterns)
     >>> round(model.match_share_, 4)
-    0.0102
+    0.0097
     >>> model.match_probability({"surname": [2], "born": [1], "town": [-1]}).round(3)
-    array([0.994])
+    array([0.997])
     """
 
     _kind: ClassVar[str | None] = "classifier"

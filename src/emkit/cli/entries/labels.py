@@ -34,6 +34,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
     _raters("dawid-skene", "classes of items and error rates of raters, from answers alone", "DawidSkene"),
     _raters("one-coin", "the same with one number for each rater", "OneCoin"),
     _raters("mace", "the same for raters who know or guess", "MACE"),
+    _raters("glad", "raters of different ability, items of different difficulty", "GLAD"),
     ModelEntry(
         "linkage",
         "pairs of records that match, from patterns of agreement",
