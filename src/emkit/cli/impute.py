@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.cli.tables import Rows, print_json, read_rows, write_csv
+from emkit.cli.tables import print_json, read_rows, split_names, write_csv
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
 from emkit.data import Table, read_table
@@ -26,30 +26,55 @@ def impute(arguments: Namespace) -> int:
     """Fill in a table, write it, and print what was done column by column."""
     targets = _targets(arguments)
     whole = read_table(arguments.data)
-    rows = read_rows(arguments.data, arguments.columns)
-    X = rows.matrix
-    imputer = _imputer(arguments)
-    imputer.fit(rows.table)
-    copies = imputer.impute(rows.table) if len(targets) > 1 else [imputer.transform(rows.table)]
+    table = _chosen(whole, arguments)
+    imputer = _imputer(arguments).fit(table)
+    copies, unsure = _filled(imputer, table, len(targets))
     for target, done in zip(targets, copies, strict=True):
-        _write(whole, rows, done, target)
-    told = _told(rows, X, copies, imputer)
+        write_csv(whole.names, [_cells(done.get(n, whole.columns[n])) for n in whole.names], str(target))
+    told = [_of_column(n, table.columns[n], [done[n] for done in copies], unsure[n]) for n in table.names]
     if arguments.json:
-        about = {
-            "data": whole.name,
-            "n_rows": whole.n_rows,
-            "saved": [str(t) for t in targets],
-            "status": _status(imputer),
-        }
-        print_json(about | {"columns": told, "left_alone": _left_alone(whole, rows), "notes": list(imputer.fit_.notes)})
+        about = {"data": whole.name, "n_rows": whole.n_rows, "saved": [str(target) for target in targets]}
+        found = {"columns": told, "left_alone": _left_alone(whole, table)}
+        print_json(about | found | {"status": _status(imputer), "notes": list(imputer.fit_.notes)})
     else:
-        sys.stdout.write(_text(whole, rows, told, imputer, targets))
+        sys.stdout.write(_text(whole, table, told, imputer, targets))
     return OK if imputer.fit_.status.is_success else NOT_CONVERGED
 
 
-def _imputer(arguments: Namespace) -> Any:
-    from emkit.missing import EMImputer, MultipleImputer
+def _chosen(whole: Table, arguments: Namespace) -> Table:
+    """Return the table to fill in: numeric columns, and those named by --categories."""
+    categories = split_names(arguments.categories, "--categories") if arguments.categories else []
+    whole.select(categories)
+    if arguments.columns is not None:
+        numeric = list(read_rows(arguments.data, arguments.columns).table.names)
+    else:
+        numeric = [name for name in whole.names if name not in whole.skipped]
+    names = [name for name in whole.names if name in numeric or name in categories]
+    return whole.select(names) if names else read_rows(arguments.data, None).table
 
+
+def _filled(imputer: Any, table: Table, n_copies: int) -> tuple[list[dict[str, Array]], dict[str, FloatArray]]:
+    """Return the completed copies, and how unsure each entry is, column by column."""
+    copies = imputer.impute(table) if n_copies > 1 else [imputer.transform(table)]
+    if isinstance(copies[0], Table):
+        return [dict(copy.columns) for copy in copies], imputer.uncertainty(table)
+    sd = imputer.conditional_sd(table)
+    by_name = [{name: copy[:, j] for j, name in enumerate(table.names)} for copy in copies]
+    return by_name, {name: sd[:, j] for j, name in enumerate(table.names)}
+
+
+def _imputer(arguments: Namespace) -> Any:
+    from emkit.missing import EMImputer, MixedImputer, MultipleImputer
+
+    if arguments.categories:
+        return MixedImputer(
+            categorical=split_names(arguments.categories, "--categories"),
+            method="draw" if arguments.draw else "mean",
+            n_imputations=0 if arguments.copies == 1 else arguments.copies,
+            bounds=_bounds(arguments.bounds),
+            random_state=arguments.seed,
+            n_threads=arguments.threads,
+        )
     common = {
         "prior_rows": arguments.prior_rows,
         "bounds": _bounds(arguments.bounds),
@@ -89,13 +114,6 @@ def _targets(arguments: Namespace) -> list[Path]:
     return [first.with_name(f"{first.stem}-{k + 1}{first.suffix}") for k in range(arguments.copies)]
 
 
-def _write(whole: Table, rows: Rows, done: FloatArray, target: Path) -> None:
-    """Write all columns of the table, those not filled in as they came."""
-    place = {name: j for j, name in enumerate(rows.table.names)}
-    columns = [_cells(done[:, place[n]] if n in place else whole.columns[n]) for n in whole.names]
-    write_csv(whole.names, columns, str(target))
-
-
 def _cells(column: Array) -> Array:
     """Return values as they are written: whole numbers without a point, nothing where something is missing."""
     cells = [_cell(value) for value in np.asarray(column).tolist()]
@@ -110,29 +128,28 @@ def _cell(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
-def _told(rows: Rows, X: FloatArray, copies: list[FloatArray], imputer: Any) -> list[dict[str, Any]]:
-    """Return what was done to each column. `error` is the typical error of a filled-in entry, in its units."""
-    sd = imputer.conditional_sd(rows.table)
-    return [_of_column(name, X[:, j], [c[:, j] for c in copies], sd[:, j]) for j, name in enumerate(rows.table.names)]
-
-
-def _of_column(name: str, x: FloatArray, copies: list[FloatArray], sd: FloatArray) -> dict[str, Any]:
-    lost = np.isnan(x)
-    seen, n_lost = x[~lost], int(lost.sum())
+def _of_column(name: str, column: Array, copies: list[Array], unsure: FloatArray) -> dict[str, Any]:
+    """Return what was done to a column. `error` is the typical error of a filled-in number, in its units, or the
+    probability that a filled-in category is wrong.
+    """
+    lost = np.array([_cell(value) == "" for value in np.asarray(column).tolist()], dtype=bool)
+    told: dict[str, Any] = {"column": name, "missing": int(lost.sum()), "share": float(lost.mean())}
+    told |= dict.fromkeys(("mean", "sd", "filled_mean", "error", "explained"))
+    if np.asarray(column).dtype.kind == "O":
+        return told | {"error": float(unsure[lost].mean()) if lost.any() else None}
+    seen = np.asarray(column, dtype=np.float64)[~lost]
     spread = float(seen.std(ddof=1)) if len(seen) > 1 else 0.0
-    told: dict[str, Any] = {"column": name, "missing": n_lost, "share": n_lost / len(x)}
-    told |= {"mean": float(seen.mean()), "sd": spread, "filled_mean": None, "error": None, "explained": None}
-    if n_lost:
-        error = float(np.sqrt(np.mean(sd[lost] ** 2)))
+    told |= {"mean": float(seen.mean()), "sd": spread}
+    if lost.any():
+        told["error"] = error = float(np.sqrt(np.mean(unsure[lost] ** 2)))
         told["filled_mean"] = float(np.mean([copy[lost].mean() for copy in copies]))
-        told["error"] = error
         told["explained"] = max(0.0, 1 - (error / spread) ** 2) if spread > 0 else None
     return told
 
 
-def _left_alone(whole: Table, rows: Rows) -> dict[str, int]:
+def _left_alone(whole: Table, table: Table) -> dict[str, int]:
     """Return the columns that were not filled in, with how many cells they miss."""
-    chosen = set(rows.table.names)
+    chosen = set(table.names)
     return {name: _n_lost(whole.columns[name]) for name in whole.names if name not in chosen}
 
 
@@ -144,12 +161,12 @@ def _status(imputer: Any) -> str:
     return str(imputer.fit_.status.value)
 
 
-def _text(whole: Table, rows: Rows, told: list[dict[str, Any]], imputer: Any, targets: list[Path]) -> str:
+def _text(whole: Table, table: Table, told: list[dict[str, Any]], imputer: Any, targets: list[Path]) -> str:
     total = sum(column["missing"] for column in told)
-    lines = [f"{whole.name}: {whole.n_rows} rows; {total} empty cells in {len(told)} numeric columns filled in", ""]
+    lines = [f"{whole.name}: {whole.n_rows} rows; {total} empty cells in {len(told)} columns filled in", ""]
     lines += [table_text(Description("Columns", _HEADER, tuple(map(_row, told)))), "", *_legend(imputer, targets)]
-    for name, n_lost in _left_alone(whole, rows).items():
-        empty = f"; its {n_lost} empty cells are still empty" if n_lost else ""
+    for name, n_lost in _left_alone(whole, table).items():
+        empty = f"; its {n_lost} empty cells are still empty (see --categories)" if n_lost else ""
         lines.append(f"{name} was left as it was{empty}")
     lines += [f"note: {note}" for note in imputer.fit_.notes]
     lines.append(f"Fit: {_status(imputer)}, log-likelihood {imputer.fit_.loglik:.4f}, {imputer.n_iter_} iterations")
@@ -158,31 +175,22 @@ def _text(whole: Table, rows: Rows, told: list[dict[str, Any]], imputer: Any, ta
 
 
 def _row(column: dict[str, Any]) -> tuple[Any, ...]:
-    dash = "-"
-    share, explained = column["share"], column["explained"]
-    return (
-        column["column"],
-        column["missing"],
-        f"{100 * share:.1f}%",
-        column["mean"],
-        column["sd"],
-        dash if column["filled_mean"] is None else column["filled_mean"],
-        dash if column["error"] is None else column["error"],
-        dash if explained is None else f"{100 * explained:.0f}%",
-    )
+    numbers = ("-" if column[key] is None else column[key] for key in ("mean", "sd", "filled_mean", "error"))
+    explained = "-" if column["explained"] is None else f"{100 * column['explained']:.0f}%"
+    return (column["column"], column["missing"], f"{100 * column['share']:.1f}%", *numbers, explained)
 
 
 def _legend(imputer: Any, targets: list[Path]) -> list[str]:
-    from emkit.missing import MultipleImputer
-
-    is_mean = getattr(imputer, "method", "") == "mean"
-    each = "its mean given the rest of its row" if is_mean else "a draw given the rest of its row"
+    is_mean = len(targets) == 1 and imputer.method == "mean"
+    given = "given the rest of its row"
+    each = f"its mean, or most probable category, {given}" if is_mean else f"a draw {given}"
     lines = [
-        f"Each empty cell got {each}, under one normal distribution of the numeric columns.",
-        "error: how far a filled-in value is from the true one, typically; explained: share of the variance known",
-        "from the other columns. Near 0% a filled-in value is little more than the column's mean.",
+        f"Each empty cell got {each}.",
+        "error: how far a filled-in number is from the true one, typically; a category's chance to be wrong.",
+        "explained: share of the variance known from the other columns. Near 0% a filled-in value is little more than",
+        "the column's mean.",
     ]
-    if isinstance(imputer, MultipleImputer):
+    if len(targets) > 1:
         lines.append(f"{len(targets)} copies: analyse each and pool the answers (emkit.missing.pool).")
     elif is_mean:
         lines.append("Standard errors from a table filled in once are too small: see --copies.")

@@ -148,10 +148,11 @@ def _add_select(parser: argparse.ArgumentParser) -> None:
 
 _IMPUTE = """\
 Numeric columns are filled in from the other numeric columns of the row; what was done, and how sure it is, is
-printed column by column. Text columns are copied as they are, and named.
+printed column by column. Text columns are copied as they are, and named, unless --categories names them.
 
 examples:
   emkit impute airquality --out filled.csv
+  emkit impute patients.csv --categories sex,smoker
   emkit impute airquality --copies 20 --bounds Ozone=0: --out filled.csv     filled-1.csv to filled-20.csv
 """
 
@@ -162,6 +163,8 @@ def _add_impute(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", metavar="FILE", help="where to write the table; NAME-filled.csv unless given")
     add("--draw", action="store_true", help="a random draw for each cell, not its mean: keeps the spread of the data")
     add("--copies", type=_whole, default=1, metavar="M", help="write M copies that differ as the truth may (default 1)")
+    text = "columns of categories to fill in too, separated by commas (text, or numbers that are codes)"
+    add("--categories", metavar="A,B", help=text)
     add("--bounds", action="append", metavar="COL=LOW:HIGH", help="limits of a column, as Ozone=0: ; may be repeated")
     text = "strength of a prior towards uncorrelated columns, in rows; for collinear columns or few rows (default 0)"
     add("--prior-rows", type=float, default=0.0, metavar="K", help=text)

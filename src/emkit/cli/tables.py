@@ -18,7 +18,7 @@ from emkit.core.arrays import Array
 from emkit.data import Table, read_table
 from emkit.errors import DataError
 
-__all__ = ["Rows", "print_json", "read_rows", "write_csv"]
+__all__ = ["Rows", "print_json", "read_rows", "split_names", "write_csv"]
 
 _CHUNK = 16384  # rows turned into text at a time
 
@@ -85,7 +85,7 @@ def read_rows(
     mass = None if weights is None else table.numeric(weights)[0][:, 0]
     skipped: tuple[str, ...] = ()
     if columns is not None:
-        names = _split(columns)
+        names = split_names(columns)
     elif known is not None:
         names = list(known)
     else:
@@ -96,14 +96,15 @@ def read_rows(
     return Rows(table.select(names), mass, skipped)
 
 
-def _split(columns: str) -> list[str]:
+def split_names(columns: str, option: str = "--columns") -> list[str]:
+    """Return the names of an option that takes columns, separated by commas."""
     names = [name.strip() for name in next(csv.reader([columns], skipinitialspace=True), [])]
     if not names or not all(names):
-        message = f"`--columns` must be names separated by commas, got {columns!r}"
+        message = f"`{option}` must be names separated by commas, got {columns!r}"
         raise DataError(message)
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        message = f"`--columns` names {twice[0]!r} twice"
+        message = f"`{option}` names {twice[0]!r} twice"
         raise DataError(message)
     return names
 

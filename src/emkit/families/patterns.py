@@ -17,7 +17,7 @@ _WORD = 64
 def pattern_codes(X: Array) -> Array:
     """Return the missing entries of each row as bits, (n, ceil(d / 64)) of uint64."""
     lost = np.isnan(X)
-    words = -(-lost.shape[1] // _WORD)
+    words = max(1, -(-lost.shape[1] // _WORD))
     packed = np.zeros((len(lost), 8 * words), dtype=np.uint8)
     bits = np.packbits(lost, axis=1)
     packed[:, : bits.shape[1]] = bits

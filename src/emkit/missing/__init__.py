@@ -7,6 +7,7 @@ from emkit.missing.imputer import EMImputer
 from emkit.missing.linear import LinearRegression
 from emkit.missing.logistic import LogisticRegression
 from emkit.missing.mcar import McarTest
+from emkit.missing.mixed import MixedImputer
 from emkit.missing.multiple import MultipleImputer
 from emkit.missing.normal import MultivariateNormal
 from emkit.missing.overimputation import Overimputed
@@ -19,6 +20,7 @@ __all__ = [
     "LinearRegression",
     "LogisticRegression",
     "McarTest",
+    "MixedImputer",
     "MultipleImputer",
     "MultivariateNormal",
     "Overimputed",

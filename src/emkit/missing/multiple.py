@@ -23,7 +23,7 @@ from emkit.missing.overimputation import Overimputed, overimputed
 from emkit.missing.panel import Panel
 from emkit.missing.pooling import Pooled, pool
 
-__all__ = ["MultipleImputer"]
+__all__ = ["MultipleImputer", "resampled"]
 
 _RESAMPLES = 1000  # bootstrap samples drawn until one observes every column twice
 
@@ -152,7 +152,7 @@ class MultipleImputer(NormalEstimator):
         return [fit.parameters for fit in fits]
 
     def _refit(self, source: Source, seed: int) -> Fit:
-        sample = _resampled(source, np.random.default_rng(seed))
+        sample = resampled(source, np.random.default_rng(seed))
         return maximise(
             self._model(),
             sample,
@@ -236,7 +236,7 @@ class MultipleImputer(NormalEstimator):
         return overimputed(self.draws_, rows, self._kept, level)
 
 
-def _resampled(source: Source, rng: np.random.Generator) -> Source:
+def resampled(source: Source, rng: np.random.Generator) -> Source:
     """Return a bootstrap sample of the rows that observes every column in two of them at least."""
     blocks = list(source.blocks())
     weights = np.concatenate([block.weights for block in blocks])

@@ -26,7 +26,7 @@ def read(path):
 def test_table_is_filled_and_told_of(capsys):
     assert main(["impute", "airquality", "--out", "filled.csv"]) == 0
     told = capsys.readouterr().out
-    assert "44 empty cells in 6 numeric columns filled in" in told
+    assert "44 empty cells in 6 columns filled in" in told
     assert "Ozone         37  24.2%" in told
     assert "Wrote filled.csv" in told
     X, names = emkit.load_data("airquality").numeric()
@@ -57,6 +57,20 @@ def test_text_columns_are_copied_and_named(folder, capsys):
     assert main(["impute", "t.csv"]) == 0
     assert "kind was left as it was; its 1 empty cells are still empty" in capsys.readouterr().out
     assert read("t-filled.csv")[1][-1][2] == "y"
+
+
+def test_categories_are_filled_in(folder, capsys):
+    lines = ["a,kind"] + [f"{i % 7 + 5 * (i % 2)},{'uv'[i % 2]}" for i in range(60)] + ["11,", "0,", ",v"]
+    (folder / "t.csv").write_text("\n".join(lines) + "\n")
+    assert main(["impute", "t.csv", "--categories", "kind"]) == 0
+    assert "kind          2   3.2%" in capsys.readouterr().out
+    rows = read("t-filled.csv")[1]
+    assert [row[1] for row in rows[-3:]] == ["v", "u", "v"]
+    assert float(rows[-1][0]) > 6
+    assert main(["impute", "t.csv", "--categories", "kind", "--copies", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["saved"] == ["t-filled-1.csv", "t-filled-2.csv"]
+    assert 0 < told["columns"][1]["error"] < 0.3
 
 
 def test_mistakes_are_one_line(capsys):
