@@ -6,6 +6,7 @@ from case import Case
 import emkit
 from emkit.families.categorical import Categorical
 from emkit.families.covariance import STRUCTURES
+from emkit.families.factor_analytic import FactorAnalytic
 from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_prior import NormalInverseWishart
 from emkit.families.poisson import Poisson
@@ -21,8 +22,29 @@ def _iris(share_missing=0.0):
     return rows
 
 
+def _apart(share_missing=0.0):
+    """Return two groups of four features that all starts find."""
+    rng = np.random.default_rng(3)
+    axes = np.linalg.qr(rng.normal(size=(2, 4, 4)))[0] * np.array([[2.0, 1.0, 0.7, 0.4], [1.0, 1.2, 0.5, 0.3]])[:, None]
+    rows = np.concatenate([rng.normal(size=(40, 4)) @ axes[0].T, 6 + rng.normal(size=(30, 4)) @ axes[1].T])
+    return np.where(rng.random(rows.shape) < share_missing, np.nan, rows)
+
+
+def _one_factor(share_missing=0.0):
+    """Return two groups of five features that one factor each explains, with noise far from zero."""
+    rng = np.random.default_rng(6)
+    loadings = np.array([[1.0, 0.8, 1.2, 0.9, 0.7], [0.6, -1.0, 0.9, 1.1, -0.8]])
+    group = np.repeat([0, 1], [70, 50])
+    rows = 5 * group[:, None] + rng.normal(size=(120, 1)) * loadings[group] + 0.8 * rng.normal(size=(120, 5))
+    return np.where(rng.random(rows.shape) < share_missing, np.nan, rows)
+
+
 def _mixture(word, k=3, prior=None, concentration=1.0):
     return FiniteMixture(Gaussian(STRUCTURES[word], prior), k, concentration)
+
+
+def _factors(*arguments):
+    return FiniteMixture(Gaussian(FactorAnalytic(*arguments)), 2)
 
 
 def _student(dof, k=2, word="full"):
@@ -52,17 +74,20 @@ CASES = [
     Case("gaussian-spherical", _mixture("spherical"), _iris(), takes_constant=False),
     Case("gaussian-EEI", _mixture("EEI"), _iris()),
     Case("gaussian-EII", _mixture("EII"), _iris(), takes_constant=False),
-    Case("gaussian-VEI", _mixture("VEI"), _iris(), takes_constant=False),
-    Case("gaussian-EVI", _mixture("EVI"), _iris(), takes_constant=False),
-    Case("gaussian-VEE", _mixture("VEE", 2), _iris(), takes_constant=False),
-    Case("gaussian-EVE", _mixture("EVE", 2), _iris(), takes_constant=False),
-    Case("gaussian-VVE", _mixture("VVE", 2), _iris(), takes_constant=False),
-    Case("gaussian-EEV", _mixture("EEV", 2), _iris(), takes_constant=False),
-    Case("gaussian-VEV", _mixture("VEV", 2), _iris(), takes_constant=False),
-    Case("gaussian-EVV", _mixture("EVV", 2), _iris(), takes_constant=False),
-    Case("gaussian-VEI-missing", _mixture("VEI", 2), _iris(0.1), takes_constant=False),
-    Case("gaussian-VVE-missing", _mixture("VVE", 2), _iris(0.1)[:75], takes_constant=False),
+    Case("gaussian-VEI", _mixture("VEI", 2), _apart(), takes_constant=False),
+    Case("gaussian-EVI", _mixture("EVI", 2), _apart(), takes_constant=False),
+    Case("gaussian-VEE", _mixture("VEE", 2), _apart(), takes_constant=False),
+    Case("gaussian-EVE", _mixture("EVE", 2), _apart(), takes_constant=False),
+    Case("gaussian-VVE", _mixture("VVE", 2), _apart(), takes_constant=False),
+    Case("gaussian-EEV", _mixture("EEV", 2), _apart(), takes_constant=False),
+    Case("gaussian-VEV", _mixture("VEV", 2), _apart(), takes_constant=False),
+    Case("gaussian-EVV", _mixture("EVV", 2), _apart(), takes_constant=False),
+    Case("gaussian-VEI-missing", _mixture("VEI", 2), _apart(0.1), takes_constant=False),
+    Case("gaussian-VVE-missing", _mixture("VVE", 2), _apart(0.1), takes_constant=False),
     Case("gaussian-VEV-map", _mixture("VEV", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
+    Case("gaussian-UUU", _factors(1), _one_factor(), takes_constant=False),
+    Case("gaussian-CUC", _factors(1, "common", "own", True), _one_factor(), takes_constant=False),
+    Case("gaussian-UCU-missing", _factors(1, "own", "common"), _one_factor(0.1), takes_constant=False),
     Case("gaussian-full-missing", _mixture("full", 2), _iris(0.1)[:75]),
     Case("gaussian-diag-missing", _mixture("diag", 2), _iris(0.1)),
     Case("gaussian-tied-missing", _mixture("tied", 2), _iris(0.1)[:75]),

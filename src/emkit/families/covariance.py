@@ -66,6 +66,9 @@ class Dense(DenseForm):
 
     is_shared: bool = False  # type: ignore[misc]
 
+    def needed(self, d: int) -> int:
+        return d
+
     def parameters(self, mean: FloatArray, cov: FloatArray) -> DenseParameters:
         return DenseParameters(mean, cov)
 
@@ -163,10 +166,12 @@ STRUCTURES: dict[str, Structure] = {
 }
 
 
-def structure_of(word: str) -> Structure:
-    """Return the structure that a word or code names, or raise `ParameterError`."""
+def structure_of(word: Any) -> Structure:
+    """Return the structure that a word or code names, or a structure as it is; or raise `ParameterError`."""
+    if isinstance(word, Structure):
+        return word
     if not isinstance(word, str) or word not in STRUCTURES:
         known = ", ".join(repr(name) for name in STRUCTURES)
-        message = f"`covariance_type` must be one of {known}; got {word!r}"
+        message = f"`covariance_type` must be one of {known} or a `FactorAnalytic`; got {word!r}"
         raise ParameterError(message)
     return STRUCTURES[word]

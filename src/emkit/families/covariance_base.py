@@ -68,6 +68,13 @@ class Structure(ABC):
     is_shared: ClassVar[bool] = False
 
     @abstractmethod
+    def needed(self, d: int) -> int:
+        """Return how many directions of d a component's own rows must span for its covariance to be determined."""
+
+    def check(self, d: int) -> None:  # noqa: B027
+        """Raise `ParameterError` if the structure is not for d features."""
+
+    @abstractmethod
     def parameters(self, mean: FloatArray, cov: FloatArray) -> Any:
         """Return the record of parameters from means (k, d) and covariances in the form `cov` gives them."""
 
@@ -175,6 +182,9 @@ class DiagonalForm(Structure):
     """Covariances as variances: what all diagonal structures do alike."""
 
     is_dense: ClassVar[bool] = False
+
+    def needed(self, d: int) -> int:
+        return 1
 
     def cov(self, parameters: Any) -> FloatArray:
         return np.asarray(parameters.var)

@@ -38,7 +38,7 @@ def collapse_of(family: Any, parameters: Any, count: FloatArray) -> str:
         return "All components are flat: some columns are linear functions of others. Leave those out, or set a prior."
     is_few = np.zeros(len(count), dtype=bool)
     if not family.structure.is_shared:
-        needed = int(free.sum()) if family.is_dense else 1
+        needed = family.structure.needed(int(free.sum()))
         is_thin = (count < _FEW * (needed + 1)) & (smallest < _TINY[int(free.sum() > 1)])
         is_few = (count < needed + _EXTRA_POINTS) | is_thin
     return _sentence(np.flatnonzero(is_floored | is_few), count)

@@ -155,6 +155,9 @@ class Scaled(DenseForm):
 
     is_volume_shared: bool = False
 
+    def needed(self, d: int) -> int:
+        return d
+
     def parameters(self, mean: FloatArray, cov: FloatArray) -> ScaledParameters:
         return self.estimate(mean, np.ones((len(mean), 1, 1)), cov, None)
 
@@ -199,6 +202,9 @@ class Axes(DenseForm):
 
     is_volume_shared: bool = False
     are_axes_shared: bool = False
+
+    def needed(self, d: int) -> int:
+        return d
 
     def parameters(self, mean: FloatArray, cov: FloatArray) -> AxesParameters:
         return self.estimate(mean, np.ones((len(mean), 1, 1)), cov, None)

@@ -111,6 +111,8 @@ _HOMES = {
     "DenseRecord": "emkit.families.covariance_base",
     "DiagonalForm": "emkit.families.covariance_base",
     "DiagonalRecord": "emkit.families.covariance_base",
+    "FactorAnalytic": "emkit.families.factor_analytic",
+    "FactorAnalyticParameters": "emkit.families.factor_analytic",
     "ScaledDiagonal": "emkit.families.parsimonious",
     "ScaledDiagonalParameters": "emkit.families.parsimonious",
     "Scaled": "emkit.families.parsimonious",

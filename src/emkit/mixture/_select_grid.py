@@ -17,7 +17,7 @@ from emkit.mixture.selection import Cell, ModelSelection
 
 __all__ = ["Grid", "Key"]
 
-Key = tuple[int, str]  # number of components, structure
+Key = tuple[int, Any]  # number of components, structure
 
 SCOUTS = 6  # own starts of each cell; the fits of neighbors are further ones
 SCOUT_TOL = 0.01  # log-likelihood; cells are compared in units of BIC
@@ -130,7 +130,7 @@ class Grid:
                 setattr(made, name, getattr(self.template, name))
         made._adopt(fit, self.source)
         entropy = sum(self.source.map(lambda block: _entropy(fit.model, fit.parameters, block)))
-        return Cell(*key, made, float(entropy), "" if fit.is_converged else fit.status.value)
+        return Cell(key[0], str(key[1]), made, float(entropy), "" if fit.is_converged else fit.status.value)
 
 
 def _sampled(source: Any, rng: np.random.Generator) -> Any:

@@ -38,10 +38,11 @@ class GaussianMixture(MixtureEstimator):
     ----------
     n_components : int, default 1
         Number of components, k.
-    covariance_type : str, default "full"
+    covariance_type : str or FactorAnalytic, default "full"
         "full", "tied", "diag" or "spherical", or a code of mclust: a letter each for the components' volume, shape and
         orientation, E equal, V varying, I along the columns: "EII", "VII", "EEI", "VEI", "EVI", "VVI", "EEE", "VEE",
-        "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"; for one feature also "E" and "V".
+        "EVE", "VVE", "EEV", "VEV", "EVV", "VVV"; for one feature also "E" and "V". For many features
+        `emkit.families.FactorAnalytic(n_factors)`: mixtures of factor analyzers and of principal components.
     prior : NormalInverseWishart, optional
         Conjugate prior on means and covariances. None is maximum likelihood, but for a penalty that stops a collapsing
         covariance at a millionth of the columns' standard deviations (`families.gaussian_prior.FLOOR`); a fit in which
@@ -104,7 +105,7 @@ class GaussianMixture(MixtureEstimator):
         self,
         n_components: int = 1,
         *,
-        covariance_type: str = "full",
+        covariance_type: Any = "full",
         prior: NormalInverseWishart | None = None,
         weight_concentration: float = 1.0,
         tol: float = 1e-6,
@@ -145,7 +146,8 @@ class GaussianMixture(MixtureEstimator):
 
     def _check_rows(self, model: FiniteMixture, source: Source) -> None:
         super()._check_rows(model, source)
-        if self.covariance_type in ("E", "V") and source.n_features != 1:
+        structure_of(self.covariance_type).check(source.n_features)
+        if isinstance(self.covariance_type, str) and self.covariance_type in ("E", "V") and source.n_features != 1:
             message = (
                 f"`covariance_type` {self.covariance_type!r} is for one feature, and `X` has {source.n_features}; "
                 f"use a code of three letters, such as '{self.covariance_type * 3}'"
@@ -170,7 +172,7 @@ class GaussianMixture(MixtureEstimator):
 
     @classmethod
     def from_parameters(
-        cls, weights: Any, means: Any, covariances: Any, covariance_type: str = "full"
+        cls, weights: Any, means: Any, covariances: Any, covariance_type: Any = "full"
     ) -> GaussianMixture:
         """Return a mixture with known parameters, ready to predict, score and sample without a fit.
 
@@ -185,7 +187,7 @@ class GaussianMixture(MixtureEstimator):
         return cls._of(parameters, covariance_type)
 
     @classmethod
-    def _of(cls, parameters: MixtureParameters, covariance_type: str, names: Any = None) -> GaussianMixture:
+    def _of(cls, parameters: MixtureParameters, covariance_type: Any, names: Any = None) -> GaussianMixture:
         made = cls(n_components=len(parameters.mix), covariance_type=covariance_type)
         made.n_features_in_ = parameters.members.mean.shape[1]
         if names is not None:
@@ -247,7 +249,7 @@ class GaussianMixture(MixtureEstimator):
         return np.concatenate(source.map(fill))
 
 
-def _sliced_type(word: str) -> str:
+def _sliced_type(word: Any) -> str:
     """Return the structure that a slice of a mixture keeps: components may share, but not what they shared before."""
     structure = structure_of(word)
     return "full" if structure.is_dense else "spherical" if structure.is_spherical else "diag"

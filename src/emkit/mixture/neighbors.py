@@ -12,8 +12,10 @@ from emkit.mixture.model import FiniteMixture, MixtureParameters
 __all__ = ["are_neighbors", "recast", "splits"]
 
 
-def are_neighbors(one: str, other: str) -> bool:
+def are_neighbors(one: Any, other: Any) -> bool:
     """Tell whether two codes of structures differ in one letter: one shares what the other lets vary."""
+    if not isinstance(one, str) or not isinstance(other, str):
+        return False
     return len(one) == len(other) == 3 and sum(a != b for a, b in zip(one, other, strict=True)) == 1
 
 

@@ -43,7 +43,7 @@ def select(
     X: Any,
     components: Iterable[int] = range(1, 10),
     *,
-    structures: Literal["all"] | Sequence[str] = "all",
+    structures: Literal["all"] | Sequence[Any] = "all",
     criterion: Literal["bic", "icl", "aic"] = "bic",
     estimator: Any = None,
     sample_weight: Any = None,
@@ -59,7 +59,7 @@ def select(
     ----------
     X : array (n, d), data frame, Arrow table, path or Source
     components : iterable of int, default 1 to 9
-    structures : "all" or sequence of str
+    structures : "all" or sequence of str or FactorAnalytic
         Values of `covariance_type`: by default the fourteen codes of mclust, "E" and "V" for one feature. For
         estimators without `covariance_type` there is one column.
     criterion : "bic", "icl" or "aic"
@@ -110,18 +110,17 @@ def _counts(components: Iterable[int]) -> list[int]:
     return sorted({int(k) for k in found})
 
 
-def _words(structures: Any, grid: Grid) -> list[str]:
+def _words(structures: Any, grid: Grid) -> list[Any]:
     if not grid.has_structures:
         if structures != "all":
             message = f"`structures` are for estimators with `covariance_type`, and {grid.title} has none"
             raise ParameterError(message)
         return [""]
-    if isinstance(structures, str) and structures != "all":
-        structures = [structures]
     if structures != "all":
-        for word in structures:
-            structure_of(word)
-        return list(dict.fromkeys(structures))
+        words = [structures] if isinstance(structures, str) else list(structures)
+        for word in words:
+            structure_of(word).check(grid.source.n_features)
+        return list(dict.fromkeys(words))
     if not isinstance(grid.template, GaussianMixture):
         return [grid.template.covariance_type]
     return ["E", "V"] if grid.source.n_features == 1 else list(CODES)
@@ -134,9 +133,9 @@ class _Kept:
     n_rows: int
     weight: float
     title: str
-    fits: tuple[tuple[int, str, Fit], ...]
-    failed: tuple[tuple[int, str, str], ...]
-    searched: tuple[tuple[int, str], ...]
+    fits: tuple[tuple[int, Any, Fit], ...]
+    failed: tuple[tuple[int, Any, str], ...]
+    searched: tuple[tuple[int, Any], ...]
 
 
 class _Search:
@@ -158,8 +157,9 @@ class _Search:
         if resume is None:
             return
         if isinstance(resume, ModelSelection):
-            mine = [cell for cell in resume.cells if (cell.n_components, cell.structure) in self.keys]
-            self.done = {(cell.n_components, cell.structure): cell for cell in mine}
+            known = {(cell.n_components, cell.structure): cell for cell in resume.cells}
+            mine = {key: known.get((key[0], str(key[1]))) for key in self.keys}
+            self.done = {key: cell for key, cell in mine.items() if cell is not None}
             self.fits = {key: cell.estimator.fit_ for key, cell in self.done.items() if cell.estimator is not None}
         elif self.path is None:
             message = f"`resume` must be a ModelSelection or a path, got {resume!r}"
@@ -187,7 +187,7 @@ class _Search:
 
     def _write(self, path: Path) -> None:
         fits = tuple((*key, fit) for key, fit in self.fits.items())
-        failed, searched = tuple((*key, why) for key, why in self.failed.items()), tuple(sorted(self.searched))
+        failed, searched = tuple((*key, why) for key, why in self.failed.items()), tuple(self.searched)
         source = self.grid.source
         kept = _Kept(source.n_rows, float(source.total_weight), self.grid.title, fits, failed, searched)
         write_kept(path, _KIND, kept)
@@ -222,7 +222,7 @@ class _Search:
 
     def _cell(self, key: Key) -> Cell:
         fit = self.fits.get(key)
-        return Cell(*key, None, problem=self.failed[key]) if fit is None else self.grid.cell(key, fit)
+        return Cell(key[0], str(key[1]), None, problem=self.failed[key]) if fit is None else self.grid.cell(key, fit)
 
     # --- stages ---
 
@@ -297,8 +297,8 @@ class _Search:
     def _search_rivals(self, keys: Sequence[Key]) -> None:
         """Search the best cell, and those near it, as their estimator does by itself."""
         while True:
-            cells = [self._cell(key) for key in keys if key in self.fits]
-            ranked = {(c.n_components, c.structure): getattr(c, self.grid.criterion) for c in cells if c.is_proper}
+            cells = {key: self._cell(key) for key in keys if key in self.fits}
+            ranked = {key: getattr(cell, self.grid.criterion) for key, cell in cells.items() if cell.is_proper}
             best = min(ranked.values(), default=np.inf)
             rivals = [key for key in ranked if key not in self.searched and ranked[key] <= best + RIVAL]
             if not rivals:
