@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from emkit import Status
+from emkit.errors import DegenerateWarning
 from emkit.missing import LinearRegression, MultipleImputer, MultivariateNormal, pool
 
 HERE = Path(__file__).parent / "data" / "missing"
@@ -120,3 +122,13 @@ def _least_squares(done):
     coef = inverse @ design.T @ done[:, 0]
     left = done[:, 0] - design @ coef
     return coef, inverse * (left @ left) / (len(done) - 4)
+
+
+def test_data_without_a_maximum_are_degenerate():
+    # norm2 stops at 465 iterations with an error: 9 rows, 6 columns, the covariance goes singular
+    with (HERE / "norm2_marijuana.csv").open() as file:
+        table = list(csv.DictReader(file))
+    rows = np.array([[np.nan if v in {"", "NA"} else float(v) for v in row.values()] for row in table])
+    with pytest.warns(DegenerateWarning, match="singular"):
+        model = MultivariateNormal().fit(rows)
+    assert model.fit_.status is Status.DEGENERATE

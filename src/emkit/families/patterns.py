@@ -63,20 +63,30 @@ class _Sums:
     seen: Array
     weights: FloatArray
     first: FloatArray
+    limit: int  # of patterns: beyond, only their number so far is kept
 
     def __add__(self, other: _Sums) -> _Sums:
+        if self.is_full or other.is_full:
+            return self if self.is_full else other
         return _merged(
+            self.limit,
             np.concatenate([self.codes, other.codes]),
             np.concatenate([self.seen, other.seen]),
             np.concatenate([self.weights, other.weights]),
             np.concatenate([self.first, other.first]),
         )
 
+    @property
+    def is_full(self) -> bool:
+        return len(self.codes) > self.limit
 
-def pattern_table(source: Source) -> PatternTable:
-    """Return the patterns of the rows of a source, the most frequent first."""
-    pivot = np.nan_to_num(source.column_moments().mean)
-    sums: _Sums = source.reduce(lambda block: _block_sums(block, pivot))
+
+def pattern_table(source: Source, limit: int | None = None) -> PatternTable | None:
+    """Return the patterns of the rows of a source, the most frequent first; None where there are more than `limit`."""
+    pivot, most = np.nan_to_num(source.column_moments().mean), source.n_rows if limit is None else limit
+    sums: _Sums = source.reduce(lambda block: _block_sums(block, pivot, most))
+    if sums.is_full:
+        return None
     kept = np.flatnonzero(sums.seen.any(axis=1))
     kept = kept[np.argsort(-sums.weights[kept], kind="stable")]
     seen, weights = sums.seen[kept], sums.weights[kept]
@@ -84,20 +94,24 @@ def pattern_table(source: Source) -> PatternTable:
     return PatternTable(seen, weights, mean)
 
 
-def _block_sums(block: object, pivot: FloatArray) -> _Sums:
+def _block_sums(block: object, pivot: FloatArray, limit: int) -> _Sums:
     X, weights = block.X, block.weights  # type: ignore[attr-defined]
     if not weights.all():
         X, weights = X[weights > 0], weights[weights > 0]
     seen = ~np.isnan(X)
     first = np.where(seen, X - pivot, 0.0) * weights[:, None]
-    return _merged(pattern_codes(X), seen, weights, first)
+    return _merged(limit, pattern_codes(X), seen, weights, first)
 
 
-def _merged(codes: Array, seen: Array, weights: FloatArray, first: FloatArray) -> _Sums:
+def _merged(limit: int, codes: Array, seen: Array, weights: FloatArray, first: FloatArray) -> _Sums:
     if not len(codes):
-        return _Sums(codes, seen, weights, first)
+        return _Sums(codes, seen, weights, first, limit)
     order, starts = pattern_groups(codes)
     at = order[starts]
     return _Sums(
-        codes[at], seen[at], np.add.reduceat(weights[order], starts), np.add.reduceat(first[order], starts, axis=0)
+        codes[at],
+        seen[at],
+        np.add.reduceat(weights[order], starts),
+        np.add.reduceat(first[order], starts, axis=0),
+        limit,
     )

@@ -20,6 +20,7 @@ from emkit.missing.mcar import McarTest, mcar_test
 
 __all__ = ["MultivariateNormal", "NormalEstimator"]
 
+_LOOKED_AT, _FEW_VALUES, _MANY_ROWS = 1000, 5, 50  # a column of so few values in so many rows may hold codes
 _LARGEST_TABLE = 1 << 22  # numbers in the table of patterns that a fitted estimator keeps
 
 
@@ -147,8 +148,27 @@ class MultivariateNormal(NormalEstimator):
 
     def _adopt(self, fit: Fit, source: Source) -> None:
         super()._adopt(fit, source)
-        table = pattern_table(source)
-        self.pattern_table_ = table if table.seen.size <= _LARGEST_TABLE else None
+        self.pattern_table_ = pattern_table(source, _LARGEST_TABLE // source.n_features)
+
+    def fit_groups(self, X: Any, groups: Any, sample_weight: Any = None) -> dict[Any, MultivariateNormal]:
+        """Return an estimator like this one fitted to the rows of each group, by its label in `groups` (n,).
+
+        Raises
+        ------
+        DataError
+            If a label is missing, or there is not one for each row; or a group has too few rows for a covariance.
+        """
+        source = self._fit_source(X, sample_weight, self.n_threads)
+        labels = np.asarray(groups)
+        if labels.shape != (source.n_rows,):
+            message = f"`groups` must hold a label for each of the {source.n_rows} rows, got shape {labels.shape}"
+            raise DataError(message)
+        lost = [row for row, label in enumerate(labels.tolist()) if label is None or label != label]  # noqa: PLR0124
+        if lost:
+            message = f"`groups` has no label in row {lost[0]}: leave that row out"
+            raise DataError(message)
+        each = {label: np.flatnonzero(labels == label) for label in dict.fromkeys(labels.tolist())}
+        return {label: type(self)(**self.get_params()).fit(source.take(rows)) for label, rows in each.items()}
 
     def conditional_mean(self, X: Any) -> FloatArray:
         """Return a copy of `X` (n, d) with each missing entry at its mean given those observed in its row."""
@@ -204,6 +224,7 @@ class MultivariateNormal(NormalEstimator):
         """
         self._check_fitted()
         table = self._patterns() if X is None else pattern_table(self._new_source(X, None, self.n_threads))
+        assert table is not None, "without a limit there is a table"
         return mcar_test(self.parameters_, table)
 
     def _patterns(self) -> PatternTable:
@@ -226,7 +247,23 @@ def _remarks(source: Source) -> list[str]:
         named = ", ".join(f"{name[i]} and {name[j]}" for i, j in never[:5]) + (", ..." if len(never) > 5 else "")
         counted = "" if source.feature_names else " (counted from 0)"
         notes.append(f"columns never observed together{counted}: {named}; their covariance is not identified")
+    coded = _coded(next(iter(source.blocks())).X)
+    if coded:
+        names = source.feature_names or [f"{j} (counted from 0)" for j in range(source.n_features)]
+        listed = ", ".join(names[j] for j in coded)
+        notes.append(f"only a few whole numbers are in {listed}: taken as measurements; for codes see MixedImputer")
     return notes
+
+
+def _coded(X: Array) -> list[int]:
+    """Return the columns with missing entries whose observed ones are few distinct whole numbers, as codes are."""
+    found = []
+    for j in np.flatnonzero(np.isnan(X[:_LOOKED_AT]).any(axis=0)):
+        values = np.unique(X[:_LOOKED_AT, j])
+        values = values[~np.isnan(values)]
+        if len(values) <= _FEW_VALUES and (values % 1 == 0).all() and len(X) >= _MANY_ROWS:
+            found.append(int(j))
+    return found
 
 
 def _block_counts(block: Any) -> tuple[int, FloatArray]:

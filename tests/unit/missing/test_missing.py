@@ -188,3 +188,33 @@ def test_column_unseen_in_training_is_an_error_and_one_empty_later_is_filled():
     later = X.copy()
     later[:, 2] = np.nan
     assert not np.isnan(imputer.transform(later)).any()
+
+
+def test_codes_given_as_numbers_are_noted():
+    X = _rows()[1]
+    X[:, 1] = np.where(np.isnan(X[:, 1]), np.nan, np.random.default_rng(0).integers(1, 4, len(X)))
+    notes = EMImputer().fit(X).fit_.notes
+    assert any("whole numbers are in 1 (counted" in note for note in notes)
+    assert not any("whole" in note for note in EMImputer().fit(_rows()[1]).fit_.notes)
+
+
+def test_groups_are_fitted_one_by_one():
+    X = _rows()[1]
+    label = np.where(np.arange(300) % 3 == 0, "a", "b")
+    found = MultivariateNormal(tol=1e-9).fit_groups(X, label)
+    assert list(found) == ["a", "b"]
+    np.testing.assert_array_equal(found["a"].mean_, MultivariateNormal(tol=1e-9).fit(X[label == "a"]).mean_)
+    with pytest.raises(DataError, match="300 rows"):
+        MultivariateNormal().fit_groups(X, label[:-1])
+    with pytest.raises(DataError, match="row 2"):
+        MultivariateNormal().fit_groups(X, [None if i == 2 else "a" for i in range(300)])
+
+
+def test_too_many_patterns_to_keep_need_the_rows_again(monkeypatch):
+    X = _rows()[1]
+    kept = MultivariateNormal().fit(X).mcar_test()
+    monkeypatch.setattr("emkit.missing.normal._LARGEST_TABLE", 8)
+    model = MultivariateNormal().fit(X)
+    with pytest.raises(DataError, match="pass the rows"):
+        model.mcar_test()
+    assert model.mcar_test(X) == kept
