@@ -34,6 +34,7 @@ GENERAL = [
     laws.check_solvers_agree,
     laws.check_spaces,
     laws.check_stationary,
+    laws.check_information,
     laws.check_reproducible,
     laws.check_threads,
     laws.check_absence,

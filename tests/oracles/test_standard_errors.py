@@ -100,3 +100,43 @@ def test_regression_of_airquality_by_the_delta_method_agrees_with_lavaan(airqual
     found = airquality.delta(regression)
     printed = [0.0229099157092382, 0.635845467644514, 0.248679137846306, 57.6099045592025]
     np.testing.assert_allclose(found.standard_error, printed, rtol=2e-5)
+
+
+def test_stationary_poisson_chain_of_earthquakes_agrees_with_a_direct_hessian():
+    counts = emkit.load_data("earthquakes").numeric()[0][:, -1:]  # Zucchini & MacDonald 2009; Hessian by jax
+    errors = emkit.PoissonHMM(2, startprob="stationary", tol=1e-10, random_state=0).fit(counts).standard_errors()
+    np.testing.assert_allclose(errors["members.rate"][:, 0], [0.7025608695418246, 1.3601199738635628], rtol=1e-5)
+    diagonal = [errors["chain.moves.prob[0, 0]"], errors["chain.moves.prob[1, 1]"]]
+    np.testing.assert_allclose(diagonal, [0.035422292404820546, 0.06377305341586705], rtol=1e-5)
+
+
+def test_poisson_chain_of_earthquakes_with_a_start_on_its_boundary_agrees():
+    counts = emkit.load_data("earthquakes").numeric()[0][:, -1:]
+    errors = emkit.PoissonHMM(2, tol=1e-10, random_state=0).fit(counts).standard_errors()
+    assert errors.reasons[:2] == ("on a boundary", "on a boundary")
+    np.testing.assert_allclose(errors["members.rate"][:, 0], [0.7171840447674623, 1.3824556341230771], rtol=1e-5)
+    moves = [errors["chain.moves.prob[0, 1]"], errors["chain.moves.prob[1, 0]"]]
+    np.testing.assert_allclose(moves, [0.03762342545067357, 0.06360938545822162], rtol=1e-5)
+
+
+def test_one_sequence_gives_no_sandwich():
+    counts = emkit.load_data("earthquakes").numeric()[0][:, -1:]
+    with pytest.raises(emkit.errors.ParameterError, match="scores of 1 independent rows"):
+        emkit.PoissonHMM(2, random_state=0).fit(counts).standard_errors(kind="robust")
+
+
+# LSAT7, two-parameter logistic: exact second derivatives of the marginal likelihood (equal to mirt's Oakes and Louis)
+LSAT7 = {
+    "observed": [0.17719482954, 0.16876390133, 0.32107696727, 0.13412029563, 0.15113394958],
+    "scores": [0.17633846353, 0.16935118271, 0.32145770168, 0.13529219984, 0.15333582634],
+    "robust": [0.19001755911, 0.17728709150, 0.32972034682, 0.13852871863, 0.15654089493],
+}
+
+
+@pytest.mark.parametrize("kind", LSAT7)
+def test_two_parameter_logistic_model_of_lsat7_agrees_with_mirt(kind):
+    with (HERE / "irt" / "lsat7_patterns.csv").open() as file:
+        table = np.array(list(csv.reader(file))[1:], dtype=float)
+    model = emkit.ItemResponseModel("2PL", tol=1e-11).fit(table[:, :5], sample_weight=table[:, 5])
+    errors = model.fit_.standard_errors(kind=kind)
+    np.testing.assert_allclose(errors["items[0].slope"][:, 0], LSAT7[kind], rtol=2e-5)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.core.arrays import FloatArray
+from emkit.core.arrays import Array, FloatArray
 from emkit.core.model import Offer, offered
 from emkit.core.parameters import ParametersChart
 from emkit.core.problem import Point, Problem
@@ -37,6 +37,7 @@ ONE_SIDED = 1e-4
 LARGE_ROWS = 20000  # from here on one-sided differences are exact enough: their error falls with n
 _TRUSTED = (0.03, 30.0)  # a step that far from the wanted one still differences well
 _ROUNDS = 6
+_KINK = 0.1  # disagreement of the two sides, in units of the complete information, that no smooth function shows
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Information:
     point : Point
     n_e_steps : int
         Passes over the data spent.
+    has_kink : array (p,), bool
+        Coordinates along which the score jumps at these parameters, so that no second derivative exists.
     """
 
     chart: ParametersChart
@@ -66,6 +69,7 @@ class Information:
     score: FloatArray
     point: Point
     n_e_steps: int
+    has_kink: Array
 
 
 class _Slope:
@@ -115,9 +119,19 @@ def observed_information(problem: Problem, parameters: Any, n_threads: int = 1) 
     if missing is not None:
         jacobian = chart.jacobian(vector)
         observed = complete - jacobian.T @ missing @ jacobian
-        return Information(chart, vector, observed, complete, score, point, 2)
-    observed, spent = _differenced(problem, slope, vector, score, steps, n_threads)
-    return Information(chart, vector, observed, complete, score, point, 1 + spent)
+        return Information(chart, vector, observed, complete, score, point, 2, np.zeros(chart.size, dtype=bool))
+    observed, jumps, spent = _differenced(problem, slope, vector, score, steps, n_threads)
+    diagonal = np.where(complete.diagonal() > 0, complete.diagonal(), np.inf)
+    has_kink = (np.abs(jumps) / np.sqrt(np.outer(diagonal, diagonal))).max(axis=1, initial=0.0) > _KINK
+    if not is_one_sided:
+        has_kink |= _has_jump(slope, vector, point.statistics, steps, complete.diagonal())
+    return Information(chart, vector, observed, complete, score, point, 1 + spent, has_kink)
+
+
+def _has_jump(slope: _Slope, vector: FloatArray, statistics: Any, steps: FloatArray, diagonal: FloatArray) -> Array:
+    """Return where (p,) the bend of Q grows as the step shrinks: its slope jumps there, as at a weighted median."""
+    closer = [_column(slope, vector, statistics, steps / 4, i, None)[i] for i in range(vector.size)]
+    return np.asarray((np.array(closer) > 2 * diagonal) & (diagonal > 0))
 
 
 def _missing(problem: Problem, parameters: Any) -> FloatArray | None:
@@ -191,8 +205,11 @@ def _column(
 
 def _differenced(
     problem: Problem, slope: _Slope, vector: FloatArray, score: FloatArray, steps: FloatArray, n_threads: int
-) -> tuple[FloatArray, int]:
-    """Return the observed information (p, p) by differences of the score over nearby E-steps, and how many."""
+) -> tuple[FloatArray, FloatArray, int]:
+    """Return the observed information (p, p) by differences of the score over nearby E-steps, and how many.
+
+    In between: by how much the differences to the two sides disagree (p, p); zero where only one is taken.
+    """
     is_one_sided = problem.source.n_rows >= LARGE_ROWS and slope.is_exact
     lengths = steps * (ONE_SIDED / CENTRAL if is_one_sided else 1.0)
     lengths = lengths * (1.0 if slope.is_exact else 10.0)
@@ -206,7 +223,8 @@ def _differenced(
     def row(i: int) -> FloatArray:
         high, ahead = moved(i, 1.0)
         low, behind = (float(vector[i]), score) if is_one_sided else moved(i, -1.0)
-        return -(ahead - behind) / (high - low)
+        bend = -(ahead - behind) / (high - low)
+        return np.stack([bend, bend * 0 if is_one_sided else 4 * (ahead + behind - 2 * score) / (high - low)])
 
     is_parallel = n_threads > 1 and PARALLEL_ROWS <= problem.source.n_rows < LARGE_ROWS
     if is_parallel:  # many small passes: threads over the parameters; threads over the blocks serve larger data
@@ -214,5 +232,5 @@ def _differenced(
             rows = list(pool.map(row, range(vector.size)))
     else:
         rows = [row(i) for i in range(vector.size)]
-    matrix = np.array(rows).reshape(vector.size, vector.size)
-    return (matrix + matrix.T) / 2, vector.size * (1 if is_one_sided else 2)
+    matrix, jumps = np.array(rows).reshape(vector.size, 2, vector.size).swapaxes(0, 1)
+    return (matrix + matrix.T) / 2, jumps / 2, vector.size * (1 if is_one_sided else 2)

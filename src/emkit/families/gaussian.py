@@ -193,7 +193,8 @@ class Gaussian(Family):
         return self.structure.slopes(parameters, self.structure.precision_times(parameters, towards), slope)
 
     def score_features(self, parameters: Any, X: Array) -> FloatArray | None:
-        return gaussian_features(self.structure, parameters, X)
+        is_own = type(self) is Gaussian  # families made from this one have other densities
+        return gaussian_features(self.structure, parameters, X) if is_own else None
 
     def score_maps(self, parameters: Any) -> tuple[FloatArray, ...]:
         return gaussian_maps(self.structure, parameters)

@@ -20,7 +20,7 @@ from emkit.core.fit import maximise
 from emkit.core.status import Status
 from emkit.errors import ParameterError
 from emkit.inference.estimates import Intervals, check_level
-from emkit.inference.ground import Ground, fit_of, ground_of, natural
+from emkit.inference.ground import Ground, fit_of, ground_of, n_units, natural
 from emkit.inference.hypotheses import TestResult, check_pair
 from emkit.inference.refit import in_parallel, prepared, refitted, reweighted, simulated
 
@@ -147,7 +147,7 @@ def _resampled(ground: Ground, kind: Resampling, rng: np.random.Generator) -> An
     if kind == "parametric":
         return prepared(ground.model, simulated(ground, rng))
     draw: Callable[[int], Any] = rng.standard_exponential if kind == "bayesian" else lambda size: rng.poisson(1.0, size)
-    weights = np.asarray(draw(ground.given.n_rows), dtype=np.float64)
+    weights = np.asarray(draw(n_units(ground.given)), dtype=np.float64)
     return reweighted(ground, weights * (len(weights) / weights.sum()) if kind == "bayesian" else weights)
 
 

@@ -20,7 +20,7 @@ from emkit.core.parameters import leaves
 from emkit.core.problem import Problem
 from emkit.core.spaces import PositiveDefinite
 from emkit.inference.answers import covariance
-from emkit.inference.ground import Ground, ground_of, natural
+from emkit.inference.ground import Ground, first_unit, ground_of, n_units, natural
 from emkit.inference.scores import row_steps, scores_of_rows
 from emkit.inference.spread import Covariance
 
@@ -173,6 +173,8 @@ def _influences(ground: Ground, found: Covariance) -> tuple[tuple[Influence, ...
     has_scores = any(offered(model, name) is not None for name in (Offer.ROW_SCORES, Offer.LOG_DENSITY))
     if not has_scores or not hasattr(given, "map") or given.n_rows > _MANY_ROWS or not found.variances.size:
         return (), "The influence of single rows is not known for this model."
+    if n_units(given) <= len(found.spread.scale):
+        return (), "There are too few independent rows or sequences to tell their influence."
     known = np.flatnonzero(found.variances > 0)
     if not known.size:
         return (), "No parameter has a standard error that a row could move."
@@ -183,7 +185,8 @@ def _influences(ground: Ground, found: Covariance) -> tuple[tuple[Influence, ...
         scores = scores_of_rows(ground, found.information, block, steps)
         size = np.einsum("ni,ij,nj->n", scores, cov, scores, optimize=True)
         top = np.argsort(size)[::-1][:_LISTED]
-        return block.start, np.column_stack([top + block.start, size[top]]), -(scores[top] @ towards)
+        first = first_unit(block)
+        return first, np.column_stack([top + first, size[top]]), -(scores[top] @ towards)
 
     parts = given.map(look)
     rows = np.concatenate([part[1] for part in parts])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from emkit.core.arrays import FloatArray
 from emkit.core.model import Offer, offered
 from emkit.core.problem import Problem
 from emkit.data import as_source
 from emkit.errors import ParameterError
 
-__all__ = ["Ground", "fit_of", "ground_of", "natural"]
+__all__ = ["Ground", "first_unit", "fit_of", "ground_of", "n_units", "natural", "unit_weights"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,22 @@ def ground_of(fit: Any, data: Any = None, sample_weight: Any = None) -> Ground:
     prepare = offered(fit.model, Offer.PREPARE)
     source = given if prepare is None else prepare(given)[1]
     return Ground(fit.model, fit.parameters, source, given)
+
+
+def unit_weights(block: Any) -> FloatArray:
+    """Return the case weights (u,) of the independent units of a block: its rows, or its sequences."""
+    found: FloatArray = getattr(block, "sequence_weights", block.weights)
+    return found
+
+
+def first_unit(block: Any) -> int:
+    """Return the number of the first unit of a block in its source."""
+    return int(getattr(block, "first_sequence", block.start))
+
+
+def n_units(source: Any) -> int:
+    """Return the number of independent units of a source."""
+    return int(getattr(source, "n_sequences", source.n_rows))
 
 
 def natural(model: Any, parameters: Any) -> Any:

@@ -8,15 +8,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from emkit.core.arrays import FloatArray
 from emkit.core.fit import auto_solver
 from emkit.core.loop import Climb, climb
 from emkit.core.model import Offer, offered
 from emkit.core.problem import Problem
 from emkit.core.starts import PARALLEL_ROWS
 from emkit.core.stopping import Budget
-from emkit.data import Source, as_source
+from emkit.data import Source, as_sequences, as_source
 from emkit.errors import ParameterError
-from emkit.inference.ground import Ground
+from emkit.inference.ground import Ground, unit_weights
 
 __all__ = ["in_parallel", "refitted", "reweighted", "simulated"]
 
@@ -50,8 +51,16 @@ def simulated(ground: Ground, rng: np.random.Generator) -> Source:
         )
         raise ParameterError(message)
     given = ground.given
-    drawn = sample(ground.parameters, round(given.total_weight), rng)
-    rows = np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn, dtype=np.float64)
+
+    def draw(n: int) -> FloatArray:
+        drawn = sample(ground.parameters, n, rng)
+        return np.asarray(drawn[0] if isinstance(drawn, tuple) else drawn, dtype=np.float64)
+
+    lengths = getattr(given, "lengths", None)
+    if lengths is not None:
+        parts = [draw(int(length)) for length in lengths if length > 0]
+        return as_sequences(np.concatenate(parts), [len(part) for part in parts], n_threads=1)
+    rows = draw(round(given.total_weight))
     if getattr(given, "has_missing", False) and not given.is_weighted and len(rows) == given.n_rows:
         rows = np.where(np.isnan(np.concatenate([block.X for block in given.blocks()])), np.nan, rows)
     return as_source(rows, n_threads=1)
@@ -63,7 +72,7 @@ def reweighted(ground: Ground, weights: np.ndarray[Any, Any]) -> Any:
     if not isinstance(given, Source):
         message = f"a weighted bootstrap needs rows whose weights can be changed, and {type(given).__name__} has none"
         raise ParameterError(message)
-    own = np.concatenate([block.weights for block in given.blocks()])
+    own = np.concatenate([unit_weights(block) for block in given.blocks()])
     return prepared(ground.model, given.with_weights(own * weights))
 
 

@@ -11,7 +11,7 @@ from emkit.core.information import Information
 from emkit.core.model import Offer, offered
 from emkit.core.solvers.base import OFF_CHART
 from emkit.errors import ParameterError
-from emkit.inference.ground import Ground
+from emkit.inference.ground import Ground, first_unit, n_units, unit_weights
 
 __all__ = ["cross_product", "row_steps", "scores_of_rows"]
 
@@ -48,7 +48,7 @@ def scores_of_rows(ground: Ground, information: Information, block: Any, steps: 
             message = f"coordinate {i} of the estimates cannot be moved by {steps[i]:.3g} either way"
             raise ParameterError(message) from None
         columns.append((ahead - behind) / (2 * steps[i]))
-    return np.where(block.weights[:, None] > 0, np.array(columns).T, 0.0)
+    return np.where(unit_weights(block)[:, None] > 0, np.array(columns).T, 0.0)
 
 
 def cross_product(ground: Ground, information: Information, clusters: Any = None) -> FloatArray:
@@ -56,19 +56,40 @@ def cross_product(ground: Ground, information: Information, clusters: Any = None
 
     A row of weight w counts as w rows; within a cluster the weighted scores add up first.
     """
+    _check_units(ground, information)
     steps = row_steps(information, ground.source.total_weight)
+
+    def score(block: Any) -> FloatArray:
+        return scores_of_rows(ground, information, block, steps)
+
     if clusters is None:
         return np.asarray(
-            ground.source.reduce(lambda block: _outer(scores_of_rows(ground, information, block, steps), block.weights))
+            ground.source.reduce(
+                lambda block: _outer(scores_of_rows(ground, information, block, steps), unit_weights(block))
+            )
         )
-    codes, n_clusters = _codes(clusters, ground.given.n_rows)
+    codes, n_clusters = _codes(clusters, n_units(ground.given))
     sums = np.zeros((n_clusters, information.vector.size))
     parts = ground.given.map(
-        lambda block: (block.start, scores_of_rows(ground, information, block, steps) * block.weights[:, None])
+        lambda block: (
+            first_unit(block),
+            scores_of_rows(ground, information, block, steps) * unit_weights(block)[:, None],
+        )
     )
     for start, part in parts:
         np.add.at(sums, codes[start : start + len(part)], part)
     return sums.T @ sums
+
+
+def _check_units(ground: Ground, information: Information) -> None:
+    """Raise unless there are more independent units than parameters: one sequence says nothing of its own spread."""
+    n, p = n_units(ground.given), information.vector.size
+    if n <= p:
+        message = (
+            f"scores of {n} independent rows (or sequences) cannot say how {p} parameters vary; use "
+            'kind="observed" or a bootstrap'
+        )
+        raise ParameterError(message)
 
 
 def row_steps(information: Information, weight: float) -> FloatArray:

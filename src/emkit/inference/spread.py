@@ -19,7 +19,7 @@ from emkit.inference.ground import natural
 
 __all__ = ["Covariance", "Spread", "covariance_of", "spread_of"]
 
-BOUNDARY, FLAT, FIXED, COLLAPSED = "on a boundary", "not identified", "fixed", "collapsed"
+BOUNDARY, FLAT, FIXED, COLLAPSED, KINK = "on a boundary", "not identified", "fixed", "collapsed", "not smooth"
 FLATTEST = 1e-6  # share of the complete data's information below which a direction counts as not identified
 _TOUCHED = 1e-3  # an entry is lost with a flat direction if it moves along it by this many complete-data errors
 _FLAT_Q = 1e-12  # relative eigenvalue below which even the complete data would not identify a direction
@@ -68,6 +68,7 @@ def spread_of(information: Information, observed: FloatArray | None = None) -> S
     matrix = information.observed if observed is None else observed
     complete = information.complete
     at_edge = information.chart.is_at_boundary(information.vector, matrix.diagonal(), complete.diagonal())
+    at_edge = at_edge | information.has_kink
     free = np.flatnonzero(~at_edge)
     p = len(at_edge)
     diagonal = complete.diagonal()
@@ -212,7 +213,9 @@ def covariance_of(
     lost = jacobian[:, at_edge].any(axis=1) & ~jacobian[:, ~at_edge].any(axis=1)
     reasons[lost] = BOUNDARY
     if is_own:
-        reasons[information.chart.own_entries()[at_edge]] = BOUNDARY
+        own = information.chart.own_entries()
+        reasons[own[at_edge]] = BOUNDARY
+        reasons[own[information.has_kink]] = KINK
     if collapse:
         reasons[:] = COLLAPSED
     for leaf, part in zip(entries.leaves, entries.slices, strict=True):
@@ -248,6 +251,7 @@ def _natural_jacobian(model: Any, information: Information, at_edge: Array) -> F
 
 _SENTENCES = {
     BOUNDARY: "On a boundary of its range, where no standard error is defined: {names}. Profile or bootstrap it.",
+    KINK: "The log-likelihood has a kink at the estimate, so it has no information there: {names}. Bootstrap it.",
     FLAT: (
         "Not identified by these data (moving it, with others, changes nothing): {names}. Fix it, or give it a prior."
     ),

@@ -31,6 +31,7 @@ from emkit.testing.special import (
 from emkit.testing.suite import check_model
 from emkit.testing.whole import (
     check_absence,
+    check_information,
     check_reproducible,
     check_spaces,
     check_stationary,
@@ -46,6 +47,7 @@ __all__ = [
     "check_constant_column",
     "check_fixed_point",
     "check_float32",
+    "check_information",
     "check_model",
     "check_monotone",
     "check_recovery",

@@ -32,6 +32,7 @@ def check_model(model: Model, X: Any, *, seed: int = 0) -> None:
     laws.check_reported(model, X, seed=seed)
     laws.check_fixed_point(model, X, seed=seed)
     whole.check_stationary(model, X, seed=seed)
+    whole.check_information(model, X, seed=seed)
     laws.check_solvers_agree(model, X, seed=seed)
     whole.check_reproducible(model, X, seed=seed)
     whole.check_threads(model, X, seed=seed)

@@ -8,11 +8,19 @@ import numpy as np
 
 from emkit.core import Model, ParametersChart, Problem, check_parameters, maximise
 from emkit.core.arrays import FloatArray
+from emkit.core.information import observed_information
 from emkit.data import as_source
 from emkit.errors import ParameterError
 from emkit.testing.records import demand, first_start, ready, worst_gap
 
-__all__ = ["check_absence", "check_reproducible", "check_spaces", "check_stationary", "check_threads"]
+__all__ = [
+    "check_absence",
+    "check_information",
+    "check_reproducible",
+    "check_spaces",
+    "check_stationary",
+    "check_threads",
+]
 
 _PROBED = 1e-3  # objective that a step along one coordinate shall cost: small against 1, large against rounding
 
@@ -65,6 +73,30 @@ def _moved(problem: Problem, chart: ParametersChart, vector: FloatArray, i: int,
             return problem.evaluate(chart.from_vector(moved)).objective
         except (np.linalg.LinAlgError, ParameterError):
             return np.nan
+
+
+def check_information(model: Model, X: Any, sample_weight: Any = None, *, seed: int = 0, tol: float = 2e-3) -> None:
+    """The observed information is the bend of the objective, along random directions at the optimum.
+
+    Passed over for a model without a score, for a fit that collapsed, and along coordinates with a kink.
+    """
+    fit = maximise(model, as_source(X, sample_weight), rng=seed, n_starts=2, tol=1e-9)
+    problem = Problem(fit.model, fit.source)
+    if not problem.has_score or not fit.is_converged:
+        return
+    found = observed_information(problem, fit.parameters)
+    rng, chart, vector = np.random.default_rng(seed), found.chart, found.vector
+    diagonal = found.complete.diagonal()
+    is_plain = (diagonal > 1e-2) & ~found.has_kink
+    scale = np.where(is_plain, 1 / np.sqrt(np.maximum(diagonal, 1e-2)), 0.0)
+    size = float(np.abs(found.complete * np.outer(scale, scale)).max(initial=0.0))
+    for _ in range(3 if chart.size else 0):
+        step = 0.03 / np.sqrt(chart.size) * rng.choice([-1.0, 1.0], chart.size) * scale
+        with np.errstate(all="ignore"):
+            ahead, behind = (problem.evaluate(chart.from_vector(vector + s * step)).objective for s in (1.0, -1.0))
+        bend, told = 2 * found.point.objective - ahead - behind, float(step @ found.observed @ step)
+        slack = tol * max(abs(bend), size * 0.03**2) + 8 * found.point.noise
+        demand("the information is the bend of the objective", abs(bend - told) <= slack, f"{told:.6g}, not {bend:.6g}")
 
 
 def check_spaces(model: Model, X: Any, sample_weight: Any = None, *, seed: int = 0, n_iter: int = 10) -> None:

@@ -196,3 +196,14 @@ def test_ninety_five_percent_intervals_cover():
         n_covered += (ends[:, 0] < truth) & (truth < ends[:, 1])
     assert (n_covered / 150 > 0.90).all()  # 0.95 less two standard errors of the simulation and a half
     assert (n_covered / 150 < 0.99).all()
+
+
+def test_a_kink_gets_no_number():
+    from emkit.families.laplace import Laplace
+
+    fit = emkit.fit(FiniteMixture(Laplace(), 1), ROWS, rng=0)
+    errors = fit.standard_errors()
+    assert errors.reasons[errors.names.index("members.location[0, 0]")] == "not smooth"
+    assert np.isnan(errors["members.location"]).all()
+    assert np.isfinite(errors["members.scale"]).all()
+    assert "has a kink" in " ".join(errors.notes)
