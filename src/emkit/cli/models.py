@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from emkit.cli.entries import factor, families, hmm, labels, mixture
+from emkit.cli.entries import factor, families, hmm, irt, labels, mixture
 from emkit.cli.entries.entry import Argument, ModelEntry
 from emkit.errors import ParameterError
 
@@ -16,6 +16,7 @@ MODELS: tuple[ModelEntry, ...] = (
     *hmm.ENTRIES,
     *factor.ENTRIES,
     *labels.ENTRIES,
+    *irt.ENTRIES,
 )
 
 

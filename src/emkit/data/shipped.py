@@ -83,6 +83,12 @@ _DATA_SETS = (
         "Anderson (1935), Bull. Am. Iris Soc. 59:2-5; Fisher (1936), Ann. Eugenics 7:179-188; "
         "values as in R's datasets",
     ),
+    DataSet(
+        "lsat7", 32, 6,
+        "Law School Admission Test, section 7: right (1) and wrong (0) answers to five questions, and how many of 1000 "
+        "people gave each pattern (freq)",
+        "Bock & Lieberman (1970), Psychometrika 35:179-197, table 1; values as in R's package mirt",
+    ),
 )  # fmt: skip
 
 

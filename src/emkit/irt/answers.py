@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
+from emkit.data import Table
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.irt import scores as scoring
+from emkit.irt.bank import bank_array, write_bank
 from emkit.irt.forms import ItemTable, item_table, slope_intercept, traditional
 
 __all__ = ["ItemResponseAnswers"]
@@ -76,6 +79,14 @@ class ItemResponseAnswers:
         values = np.stack([table[name] for name in names], axis=1)
         return values[:, 0] if values.shape[1] == 1 else values
 
+    def item_bank(self) -> FloatArray:
+        """Return a, b, c, d (j, 4) of two-category items: discrimination, difficulty, both asymptotes (for catsim)."""
+        return bank_array(self.coef("traditional"))
+
+    def write_bank(self, path: Any, form: Literal["slope-intercept", "traditional"] = "slope-intercept") -> Path:
+        """Write the items as .csv or .json, with the names of mirt, and return the path."""
+        return write_bank(self.coef(form), path)
+
     # --- people ---
 
     def scores(
@@ -139,6 +150,14 @@ class ItemResponseAnswers:
         if model.n_factors == 1:
             draws, wide = draws[..., 0], wide[..., 0]
         return scoring.Scores(draws, wide, "plausible")
+
+    def prediction_table(self, X: Any) -> Table:
+        """Return EAP scores of people and their standard errors, as columns of a table."""
+        found = self.scores(X)
+        theta, se = np.atleast_2d(found.theta.T), np.atleast_2d(found.se.T)
+        names = ["theta"] if len(theta) == 1 else [f"theta{f + 1}" for f in range(len(theta))]
+        errors = {f"se_{name}": own for name, own in zip(names, se, strict=True)}
+        return Table(dict(zip(names, theta, strict=True)) | errors)
 
     def score_samples(self, X: Any, *, group: Any = None, covariates: Any = None) -> FloatArray:
         """Return the log-likelihood (n,) of the answers of each person."""

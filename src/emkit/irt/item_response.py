@@ -88,14 +88,14 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from emkit import ItemResponseModel
-    >>> rng = np.random.default_rng(0)
-    >>> ability = rng.normal(size=(500, 1))
-    >>> answers = (rng.random((500, 5)) < 1 / (1 + np.exp(-(ability + [-1, -0.5, 0, 0.5, 1])))).astype(int)
-    >>> model = ItemResponseModel("Rasch").fit(answers)
-    >>> model.coef_["d"].round(1)
-    array([-1. , -0.6, -0.1,  0.4,  0.9])
+    >>> import emkit
+    >>> table = emkit.load_data("lsat7")
+    >>> answers = {name: table[name] for name in ("q1", "q2", "q3", "q4", "q5")}
+    >>> model = emkit.ItemResponseModel("2PL").fit(answers, sample_weight=table["freq"])
+    >>> model.coef_["d"].round(3)
+    array([1.856, 0.808, 1.805, 0.486, 1.854])
+    >>> model.scores([[1, 1, 1, 1, 1], [0, 1, 0, 1, 1]]).theta.round(3)
+    array([ 0.727, -0.703])
     """
 
     _takes_missing: ClassVar[bool] = True

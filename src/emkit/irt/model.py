@@ -16,6 +16,7 @@ Bock & Aitkin 1981, Psychometrika 46:443, equations 13-17.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,12 +24,14 @@ from typing import Any
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.core.describe import Description
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters
 from emkit.core.statistics import Statistics
 from emkit.irt.bifactor import bifactor_density, bifactor_step
 from emkit.irt.coding import as_codes, compressed
 from emkit.irt.curves.base import Slopes
+from emkit.irt.forms import item_table, slope_intercept
 from emkit.irt.grids import REACH, Equispaced, Grid
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import Latent, StandardNormal
@@ -237,6 +240,23 @@ class ItemResponse(Model):
         if not negative:
             return self.notes
         return (*self.notes, f"Items of negative discrimination: {', '.join(negative)}. Check their keys.")
+
+    def describe(
+        self, parameters: ItemResponseParameters, feature_names: Sequence[str] | None
+    ) -> tuple[Description, ...]:
+        """Return the items in slope-intercept form, and the latent distributions."""
+        names, values = item_table(self, parameters, slope_intercept)
+        items = self.item_names or tuple(f"x{j + 1}" for j in range(self.n_items))
+        cells = [tuple("" if np.isnan(value) else float(value) for value in row) for row in values]
+        rows = tuple((name, *row) for name, row in zip(items, cells, strict=True))
+        tables = [Description("Items", ("item", *names), rows)]
+        if not isinstance(self.latent, StandardNormal):
+            mean, sd = self.latent_moments(parameters)
+            spread = tuple(
+                (str(g + 1), float(m[0]), float(s[0])) for g, (m, s) in enumerate(zip(mean, sd, strict=True))
+            )
+            tables.append(Description("Latent variable", ("group", "mean", "s.d."), spread))
+        return tuple(tables)
 
     # --- tables ---
 

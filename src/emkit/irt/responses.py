@@ -91,6 +91,8 @@ def read_responses(
     if isinstance(X, Responses):
         return X if known is None else _recoded(X, known, unseen)
     names, columns, has_names = _columns(X)
+    if known is not None and has_names and known.has_names and set(known.names) < set(names):
+        columns, names = [columns[names.index(name)] for name in known.names], list(known.names)
     if known is not None:
         _check_items(names, known, has_names=has_names)
         names = list(known.names)

@@ -6,6 +6,7 @@ They need Matplotlib (`pip install emkit[plot]`), which is imported when the fir
 from emkit.plot.criterion import CriterionDisplay
 from emkit.plot.density import DensityDisplay
 from emkit.plot.draw import display_of, draw
+from emkit.plot.items import InformationDisplay, ItemCurvesDisplay, WrightMapDisplay
 from emkit.plot.missing import ImputationDisplay, OverimputationDisplay, PatternDisplay
 from emkit.plot.mixture import MixtureDisplay
 from emkit.plot.pairs import PairsDisplay
@@ -20,6 +21,8 @@ __all__ = [
     "CriterionDisplay",
     "DensityDisplay",
     "ImputationDisplay",
+    "InformationDisplay",
+    "ItemCurvesDisplay",
     "MixtureDisplay",
     "OverimputationDisplay",
     "PairsDisplay",
@@ -31,6 +34,7 @@ __all__ = [
     "TraceDisplay",
     "TransitionDisplay",
     "WaterfallDisplay",
+    "WrightMapDisplay",
     "display_of",
     "draw",
 ]
