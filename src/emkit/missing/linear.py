@@ -13,7 +13,7 @@ from emkit.errors import DataError
 from emkit.inference.answers import Kind
 from emkit.missing.coefficients import Coefficients
 from emkit.missing.conditional import filled_rows
-from emkit.missing.normal import NormalEstimator
+from emkit.missing.normal import NormalEstimator, WholeFitOnly
 
 __all__ = ["LinearRegression", "checked_response", "joined"]
 
@@ -58,6 +58,8 @@ class LinearRegression(NormalEstimator):
 
     _kind: ClassVar[str | None] = "regressor"
     _needs_target: ClassVar[bool] = True
+
+    partial_fit: Any = WholeFitOnly()
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from emkit.inference.answers import Kind
 from emkit.missing.coefficients import Coefficients
 from emkit.missing.linear import joined
 from emkit.missing.logistic_model import Logistic, success_probability
-from emkit.missing.normal import NormalEstimator
+from emkit.missing.normal import NormalEstimator, WholeFitOnly
 
 __all__ = ["LogisticRegression"]
 
@@ -59,6 +59,8 @@ class LogisticRegression(NormalEstimator):
 
     _kind: ClassVar[str | None] = "classifier"
     _needs_target: ClassVar[bool] = True
+
+    partial_fit: Any = WholeFitOnly()
 
     def __init__(
         self,

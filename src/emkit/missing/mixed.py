@@ -18,6 +18,7 @@ from emkit.missing.bounds import limits_of
 from emkit.missing.coding import Coding, coding_of, columns_of
 from emkit.missing.location import GeneralLocation, LocationParameters
 from emkit.missing.multiple import resampled
+from emkit.missing.normal import WholeFitOnly
 
 __all__ = ["MixedImputer"]
 
@@ -66,6 +67,8 @@ class MixedImputer(ModelEstimator):
     >>> MixedImputer().fit(table).transform(table)["sex"].tolist()
     ['f', 'm', 'f', 'm', 'm', 'f']
     """
+
+    partial_fit: Any = WholeFitOnly()
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from emkit.errors import DataError, DegenerateWarning, ParameterError
 from emkit.families.normal import Normal, NormalParameters
 from emkit.missing.bounds import limits_of
 from emkit.missing.conditional import filled
-from emkit.missing.normal import NormalEstimator
+from emkit.missing.normal import NormalEstimator, WholeFitOnly
 from emkit.missing.overimputation import Overimputed, overimputed
 from emkit.missing.panel import Panel
 from emkit.missing.pooling import Pooled, pool
@@ -78,6 +78,8 @@ class MultipleImputer(NormalEstimator):
     >>> [filled.shape for filled in imputer.impute(air)]
     [(153, 6), (153, 6), (153, 6)]
     """
+
+    partial_fit: Any = WholeFitOnly()
 
     def __init__(
         self,
