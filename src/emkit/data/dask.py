@@ -6,7 +6,7 @@ import importlib
 import itertools
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -53,7 +53,8 @@ def _of_array(X: Any, weight: str | None, taste: Taste, n_threads: int) -> DaskS
         message = f"Expected 2D array, got a dask array of shape {X.shape} instead. Reshape your data."
         raise DataError(message)
     rows = X.rechunk({1: -1}).to_delayed().ravel().tolist()
-    return _of_parts(rows, Taste(None, None, *_allowed(taste)), int(X.shape[1]), n_threads)
+    sizes = tuple(float(size) for size in X.chunks[0])
+    return _of_parts(rows, Taste(None, None, *_allowed(taste)), int(X.shape[1]), n_threads, sizes)
 
 
 def _of_delayed(parts: list[Any], weight: str | None, taste: Taste, n_threads: int) -> DaskSource:
@@ -65,11 +66,14 @@ def _of_delayed(parts: list[Any], weight: str | None, taste: Taste, n_threads: i
     return _of_parts(parts, Taste(kept, weight, *_allowed(taste)), n_features, n_threads)
 
 
-def _of_parts(parts: list[Any], taste: Taste, n_features: int, n_threads: int) -> DaskSource:
+def _of_parts(
+    parts: list[Any], taste: Taste, n_features: int, n_threads: int, sizes: tuple[float, ...] | None = None
+) -> DaskSource:
     delayed = importlib.import_module("dask").delayed
     made = [delayed(as_part, pure=True)(rows, taste, index) for index, rows in enumerate(parts)]
     client = _client()
-    return DaskSource(made, _held(made, client), client, taste, n_features, n_threads)
+    sizes = (float("nan"),) * len(made) if sizes is None else sizes
+    return DaskSource(made, _held(made, client), client, taste, n_features, n_threads, sizes)
 
 
 def _client() -> Any:
@@ -93,7 +97,7 @@ class DaskSource(PartitionedSource):
     scheduler, which makes them anew in every pass unless the collection is persisted.
     """
 
-    __slots__ = ("_client", "_made", "_name", "_parts", "_passes")
+    __slots__ = ("_client", "_made", "_name", "_parts", "_passes", "_sizes")
 
     def __init__(
         self,
@@ -103,10 +107,11 @@ class DaskSource(PartitionedSource):
         taste: Taste,
         n_features: int,
         n_threads: int,
+        sizes: tuple[float, ...],
         known: Facts | None = None,
     ) -> None:
         super().__init__(taste, n_features, n_threads, known)
-        self._made, self._parts, self._client = made, parts, client
+        self._made, self._parts, self._client, self._sizes = made, parts, client, sizes
         self._name, self._passes = uuid.uuid4().hex[:12], itertools.count()
 
     def __reduce__(self) -> Any:
@@ -134,7 +139,7 @@ class DaskSource(PartitionedSource):
 
     def _collection(self, g: Callable[[int, Part], Any], like: NDArray[Any]) -> Any:
         dask, array = importlib.import_module("dask"), importlib.import_module("dask.array")
-        counts = [float("nan")] * len(self._made) if self.is_deferred else self._facts.counts
+        counts: Sequence[float] = self._sizes if self.is_deferred else self._facts.counts
         chunks = [
             array.from_delayed(dask.delayed(g, pure=False)(index, part), (count, *like.shape[1:]), meta=like)
             for index, (part, count) in enumerate(zip(self._made, counts, strict=True))
@@ -142,7 +147,8 @@ class DaskSource(PartitionedSource):
         return array.concatenate(chunks, allow_unknown_chunksizes=True)
 
     def _with_facts(self, facts: Facts) -> DaskSource:
-        return DaskSource(self._made, self._parts, self._client, self._taste, self.n_features, self.n_threads, facts)
+        kept = (self._made, self._parts, self._client, self._taste, self.n_features, self.n_threads, self._sizes)
+        return DaskSource(*kept, facts)
 
 
 def _nothing() -> None:

@@ -108,6 +108,7 @@ def test_answers_are_collections_made_on_demand(X):
     labels, resp, density = model.predict(data), model.predict_proba(data), model.score_samples(data)
     assert calls == []
     assert isinstance(labels, da.Array)
+    assert labels.shape == (len(X),)
     assert (labels.compute() == model.predict(X)).all()
     np.testing.assert_allclose(resp.compute(), model.predict_proba(X), rtol=1e-12)
     np.testing.assert_allclose(density.compute(), model.score_samples(X), rtol=1e-12)
