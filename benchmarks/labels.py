@@ -2,8 +2,8 @@
 
     python benchmarks/labels.py [answers.csv ...]      (columns task, worker, label; simulated answers where none)
 
-Needs `pip install crowd-kit pandas`. crowd-kit stops when its mean loss moves less than `tol`, and keeps probabilities
-above 1e-10; the log-likelihood of its answer is worked out from its own error rates and shares.
+Needs `pip install crowd-kit pandas`. crowd-kit stops when its mean loss moves less than `tol` (1e-5 unless told), and
+keeps probabilities above 1e-10; the log-likelihood of its answer is worked out from its own error rates and shares.
 """
 
 from __future__ import annotations
@@ -58,14 +58,17 @@ def timed(run):
 
 
 def compare(name: str, answers: pd.DataFrame) -> None:
-    """Print a line: from the votes alone, as crowd-kit starts, and with many starts."""
+    """Print what both reach and take: from the votes alone, as crowd-kit starts, and with many starts."""
     from crowdkit.aggregation import DawidSkene
 
-    peer, peer_seconds = timed(lambda: DawidSkene(n_iter=1000, tol=1e-7).fit(answers))
     one, one_seconds = timed(lambda: emkit.DawidSkene(n_init=1, n_threads=1).fit(answers))
     many, many_seconds = timed(lambda: emkit.DawidSkene(random_state=0, n_threads=1).fit(answers))
     print(f"{name}: {len(answers)} answers")
-    print(f"  crowd-kit            {peer_seconds:9.3f} s   log-likelihood {loglik_of(peer, answers):.4f}")
+    for tol in (1e-5, 1e-7, 1e-9):
+        peer, peer_seconds = timed(lambda tol=tol: DawidSkene(n_iter=3000, tol=tol).fit(answers))
+        iterations = f"{len(peer.loss_history_)} iterations"
+        reached = loglik_of(peer, answers)
+        print(f"  crowd-kit {tol:6.0e} {peer_seconds:13.3f} s   log-likelihood {reached:.4f}   {iterations}")
     for label, model, seconds in (("from the votes", one, one_seconds), ("default", many, many_seconds)):
         ratio = peer_seconds / seconds
         print(
