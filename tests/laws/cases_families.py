@@ -17,6 +17,7 @@ from emkit.families.multinomial import Multinomial
 from emkit.families.negative_binomial import NegativeBinomial
 from emkit.families.poisson import Poisson
 from emkit.families.product import Product
+from emkit.families.skew import SkewNormal, SkewT
 from emkit.families.von_mises import VonMises
 from emkit.families.von_mises_fisher import VonMisesFisher, unit_rows
 from emkit.families.weibull import Weibull
@@ -103,6 +104,13 @@ def _binned(values, width, low=None, high=None):
     return rows
 
 
+def _skewed(k=2):
+    rng = np.random.default_rng(12)
+    rows = rng.standard_normal((90, 2)) * 0.5 + np.abs(rng.standard_normal((90, 1))) * [3.0, 1.0]
+    rows = rows / np.sqrt(rng.chisquare(6, (90, 1)) / 6)
+    return rows + np.where(rng.random((90, 1)) < 0.4, [0.0, 0.0], [-8.0, 6.0]) * (k > 1)
+
+
 def _case(name, family, rows, k=2):
     return Case(name, FiniteMixture(family, k), rows, is_continuous=False)
 
@@ -133,6 +141,9 @@ CASES = [
     _case("interval-log-normal", IntervalLogNormal(), _binned(_gammas()[:, 0], 0.5)),
     _case("interval-exponential", IntervalExponential(), _binned(_times()[:, 0], 1.0)),
     _case("interval-poisson", IntervalPoisson(), _binned(_counts()[:, 0], 2.0)),
+    Case("skew-normal", FiniteMixture(SkewNormal(), 2), _skewed(), takes_constant=False),
+    Case("skew-normal-missing", FiniteMixture(SkewNormal(), 1), _holes(_skewed(1))[:50], takes_constant=False),
+    Case("skew-t", FiniteMixture(SkewT(), 1), _skewed(1), takes_constant=False),
     _case("product", _PRODUCT, _mixed()),
     _case("von-mises", VonMises(), _holes(_angles())),
     _case("von-mises-fisher", VonMisesFisher(), _directions()),

@@ -33,6 +33,8 @@ _ENTRIES: dict[str, _Entry] = {
     "gaussian-tied": _Entry("gaussian", "Gaussian", structure="tied"),
     "gaussian-spherical": _Entry("gaussian", "Gaussian", structure="spherical"),
     "student": _Entry("student", "Student", structure="full"),
+    "skew-normal": _Entry("skew", "SkewNormal"),
+    "skew-t": _Entry("skew", "SkewT"),
     "poisson": _Entry("poisson", "Poisson", is_columnwise=True),
     "negative-binomial": _Entry("negative_binomial", "NegativeBinomial", is_columnwise=True),
     "zero-inflated-poisson": _Entry("zero_inflated", "ZeroInflatedPoisson", is_columnwise=True),
