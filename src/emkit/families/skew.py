@@ -7,7 +7,7 @@ z = x - location, D = z' Omega^-1 z, s^2 = 1 / (1 + skew' scale^-1 skew), m = s^
     f(x) = 2 t_d(x; location, Omega, dof) T(q sqrt((dof + d) / (dof + D)); dof + d),
 
 and normal ones in the limit. Given x, |t| / sqrt(u) is a truncated normal variable: the M-step is the regression of x
-on it, exact and in closed form. The expectation of log u is read off the derivative of log f by dof, to which it belongs.
+on it, exact and in closed form. The expectation of log u is read off the derivative of log f by dof.
 
 References
 ----------
@@ -287,7 +287,7 @@ class SkewNormal(Family):
         if where.size == 0:
             return ""
         return (
-            f"Component {where[0] + 1} ({count[where[0]]:.3g} rows) has collapsed: it has too few rows, or all lie on a line. "
+            f"Component {where[0] + 1} ({count[where[0]]:.3g} rows) has collapsed: too few rows, or all on a line. "
             "Use fewer components, or a Gaussian family."
         )
 
