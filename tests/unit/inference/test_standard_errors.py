@@ -201,7 +201,7 @@ def test_ninety_five_percent_intervals_cover():
 def test_a_kink_gets_no_number():
     from emkit.families.laplace import Laplace
 
-    fit = emkit.fit(FiniteMixture(Laplace(), 1), ROWS, rng=0)
+    fit = emkit.fit(FiniteMixture(Laplace(), 1), ROWS[:199], rng=0)
     errors = fit.standard_errors()
     assert errors.reasons[errors.names.index("members.location[0, 0]")] == "not smooth"
     assert np.isnan(errors["members.location"]).all()
