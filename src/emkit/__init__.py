@@ -46,6 +46,7 @@ _HOMES = {
     "Density": "emkit.mixture",
     "density": "emkit.mixture",
     "select": "emkit.mixture",
+    "compare_clusterings": "emkit.report",
     "DawidSkene": "emkit.labels",
     "FellegiSunter": "emkit.linkage",
     "GMMHMM": "emkit.hmm",

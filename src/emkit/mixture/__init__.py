@@ -7,21 +7,27 @@ from emkit.mixture.families import MixtureModel
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.kmeans import KMeans
 from emkit.mixture.latent_class import LatentClassAnalysis
+from emkit.mixture.merging import MergeTree, merge_components
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
 from emkit.mixture.poisson import PoissonMixture
+from emkit.mixture.reduction import Directions, reduce_dimensions
 from emkit.mixture.select import select
 from emkit.mixture.selection import ModelSelection
 from emkit.mixture.student import StudentMixture
+from emkit.mixture.validation import CrossValidation, cross_validate
 from emkit.mixture.von_mises_fisher import VonMisesFisherMixture
 
 __all__ = [
     "BernoulliMixture",
     "BinnedMixture",
+    "CrossValidation",
     "Density",
+    "Directions",
     "FiniteMixture",
     "GaussianMixture",
     "KMeans",
     "LatentClassAnalysis",
+    "MergeTree",
     "MixtureModel",
     "MixtureParameters",
     "MixtureStatistics",
@@ -29,6 +35,9 @@ __all__ = [
     "PoissonMixture",
     "StudentMixture",
     "VonMisesFisherMixture",
+    "cross_validate",
     "density",
+    "merge_components",
+    "reduce_dimensions",
     "select",
 ]

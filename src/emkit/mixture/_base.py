@@ -71,6 +71,10 @@ class MixtureEstimator(ModelEstimator):
         resp: FloatArray = source.joined(lambda block: model.posterior(parameters, block))
         return resp
 
+    def uncertainty(self, X: Any) -> FloatArray:
+        """Return one less the probability (n,) of the most probable component: how unsure each label is."""
+        return np.asarray(1 - self.predict_proba(X).max(axis=1))
+
     def score_samples(self, X: Any) -> FloatArray:
         """Return the log-density (n,) of each row (of its observed entries)."""
         source = self._new_source(X, None, self.n_threads)

