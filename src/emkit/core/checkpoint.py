@@ -158,16 +158,16 @@ class FileLedger:
             self._standing.pop(leg, None)
             self._ended[leg] = ended
             before = Leg(leg.start, leg.stage - 1)
-            if before in self._ended:
+            if leg.start >= 0 and before in self._ended:
                 self._ended[before] = _bare(self._ended[before])
             if self._clock.ticks():
                 self._write()
 
-    def settle(self, n_over: int, best: int) -> None:
+    def settle(self, n_over: int, first: tuple[int, ...]) -> None:
         with self._lock:
             for leg, ended in self._ended.items():
-                if 0 <= leg.start < n_over and leg.start != best:
-                    self._ended[leg] = _summary(ended)
+                if 0 <= leg.start < n_over and leg.start != first[0]:
+                    self._ended[leg] = _summary(ended, with_end=leg.start in first)
                     self._standing.pop(leg, None)
 
     # --- the file ---
@@ -199,10 +199,12 @@ def _bare(ended: Ended) -> Ended:
     return replace(ended, climb=replace(ended.climb, point=point, memory=None))
 
 
-def _summary(ended: Ended) -> Ended:
-    """Return a leg of a start that has lost: what the search judges it by."""
+def _summary(ended: Ended, *, with_end: bool) -> Ended:
+    """Return a leg of a start that has lost: what the search judges it by, and perhaps where it ended."""
     bare = _bare(ended)
-    return replace(bare, climb=replace(bare.climb, trace=bare.climb.trace.last(_FEW)))
+    parameters = ended.climb.point.parameters if with_end else None
+    point = replace(bare.climb.point, parameters=parameters)
+    return replace(bare, climb=replace(bare.climb, point=point, trace=bare.climb.trace.last(_FEW)))
 
 
 def _check_format(header: Any) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from emkit.core.checkpoint import FileLedger, as_checkpoint
 from emkit.core.identity import Identity, generator_from
-from emkit.core.ledger import LAST_LEG, NO_LEDGER, Ledger, recalled
+from emkit.core.ledger import LAST_LEG, NO_LEDGER, Ledger, Leg, recalled
 from emkit.core.loop import Climb, Watcher, climb
 from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import check_parameters, n_free
@@ -270,21 +270,33 @@ class _Hill:
     def chosen(self, parameters: Any) -> Solver:
         return auto_solver(self.model, parameters) if self.solver == "auto" else self.solver
 
-    def from_one(self, start: Any, spent: int = 0, report: StartReport | None = None) -> Search:
+    def from_one(self, start: Any) -> Search:
         """Climb on all the data from one start."""
-        problem = Problem(self.model, self.source)
-        done = self._climbed(problem, start)
-        own = StartReport(1, (Optimum(done.point.objective, 1, done.collapse),))
-        return Search(done, report or own, problem.n_e_steps + spent)
+        done, n_e_steps = self._climbed(start, LAST_LEG)
+        return Search(done, StartReport(1, (Optimum(done.point.objective, 1, done.collapse),)), n_e_steps)
 
-    def _climbed(self, problem: Problem, start: Any) -> Climb:
-        known = recalled(self.ledger, LAST_LEG, self.budget)
+    def from_best(self, found: Search) -> Search:
+        """Climb on all the data from the best of a search on a sample, and from the next best while it collapses."""
+        best, spent = None, found.n_e_steps
+        for stage, start in enumerate((found.best.point.parameters, *found.runners_up)):
+            done, n_e_steps = self._climbed(start, Leg(LAST_LEG.start, stage))
+            spent += n_e_steps
+            if best is None or _rank(done) > _rank(best):
+                best = done
+            if not done.is_degenerate:
+                break
+        assert best is not None, "there is a best start"
+        return Search(best, found.report, spent)
+
+    def _climbed(self, start: Any, leg: Leg) -> tuple[Climb, int]:
+        """Return a climb on all the data, and the E-steps it took."""
+        known = recalled(self.ledger, leg, self.budget)
         if known is not None:
-            problem.n_e_steps = known.n_e_steps
-            return known.climb
-        at = self.ledger.standing(LAST_LEG)
+            return known.climb, known.n_e_steps
+        problem = Problem(self.model, self.source)
+        at = self.ledger.standing(leg)
         point = problem.evaluate(start) if at is None else at.point
-        return climb(
+        done = climb(
             problem,
             point,
             self.chosen(start),
@@ -292,8 +304,9 @@ class _Hill:
             budget=self.budget,
             watch=self.watch,
             ledger=self.ledger,
-            leg=LAST_LEG,
+            leg=leg,
         )
+        return done, problem.n_e_steps
 
     def from_many(self, n_starts: int | Literal["auto"], rng: np.random.Generator) -> Search:
         """Let many starts compete, on a sample of the rows where there are many, and climb from the best."""
@@ -322,13 +335,18 @@ class _Hill:
         )
         if not is_large or found.best.status in (Status.INTERRUPTED, Status.STOPPED):
             return found if not is_large else self._carried_over(found)
-        return self.from_one(found.best.point.parameters, found.n_e_steps, found.report)
+        return self.from_best(found)
 
     def _carried_over(self, found: Search) -> Search:
         """Return a search cut short on a sample with its best point evaluated on all the data."""
         problem = Problem(self.model, self.source)
         best = replace(found.best, point=problem.evaluate(found.best.point.parameters))
         return Search(best, found.report, found.n_e_steps + 1)
+
+
+def _rank(done: Climb) -> tuple[bool, float]:
+    objective = done.point.objective
+    return not done.is_degenerate, objective if math.isfinite(objective) else -math.inf
 
 
 def auto_solver(model: Model, parameters: Any) -> Solver:

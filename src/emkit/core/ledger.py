@@ -71,8 +71,10 @@ class Ledger(Protocol):
     def finish(self, leg: Leg, ended: Ended) -> None:
         """Take in how a leg ended."""
 
-    def settle(self, n_over: int, best: int) -> None:
-        """Take in that the first `n_over` starts are over, and of them only the climb from `best` is still of use."""
+    def settle(self, n_over: int, first: tuple[int, ...]) -> None:
+        """Take in that the first `n_over` starts are over: of use are the climb from the best of them, `first[0]`, and
+        where the others of `first` ended.
+        """
 
 
 class _NoLedger:
@@ -96,7 +98,7 @@ class _NoLedger:
     def finish(self, leg: Leg, ended: Ended) -> None:
         return
 
-    def settle(self, n_over: int, best: int) -> None:
+    def settle(self, n_over: int, first: tuple[int, ...]) -> None:
         return
 
 

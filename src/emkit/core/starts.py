@@ -26,6 +26,7 @@ ENOUGH_STARTS = 128  # after this many the best optimum is believed ...
 ENOUGH_HITS = 8  # ... if this many starts have reached it
 _RARE = 2
 SAME_OPTIMUM = 1e-3  # objectives closer than this are one optimum
+SECOND_CHANCES = 4  # ends of starts on a sample that are climbed from too, if the best collapses on all rows
 PARALLEL_ROWS = 4096  # below this many rows a start is too quick for threads to pay
 
 
@@ -82,11 +83,12 @@ class StartReport:
 
 @dataclass(frozen=True)
 class Search:
-    """The best climb of a search, the report, and the E-steps spent on all starts."""
+    """The best climb of a search, the report, and the E-steps spent on all starts; and where the next best ended."""
 
     best: Climb
     report: StartReport
     n_e_steps: int
+    runners_up: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,12 +148,19 @@ def search(
                 runs = camp.each(go_on, runs)
                 runs = _leaders(runs, ended, merged)
             ended += runs
-            ledger.settle(indices.stop, max(ended, key=lambda run: run.rank).index)
+            ledger.settle(indices.stop, tuple(run.index for run in _first(ended)))
             if _is_settled(ended, merged, n_agreeing, n_believed):
                 break
     except _Halt as halt:
         return camp.cut_short(halt.status, ended, merged)
-    return Search(max(ended, key=lambda run: run.rank).climb, _report(ended, merged), camp.n_e_steps)
+    best, *others = _first(ended)
+    runners_up = tuple(run.climb.point.parameters for run in others if not run.climb.is_degenerate)
+    return Search(best.climb, _report(ended, merged), camp.n_e_steps, runners_up)
+
+
+def _first(ended: Sequence[_Run]) -> list[_Run]:
+    """Return the best few of the runs that have ended, best first."""
+    return sorted(ended, key=lambda run: run.rank, reverse=True)[: 1 + SECOND_CHANCES]
 
 
 _STOPS = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)
