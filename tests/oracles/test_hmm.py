@@ -145,3 +145,17 @@ def test_casino_em_from_the_truth(casino):
     model = CategoricalHMM(2, start=start).fit(CASINO)
     assert model.fit_.loglik == pytest.approx(-514.2582619151037, abs=1e-6)
     assert CategoricalHMM(2, random_state=0).fit(CASINO).fit_.loglik > -513.723  # a better optimum than from the truth
+
+
+def _errors(model):
+    told = model.fit(EARTHQUAKES).fit_.standard_errors()
+    names = ("members.rate[0, 0]", "members.rate[1, 0]", "chain.moves.prob[0, 1]", "chain.moves.prob[1, 0]")
+    return [told[name] for name in names]
+
+
+def test_standard_errors_of_the_observed_information():
+    # second derivatives of the scaled forward recursion by automatic differentiation
+    begun = _errors(PoissonHMM(2, startprob=[1.0, 0.0], tol=1e-10, random_state=0))
+    np.testing.assert_allclose(begun, [0.71718404, 1.38245563, 0.03762343, 0.06360939], rtol=1e-4)
+    stationary = _errors(PoissonHMM(2, startprob="stationary", tol=1e-10, random_state=0))
+    np.testing.assert_allclose(stationary, [0.70256087, 1.36011997, 0.03542229, 0.06377305], rtol=1e-4)

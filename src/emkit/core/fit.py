@@ -18,7 +18,7 @@ from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import check_parameters, n_free
 from emkit.core.problem import Problem
 from emkit.core.solvers import QuasiNewton, Solver, Squarem
-from emkit.core.starts import ENOUGH_HITS, PARALLEL_ROWS, UNANIMOUS, Optimum, Search, StartReport, search
+from emkit.core.starts import PARALLEL_ROWS, UNANIMOUS, Optimum, Search, StartReport, search
 from emkit.core.status import Status
 from emkit.core.stopping import Budget
 from emkit.core.trace import Trace
@@ -325,7 +325,7 @@ class _Hill:
             lambda index: first if index == 0 else draw(index),
             n_starts=limit,
             n_agreeing=getattr(self.model, Offer.AGREEMENT, UNANIMOUS) if is_adaptive else None,
-            n_believed=getattr(self.model, Offer.BELIEF, ENOUGH_HITS),
+            n_believed=getattr(self.model, Offer.BELIEF, None),
             solver=self.chosen(first),
             tol=self.tol,
             budget=self.budget,

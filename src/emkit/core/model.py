@@ -52,7 +52,8 @@ class Model(ABC):
     - `portfolio(source, rng) -> draw`, where `draw(rng, index) -> Parameters` is the start number `index` of many:
       kinds of start alternate, and what they share is worked out once.
     - `starts_to_agree: int`: how many starts must agree before they are believed (16 where the model does not say).
-    - `hits_to_believe: int`: how many of 128 starts or more must reach the best optimum to end the search (8).
+    - `hits_to_believe: int`: how many starts must reach the best optimum to end the search: before 128 starts if they
+      are half of all, and then whatever their share (8 of 128 where the model does not say).
     - `prepare(source) -> (Model, source)`: constants read off the data once before a fit (scales of a floor or a
       prior) and a faster arrangement of the same rows (equal rows to counts, rows sorted by pattern).
     - `degeneracy(parameters, statistics) -> str`: a sentence that names what has collapsed, empty if nothing has.

@@ -120,7 +120,7 @@ def search(
     *,
     n_starts: int,
     n_agreeing: int | None,
-    n_believed: int = ENOUGH_HITS,
+    n_believed: int | None = None,
     solver: Solver,
     tol: float,
     budget: Budget,
@@ -310,7 +310,7 @@ def _is_same_end(run: _Run, other: _Run) -> bool:
     return is_near and abs(run.promise - other.promise) < SAME_OPTIMUM
 
 
-def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None, n_believed: int) -> bool:
+def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None, n_believed: int | None) -> bool:
     """Tell whether more starts are unlikely to find better: all agree, or many have been tried and some agree.
 
     Collapsed ends are no evidence for or against a proper one; many of them and nothing else are.
@@ -321,8 +321,9 @@ def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int |
     proper = [optimum for optimum in report.optima if not optimum.collapse]
     if report.n_starts < ENOUGH_STARTS:
         is_finished = all(run.climb.status in (Status.CONVERGED, Status.DEGENERATE) for run in ended)
-        return is_finished and len(proper) == 1 and proper[0].n_hits >= n_agreeing
-    return not proper or proper[0].n_hits >= n_believed
+        is_common = n_believed is not None and bool(proper) and proper[0].n_hits >= max(n_believed, report.n_starts / 2)
+        return is_common or (is_finished and len(proper) == 1 and proper[0].n_hits >= n_agreeing)
+    return not proper or proper[0].n_hits >= (ENOUGH_HITS if n_believed is None else n_believed)
 
 
 def _report(ended: Sequence[_Run], merged: dict[int, int]) -> StartReport:

@@ -48,7 +48,7 @@ class SequenceStarts:
         """Return responsibilities (n, k), case weights included, first probabilities (k,) and transitions (k, k)."""
         resp = self._responsibilities(rng, index)
         init, trans = self._chain(resp)
-        if index % 3 == 2 and self.n_states > 1:
+        if (index % 3 == 2 or index % 4 == 3) and self.n_states > 1:
             stay = rng.uniform(0.5, 0.98)
             trans = (1 - stay) * trans + stay * np.eye(self.n_states)
         return resp, init, trans
@@ -89,11 +89,11 @@ class SequenceStarts:
     # --- segments ---
 
     def _stretches(self, rng: np.random.Generator, *, in_order: bool, jitter: float) -> IntArray:
-        """Cut every sequence into stretches: one per state in order, or some eight per state at random."""
+        """Cut every sequence into stretches: one per state in order, or one to eight per state at random."""
         labels = np.empty(int(self.block.lengths.sum()), dtype=np.intp)
         k, first = self.n_states, 0
         for n in self.block.lengths.tolist():
-            pieces = min(k if in_order else int(rng.integers(k, 8 * k + 1)), max(n, 1))
+            pieces = min(k if in_order else round(k * 8 ** rng.random()), max(n, 1))
             size = np.ones(pieces) if jitter == 0 else rng.dirichlet(np.full(pieces, 3.0))
             ends = np.ceil(np.cumsum(size) / size.sum() * n - 1e-9)
             piece = np.searchsorted(ends, np.arange(n), side="right")

@@ -425,3 +425,13 @@ def test_distinct_rows_are_counted_once_with_the_same_result():
     assert right.loglik == pytest.approx(left.loglik, rel=1e-13)
     np.testing.assert_allclose(right.members.total, left.members.total, rtol=1e-12)
     assert next(coded(Poisson(), as_sequences(np.arange(20.0))).blocks()).codes is None
+
+
+def test_the_bootstrap_draws_whole_sequences():
+    from emkit.inference import bootstrap
+
+    X, _ = _numbers(200)
+    model = GaussianHMM(2, random_state=0).fit(X, np.full(20, 10))
+    drawn = bootstrap(model.fit_, n=4, kind="bayesian", rng=0)
+    assert np.isfinite(drawn.standard_errors).all()
+    assert drawn.standard_errors.max() > 0
