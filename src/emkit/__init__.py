@@ -31,6 +31,8 @@ _HOMES = {
     "Statistics": "emkit.core",
     "Status": "emkit.core",
     "EMImputer": "emkit.missing",
+    "MixedImputer": "emkit.missing",
+    "MultipleImputer": "emkit.missing",
     "GaussianMixture": "emkit.mixture",
     "FactorAnalysis": "emkit.factor",
     "KMeans": "emkit.mixture",

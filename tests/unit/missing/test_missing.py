@@ -218,3 +218,25 @@ def test_too_many_patterns_to_keep_need_the_rows_again(monkeypatch):
     with pytest.raises(DataError, match="pass the rows"):
         model.mcar_test()
     assert model.mcar_test(X) == kept
+
+
+def test_single_precision_and_files_give_the_same(tmp_path):
+    X = _rows()[1]
+    model = EMImputer().fit(X)
+    single = EMImputer().fit(X.astype(np.float32))
+    np.testing.assert_allclose(single.covariance_, model.covariance_, rtol=1e-4)
+    path = tmp_path / "rows.csv"
+    np.savetxt(path, X, delimiter=",", header="a,b,c,d", comments="")
+    filed = EMImputer().fit(path)
+    np.testing.assert_allclose(filed.transform(path), model.transform(X), rtol=1e-6)
+
+
+def test_many_columns_and_more_than_one_word_of_bits():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(400, 3)) @ rng.normal(size=(3, 70)) + rng.normal(size=(400, 70))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    model = MultivariateNormal().fit(X)
+    seen = ~np.isnan(X[0])
+    expected = multivariate_normal(model.mean_[seen], model.covariance_[np.ix_(seen, seen)]).logpdf(X[0, seen])
+    assert model.log_density(X)[0] == pytest.approx(expected, rel=1e-8)
+    assert model.fit_.loglik == pytest.approx(model.log_density(X).sum(), rel=1e-10)
