@@ -183,7 +183,7 @@ def _influences(ground: Ground, found: Covariance) -> tuple[tuple[Influence, ...
 
     def look(block: Any) -> tuple[int, FloatArray, FloatArray]:
         scores = scores_of_rows(ground, found.information, block, steps)
-        size = np.einsum("ni,ij,nj->n", scores, cov, scores, optimize=True)
+        size = ((scores @ cov) * scores).sum(axis=1)
         top = np.argsort(size)[::-1][:_LISTED]
         first = first_unit(block)
         return first, np.column_stack([top + first, size[top]]), -(scores[top] @ towards)

@@ -141,7 +141,7 @@ class Covariance:
     @cached_property
     def variances(self) -> FloatArray:
         """Variance (e,) of each entry."""
-        found = np.einsum("ei,ij,ej->e", self.jacobian, self.spread.cov, self.jacobian, optimize=True)
+        found = ((self.jacobian @ self.spread.cov) * self.jacobian).sum(axis=1)
         return np.where(self._is_known, np.maximum(found, 0.0), np.nan)
 
     @cached_property

@@ -51,20 +51,21 @@ def missing_information(model: Any, parameters: Any, block: Any) -> FloatArray |
         return None
     maps, places, size = _maps(model, parameters)
     own = np.take(resp, unsure, axis=1)
-    weights = block.weights[unsure] if block.is_weighted else None
-    k = len(own)
-    products = np.zeros((k, k, len(features), len(features)))
-    weighted = np.empty_like(features)
-    for a, b in combinations(range(k), 2):
-        share = own[a] * own[b] if weights is None else own[a] * own[b] * weights
-        np.multiply(features, share, out=weighted)
-        crossed = weighted @ features.T
-        products[a, b] = products[b, a] = -crossed
-        products[a, a] += crossed  # r_k (1 - r_k) is the sum of r_k r_l over the others
-        products[b, b] += crossed
+    pairs = list(combinations(range(len(own)), 2))
+    q, n = features.shape
+    weighted = np.empty((len(pairs), q, n))
+    for (a, b), part in zip(pairs, weighted, strict=True):
+        share = own[a] * own[b]
+        np.multiply(features, share * block.weights[unsure] if block.is_weighted else share, out=part)
+    crossed = (weighted.reshape(-1, n) @ features.T).reshape(len(pairs), q, q)  # one product keeps the processor busy
+    products = np.zeros((len(own), len(own), q, q))
+    for (a, b), one in zip(pairs, crossed, strict=True):
+        products[a, b] = products[b, a] = -one
+        products[a, a] += one  # r_k (1 - r_k) is the sum of r_k r_l over the others
+        products[b, b] += one
     total = np.zeros((size, size))
-    for a in range(k):
-        for b in range(k):
+    for a in range(len(own)):
+        for b in range(len(own)):
             total[np.ix_(places[a], places[b])] += maps[a] @ products[a, b] @ maps[b].T
     return total
 
