@@ -8,6 +8,7 @@ from emkit.families.beta import Beta
 from emkit.families.binomial import Binomial
 from emkit.families.exponential import Exponential
 from emkit.families.gamma import Gamma
+from emkit.families.gaussian import Gaussian
 from emkit.families.hurdle import HurdleNegativeBinomial, HurdlePoisson
 from emkit.families.interval import IntervalExponential, IntervalGaussian, IntervalLogNormal, IntervalPoisson
 from emkit.families.inverse_gaussian import InverseGaussian
@@ -15,6 +16,7 @@ from emkit.families.laplace import Laplace
 from emkit.families.log_normal import LogNormal
 from emkit.families.multinomial import Multinomial
 from emkit.families.negative_binomial import NegativeBinomial
+from emkit.families.noise import WithNoise
 from emkit.families.poisson import Poisson
 from emkit.families.product import Product
 from emkit.families.skew import SkewNormal, SkewT
@@ -144,6 +146,7 @@ CASES = [
     Case("skew-normal", FiniteMixture(SkewNormal(), 2), _skewed(), takes_constant=False),
     Case("skew-normal-missing", FiniteMixture(SkewNormal(), 1), _holes(_skewed(1))[:50], takes_constant=False),
     Case("skew-t", FiniteMixture(SkewT(), 1), _skewed(1), takes_constant=False),
+    Case("noise", FiniteMixture(WithNoise(Gaussian()), 2), _skewed(1), takes_constant=False),
     _case("product", _PRODUCT, _mixed()),
     _case("von-mises", VonMises(), _holes(_angles())),
     _case("von-mises-fisher", VonMisesFisher(), _directions()),

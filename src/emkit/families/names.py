@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emkit.errors import ParameterError
@@ -57,6 +57,8 @@ _ENTRIES: dict[str, _Entry] = {
     "von-mises-fisher": _Entry("von_mises_fisher", "VonMisesFisher"),
 }
 
+_NOISE = "+noise"
+
 FAMILY_NAMES: tuple[str, ...] = tuple(_ENTRIES)
 
 
@@ -66,7 +68,8 @@ def family_named(name: str | Family) -> Family:
     Parameters
     ----------
     name : str or Family
-        One of `FAMILY_NAMES`. The name of a Gaussian may be followed by a structure, as in "gaussian-VVE".
+        One of `FAMILY_NAMES`. The name of a Gaussian may be followed by a structure, as in "gaussian-VVE", and any name
+        by "+noise": the last component is then uniform over the range of the data.
 
     Raises
     ------
@@ -75,6 +78,10 @@ def family_named(name: str | Family) -> Family:
     """
     if isinstance(name, Family):
         return name
+    if isinstance(name, str) and name.endswith(_NOISE):
+        from emkit.families.noise import WithNoise
+
+        return WithNoise(family_named(name.removesuffix(_NOISE)))
     entry = _entry(name)
     settings = dict(entry.settings)
     if entry.structure:
@@ -98,6 +105,8 @@ def takes_words(name: str | Family) -> bool:
 
 
 def _entry(name: Any) -> _Entry:
+    if isinstance(name, str) and name.endswith(_NOISE):
+        return replace(_entry(name.removesuffix(_NOISE)), is_columnwise=False, takes_words=False)
     if isinstance(name, str) and name in _ENTRIES:
         return _ENTRIES[name]
     if isinstance(name, str) and name.startswith("gaussian-"):

@@ -27,16 +27,14 @@ from scipy.stats import t as student_t
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
-from emkit.core.parameters import Parameters, space
-from emkit.core.spaces import PositiveDefinite, Real
-from emkit.core.statistics import Additive, shared
 from emkit.errors import DataError
 from emkit.families.base import Family
 from emkit.families.columns import member_tables, reordered_record
 from emkit.families.discrete import used_rows
 from emkit.families.gaussian_missing import patterns
 from emkit.families.gaussian_starts import StartingRows
-from emkit.families.student_dof import Capped, dof_solution
+from emkit.families.skew_records import SkewNormalParameters, SkewStatistics, SkewTParameters
+from emkit.families.student_dof import dof_solution
 
 __all__ = ["SkewNormal", "SkewNormalParameters", "SkewStatistics", "SkewT", "SkewTParameters"]
 
@@ -44,68 +42,6 @@ _LOG_2PI = float(np.log(2 * np.pi))
 _START_DOF = 10.0
 _ALIVE = 1e-12
 _FLAT = 1e-8  # part of the squared units of the data
-
-
-@dataclass(frozen=True)
-class SkewNormalParameters(Parameters):
-    """Locations and skews (k, d), and scale matrices (k, d, d)."""
-
-    location: Array = space(Real())
-    skew: Array = space(Real())
-    scale: Array = space(PositiveDefinite())
-
-
-@dataclass(frozen=True)
-class SkewTParameters(Parameters):
-    """Locations and skews (k, d), scale matrices (k, d, d) and degrees of freedom (k,)."""
-
-    location: Array = space(Real())
-    skew: Array = space(Real())
-    scale: Array = space(PositiveDefinite())
-    dof: Array = space(Capped())
-
-
-@dataclass(frozen=True)
-class SkewStatistics(Additive):
-    """Expected sums, with tau = |t| / sqrt(u) and z = x - pivot.
-
-    Parameters
-    ----------
-    count, log_u : array (k,)
-        Of r, and of r (log u - u).
-    u, ut, utt : array (k,)
-        Of r u, r u tau, r u tau^2.
-    ux, utx : array (k, d)
-        Of r u z, r u tau z.
-    uxx : array (k, d, d)
-        Of r u z z'.
-    pivot : array (k, d)
-        The locations of the E-step.
-    """
-
-    count: FloatArray
-    log_u: FloatArray
-    u: FloatArray
-    ut: FloatArray
-    utt: FloatArray
-    ux: FloatArray
-    utx: FloatArray
-    uxx: FloatArray
-    pivot: FloatArray = shared()
-
-    def about(self, origin: FloatArray) -> SkewStatistics:
-        """Return the same sums about other points (k, d)."""
-        move = self.pivot - origin
-        cross = self.ux[:, :, None] * move[:, None, :]
-        uxx = self.uxx + cross + np.swapaxes(cross, 1, 2) + self.u[:, None, None] * move[:, :, None] * move[:, None, :]
-        ux, utx = self.ux + self.u[:, None] * move, self.utx + self.ut[:, None] * move
-        return replace(self, ux=ux, utx=utx, uxx=uxx, pivot=origin)
-
-    def scatter(self, skew: FloatArray) -> FloatArray:
-        """Return the expected sum of r u (z - skew tau)(z - skew tau)', (k, d, d)."""
-        cross = self.utx[:, :, None] * skew[:, None, :]
-        own = self.utt[:, None, None] * skew[:, :, None] * skew[:, None, :]
-        return np.asarray(self.uxx - cross - np.swapaxes(cross, 1, 2) + own)
 
 
 @dataclass(frozen=True)
@@ -177,8 +113,10 @@ class SkewNormal(Family):
         for rows, seen in _patterns(X):
             part, weights = np.asarray(X[rows][:, seen], dtype=np.float64), resp[rows]
             members = [_Member.of(parameters, k, seen, part) for k in range(resp.shape[1])]
-            own = [self._sums(member, weights[:, k], parameters, k, seen) for k, member in enumerate(members)]
-            stats = SkewStatistics(*(np.array(column) for column in zip(*own, strict=True)), parameters.location)
+            own: Any = [self._sums(member, weights[:, k], parameters, k, seen) for k, member in enumerate(members)]
+            columns: Any = [np.array(column) for column in zip(*own, strict=True)]
+            count, log_u, u, ut, utt, ux, utx, uxx = columns
+            stats = SkewStatistics(count, log_u, u, ut, utt, ux, utx, uxx, parameters.location)
             total = stats if total is None else total + stats
         return total  # type: ignore[no-any-return]
 
@@ -219,11 +157,11 @@ class SkewNormal(Family):
         scatter = statistics.about(location).scatter(skew) + self._floor_scatter
         found = (location, skew, scatter / safe[:, None, None])
         before = (parameters.location, parameters.skew, parameters.scale)
-        kept = [
+        kept: Any = [
             np.where(is_alive.reshape(-1, *[1] * (new.ndim - 1)), new, old)
             for new, old in zip(found, before, strict=True)
         ]
-        return self._record(*kept, self._dof(statistics, parameters, is_alive))
+        return self._record(kept[0], kept[1], kept[2], self._dof(statistics, parameters, is_alive))
 
     def _dof(self, statistics: SkewStatistics, parameters: Any, is_alive: Array) -> Any:
         return None
