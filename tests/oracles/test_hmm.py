@@ -159,3 +159,15 @@ def test_standard_errors_of_the_observed_information():
     np.testing.assert_allclose(begun, [0.71718404, 1.38245563, 0.03762343, 0.06360939], rtol=1e-4)
     stationary = _errors(PoissonHMM(2, startprob="stationary", tol=1e-10, random_state=0))
     np.testing.assert_allclose(stationary, [0.70256087, 1.36011997, 0.03542229, 0.06377305], rtol=1e-4)
+
+
+def test_speed_and_accuracy_together():
+    from emkit.families.names import family_named
+    from emkit.families.product import Product
+
+    with (HERE / "depmix_speed.csv").open() as file:
+        rows = [[float(row["rt"]), float(row["corr"] == "cor")] for row in csv.DictReader(file)]
+    both = Product((family_named("gaussian"), family_named("bernoulli")), ((0,), (1,)))
+    model = HiddenMarkovModel(both, 2, random_state=0).fit(np.array(rows), [168, 134, 137])
+    assert model.fit_.loglik == pytest.approx(-296.10777683, abs=1e-6)
+    np.testing.assert_allclose(model.emissions_.parts[1].prob.ravel(), [0.527934, 0.901484], atol=1e-4)
