@@ -57,7 +57,9 @@ def missing_information(model: Any, parameters: Any, block: Any) -> FloatArray |
     for (a, b), part in zip(pairs, weighted, strict=True):
         share = own[a] * own[b]
         np.multiply(features, share * block.weights[unsure] if block.is_weighted else share, out=part)
-    crossed = (weighted.reshape(-1, n) @ features.T).reshape(len(pairs), q, q)  # one product keeps the processor busy
+    crossed = (weighted.reshape(len(pairs) * q, n) @ features.T).reshape(
+        len(pairs), q, q
+    )  # one product keeps the processor busy
     products = np.zeros((len(own), len(own), q, q))
     for (a, b), one in zip(pairs, crossed, strict=True):
         products[a, b] = products[b, a] = -one

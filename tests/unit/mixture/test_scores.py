@@ -72,3 +72,9 @@ def test_rows_with_missing_entries_take_the_general_way():
     errors, robust = fit.standard_errors(), fit.standard_errors(kind="robust")
     assert np.isfinite(errors.values).all()
     np.testing.assert_allclose(robust.values, errors.values, rtol=1.0)
+
+
+def test_one_component_hides_nothing():
+    fit = emkit.fit(FiniteMixture(n_components=1), ROWS, rng=0)
+    block = next(iter(fit.source.blocks()))
+    assert not fit.model.missing_information(fit.parameters, block).any()
