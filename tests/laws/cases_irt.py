@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from case import Case
 
-from emkit.irt import BetaPrior, Equispaced, ItemResponse, LogitNormalPrior, LogNormalPrior, NormalPrior
-from emkit.irt.curves.asymptotes import FourParameters, Guessing
+from emkit.irt import Equispaced, ItemResponse, LogitNormalPrior, LogNormalPrior, NormalPrior
+from emkit.irt.curves.asymptotes import FourParameters
 from emkit.irt.curves.base import Slopes
 from emkit.irt.curves.credit import NominalResponse, PartialCredit, RatingScale
 from emkit.irt.curves.steps import Graded, GradedRating, Sequential
@@ -48,15 +48,8 @@ _ABILITY = (("slope", LogNormalPrior(0.0, 0.5)), ("intercept", NormalPrior(0.0, 
 
 CASES = [
     Case("irt-2pl-missing", _one(PartialCredit(), 2), _answers(2, missing=0.2), is_continuous=False),
-    Case("irt-1pl", _one(PartialCredit(Slopes.COMMON), 2), _answers(2), is_continuous=False),
     Case("irt-rasch", _one(PartialCredit(Slopes.ONE), 2, FreeNormal()), _answers(2), is_continuous=False),
     Case("irt-groups", _one(PartialCredit(), 2, FreeNormal(2, (1,), (1,))), _grouped(), is_continuous=False),
-    Case(
-        "irt-3pl",
-        _one(Guessing(), 2, priors=(*_ABILITY, ("guess", BetaPrior()))),
-        _answers(2),
-        is_continuous=False,
-    ),
     Case(
         "irt-4pl",
         _one(

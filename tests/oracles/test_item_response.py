@@ -214,3 +214,11 @@ def test_bifactor_with_reduced_dimensions():
     assert model.fit_.loglik >= entry["logLik"]
     assert model.fit_.loglik == pytest.approx(entry["logLik"], abs=1e-3)
     assert model.n_parameters_ == entry["nest"]
+
+
+def test_turning_a_nominal_model_round_turns_all_its_slopes():
+    """A model of reversed answers is the same model; each category has a slope of its own."""
+    X = np.column_stack(list(table("science")[0].values()))
+    here, there = (ItemResponseModel("nominal").fit(rows) for rows in (X, 5 - X))
+    assert there.fit_.loglik == pytest.approx(here.fit_.loglik, abs=1e-5)
+    assert there.fit_.loglik == pytest.approx(there.fit_.trace.objective[-1], abs=1e-9)

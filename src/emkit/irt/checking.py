@@ -26,7 +26,7 @@ def check_identified(model: ItemResponse, responses: Responses) -> None:
     if log_cells > np.log(_FEW):
         return
     cells = round(float(np.exp(log_cells))) * model.latent.n_groups
-    if model.latent.n_covariates or any(run.priors for run in model.runs):
+    if model.latent.n_covariates or _has_strong_prior(model):
         return
     start = model.start(as_source(np.zeros((2, model.n_items))), np.random.default_rng(0))
     n, most = n_free(start), int(cells) - model.latent.n_groups
@@ -37,6 +37,10 @@ def check_identified(model: ItemResponse, responses: Responses) -> None:
             "identified. Give more items, or a simpler type such as 'Rasch'"
         )
         raise ParameterError(message)
+
+
+def _has_strong_prior(model: ItemResponse) -> bool:
+    return any(name not in {"guess", "upper"} for run in model.runs for name, _ in run.priors)
 
 
 def warn_of_separate_forms(responses: Responses, stacklevel: int) -> None:

@@ -38,6 +38,11 @@ class Grid(ABC):
         """Return a grid wide enough for [low, high] and fine enough for posteriors of this `sd`, or itself."""
         return self
 
+    @property
+    def finest(self) -> float:
+        """Return the distance of neighbouring nodes where they are closest."""
+        return float(np.diff(np.sort(self.nodes(1)[:, 0])).min())
+
 
 @dataclass(frozen=True)
 class Equispaced(Grid):

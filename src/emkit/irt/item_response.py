@@ -293,9 +293,9 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
 
     def _maximised(self, model: ItemResponse, source: Source) -> Fit:
         """Fit on the grid, and again from there while the grid turns out too coarse or too narrow."""
-        fit, spent, seconds = None, 0, 0.0
+        fit, spent, seconds, is_misled = None, 0, 0.0, False
         for _ in range(_GRIDS):
-            begin = self.start if fit is None else fit.parameters
+            begin = self.start if fit is None or is_misled else fit.parameters
             found: Fit = maximise(
                 model,
                 source,
@@ -314,6 +314,8 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
             grid = model.fitting_grid(fit.parameters, source) if fit.is_converged else model.grid
             if grid is model.grid:
                 break
+            # On a grid much too coarse steep items hide people between the nodes: from there the climb ends elsewhere.
+            is_misled = grid.finest < _MISLED * model.grid.finest
             model = replace(model, grid=grid)
         assert fit is not None
         return replace(fit, n_e_steps=spent, seconds=seconds)
@@ -355,3 +357,4 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
 
 
 _GRIDS = 4
+_MISLED = 0.6

@@ -16,7 +16,7 @@ Bock & Aitkin 1981, Psychometrika 46:443, equations 13-17.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -36,7 +36,7 @@ from emkit.irt.grids import REACH, Equispaced, Grid
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import Latent, StandardNormal
 from emkit.irt.regression import PeopleStatistics
-from emkit.irt.starts import category_shares, first_slopes
+from emkit.irt.starts import axes, category_shares, first_slopes
 from emkit.kernels.gaussian import softmax_rows
 from emkit.kernels.quadrature import quadrature_counts, quadrature_joint
 
@@ -103,13 +103,29 @@ class ItemResponse(Model):
     # --- the protocol ---
 
     def start(self, source: Any, rng: np.random.Generator) -> ItemResponseParameters:
+        return self.portfolio(source, rng)(rng, 0)
+
+    def portfolio(
+        self, source: Any, rng: np.random.Generator
+    ) -> Callable[[np.random.Generator, int], ItemResponseParameters]:
+        """Return the draw of starts: the first principal axes, then random mixtures of some (for one factor)."""
         block = source.sample(_START_ROWS, rng)
         codes = as_codes(block.X[:, : self.n_items])
         slope = self._first_slopes(codes, block.weights)
+
+        def draw(own_rng: np.random.Generator, index: int) -> ItemResponseParameters:
+            if index == 0 or self.n_factors > 1:
+                return self._begun(codes, block.weights, slope)
+            some = axes(codes, block.weights, _AXES)
+            mixed = some @ own_rng.normal(size=(some.shape[1], 1))
+            mixed *= 1.2 / max(float(np.sqrt((mixed**2).mean())), 1e-9)
+            return self._begun(codes, block.weights, np.clip(mixed, -2.5, 2.5) + 1e-3)
+
+        return draw
+
+    def _begun(self, codes: Array, weights: FloatArray, slope: FloatArray) -> ItemResponseParameters:
         items = tuple(
-            run.start(
-                category_shares(codes[:, list(run.items)], block.weights, run.n_categories), slope[list(run.items)]
-            )
+            run.start(category_shares(codes[:, list(run.items)], weights, run.n_categories), slope[list(run.items)])
             for run in self.runs
         )
         return ItemResponseParameters(items, self.latent.start(self.nodes))
@@ -211,8 +227,11 @@ class ItemResponse(Model):
         """Return the factors turned so that their slopes add up to something positive, where both ways are alike."""
         if not self._is_reflectable:
             return parameters
-        total = sum(own.slope.sum(axis=0) for own in parameters.items)
-        turn = np.where(np.asarray(total) < 0, -1.0, 1.0)
+        if self.n_factors == 1:  # nominal items have several slopes on the one factor
+            total = np.array([sum(float(own.slope.sum()) for own in parameters.items)])
+        else:
+            total = np.sum([own.slope.sum(axis=0) for own in parameters.items], axis=0)
+        turn = np.where(total < 0, -1.0, 1.0)
         if (turn > 0).all():
             return parameters
         items = tuple(type(own)(**{**vars(own), "slope": own.slope * turn}) for own in parameters.items)
@@ -391,3 +410,4 @@ class ItemResponse(Model):
 
 _START_ROWS = 16384
 _LOOK = 601
+_AXES = 4

@@ -8,7 +8,7 @@ from scipy.linalg import eigh
 from emkit.core.arrays import Array, FloatArray
 from emkit.irt.coding import MISSING
 
-__all__ = ["category_shares", "first_slopes"]
+__all__ = ["axes", "category_shares", "first_slopes"]
 
 _LEAST = 0.05  # slopes begin at least this far from zero: zero would be structural
 _MOST = 0.8  # loadings above this begin here
@@ -40,6 +40,14 @@ def first_slopes(codes: Array, weights: FloatArray, pattern: Array) -> FloatArra
     slope = 1.7 * loading / unique
     slope = np.where(np.abs(slope) < _LEAST, np.where(slope < 0, -_LEAST, _LEAST), slope)
     return np.where(pattern, slope, 0.0)
+
+
+def axes(codes: Array, weights: FloatArray, n_axes: int) -> FloatArray:
+    """Return the first principal axes (j, n_axes) of the correlations, each scaled by the root of its variance."""
+    corr = _correlations(codes, weights)
+    j = len(corr)
+    values, vectors = eigh(corr, subset_by_index=[max(j - n_axes, 0), j - 1])
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 def _correlations(codes: Array, weights: FloatArray) -> FloatArray:

@@ -229,3 +229,15 @@ def test_types_by_item():
     assert np.isnan(model.coef_["g"][0])
     assert np.isfinite(model.coef_["d3"][3:]).all()
     assert model.fit_.is_converged
+
+
+def test_steep_items_with_asymptotes_stay_numbers():
+    X = np.array([[1.0] * k + [0.0] * (8 - k) for k in range(9)] * 20)
+    with pytest.warns(DegenerateWarning, match="give slopes a prior"):
+        ItemResponseModel("3PL").fit(X)
+
+
+@pytest.mark.parametrize("item_type", ["2PL", "3PL", "Rasch"])
+def test_one_item_is_refused(item_type):
+    with pytest.raises(ParameterError, match="1 item can tell at most 1 parameters apart"):
+        ItemResponseModel(item_type).fit(answers()[:, :1])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import log_expit
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
@@ -83,31 +83,39 @@ class _Asymptotes(ItemType):
         at = {name: matrix[:, n_factors + 1 + i, None] for i, name in enumerate(self.free)}
         return at.get("guess", 0.0), at.get("upper", 1.0)
 
-    def _parts(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Return the logistic curve, its width u - g, and the probabilities of both answers."""
+    def _logs(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Return log s(z), log s(-z), and the logarithms of the probabilities of 0 and 1, all (m, q)."""
         n_factors = nodes.shape[1]
         z = predictor(matrix, nodes) + matrix[:, n_factors, None]
         low, high = self._limits(matrix, n_factors)
-        rise, width = expit(z), np.asarray(high - low)
-        return rise, width, low + width * rise, (1 - high) + width * expit(-z)
+        rise, fall = log_expit(z), log_expit(-z)
+        with np.errstate(divide="ignore"):
+            log_low, log_miss, log_width = np.log(low), np.log1p(-np.asarray(high)), np.log(high - low)
+        return rise, fall, np.logaddexp(log_miss, log_width + fall), np.logaddexp(log_low, log_width + rise)
 
     def log_prob(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
-        _, _, right, wrong = self._parts(matrix, nodes)
-        return np.log(np.stack([wrong, right], axis=1))
+        _, _, wrong, right = self._logs(matrix, nodes)
+        return np.stack([wrong, right], axis=1)
 
-    def _slopes(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the logistic curve (m, q), and derivatives (m, 2, q) by the probability of 1 and by z."""
-        rise, width, right, wrong = self._parts(matrix, nodes)
-        by_prob = np.stack([-1 / wrong, 1 / right], axis=1)
-        return rise, by_prob, by_prob * (width * rise * (1 - rise))[:, None]
+    def _by_prob(self, matrix: FloatArray, nodes: FloatArray, log_step: str) -> FloatArray:
+        """Return derivatives (m, 2, q) of the log-probabilities by z ("both"), the upper ("rise"), the lower ("fall").
+
+        Each is plus or minus exp(log step - log P), which has its digits where P vanishes with the step.
+        """
+        rise, fall, wrong, right = self._logs(matrix, nodes)
+        step = {"both": rise + fall, "rise": rise, "fall": fall}[log_step]
+        if log_step == "both":
+            low, high = self._limits(matrix, nodes.shape[1])
+            step = step + np.log(high - low)
+        return np.stack([-np.exp(step - wrong), np.exp(step - right)], axis=1)
 
     def by_latent(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
-        return slope_times(matrix, self._slopes(matrix, nodes)[2], nodes.shape[1])
+        return slope_times(matrix, self._by_prob(matrix, nodes, "both"), nodes.shape[1])
 
     def jacobian(self, matrix: FloatArray, nodes: FloatArray) -> FloatArray:
-        rise, by_prob, by_z = self._slopes(matrix, nodes)
-        share = {"guess": 1 - rise, "upper": rise}
-        rest = [by_z, *(by_prob * share[name][:, None] for name in self.free)]
+        by_z = self._by_prob(matrix, nodes, "both")
+        steps = {"guess": "fall", "upper": "rise"}
+        rest = [by_z, *(self._by_prob(matrix, nodes, steps[name]) for name in self.free)]
         return np.concatenate([by_slopes(by_z, nodes), np.stack(rest, axis=1)], axis=1)
 
 
