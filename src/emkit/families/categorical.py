@@ -11,8 +11,10 @@ Lazarsfeld & Henry 1968, *Latent Structure Analysis*. Goodman 1974, Biometrika 6
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,22 +84,22 @@ class Categorical(Family):
 
     def starting_rows(self, block: Any) -> DiscreteStarts:
         """Return a column per level, one where it is the answer and missing where there is none."""
-        points = self._expanded(block.X).toarray()
+        points = self._rows(block.X).toarray()
         points[np.isnan(block.X).repeat(self._sizes, axis=1)] = np.nan
         return DiscreteStarts(points, block.weights)
 
     def start(self, X: Array, resp: FloatArray) -> CategoricalParameters:
         """Return probabilities of the rows by responsibility, blended with the overall ones."""
-        counts = self._expanded(X).T @ resp
+        counts = self._rows(X).T @ resp
         return self._record([(part + part.sum(axis=1, keepdims=True) / part.sum()).T for part in self._parts(counts)])
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
         with np.errstate(divide="ignore"):
             log_prob = np.log(parameters.stacked)
-        return np.asarray(self._expanded(X) @ log_prob + log_mix)
+        return np.asarray(self._rows(X) @ log_prob + log_mix)
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> CategoricalStatistics:
-        return CategoricalStatistics(np.asarray(self._expanded(X).T @ resp))
+        return CategoricalStatistics(np.asarray(self._rows(X).T @ resp))
 
     def m_step(self, statistics: CategoricalStatistics, parameters: Any) -> CategoricalParameters:
         parts = self._parts(statistics.counts)
@@ -154,6 +156,14 @@ class Categorical(Family):
         scaled = (part / part.sum(axis=1, keepdims=True) for part in prob)
         return CategoricalParameters(tuple(ItemParameters(np.ascontiguousarray(part)) for part in scaled))
 
+    @cached_property
+    def _memory(self) -> _Expansions:
+        return _Expansions()
+
+    def _rows(self, X: Array) -> csr_array:
+        """Return the expanded rows, worked out once for each block: it takes four times as long as their products."""
+        return self._memory.of(X, self._expanded)
+
     def _expanded(self, X: Array) -> csr_array:
         """Return the rows with a column for each level of each item, one where it is the answer (n, sum of levels)."""
         sizes = self._sizes
@@ -168,6 +178,26 @@ class Categorical(Family):
         where = (np.where(seen, codes, 0).astype(np.int32) + first.astype(np.int32))[seen]
         ends = np.concatenate([[0], np.cumsum(seen.sum(axis=1))]).astype(np.int32)
         return csr_array((np.ones(len(where)), where, ends), shape=(len(codes), int(sizes.sum())))
+
+
+class _Expansions:
+    """Expanded rows of the blocks in use: each is forgotten with its block, and none is sent or saved."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[weakref.ref[Array], csr_array]] = {}
+
+    def of(self, X: Array, make: Callable[[Array], csr_array]) -> csr_array:
+        """Return what `make` makes of an array, remembered while the array lives."""
+        key = id(X)
+        found = self._kept.get(key)
+        if found is not None and found[0]() is X:
+            return found[1]
+        made = make(X)
+        self._kept[key] = (weakref.ref(X, lambda _: self._kept.pop(key, None)), made)
+        return made
+
+    def __reduce__(self) -> tuple[type[_Expansions], tuple[()]]:
+        return _Expansions, ()
 
 
 def _shares(counts: FloatArray, before: FloatArray) -> FloatArray:
