@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,6 +30,7 @@ def scan(
     weights: str | None = None,
     n_threads: int | None = None,
     memory_limit: int = IN_MEMORY_BYTES,
+    cache: str | os.PathLike[str] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
     decimal: str = ".",
@@ -50,8 +52,12 @@ def scan(
         See `resolve_threads`.
     memory_limit : int
         Tables with no more bytes of numbers are read into memory; 0 never does that. It changes no result.
+    cache : path of a folder, optional
+        Keep a temporary copy of the numbers there while the source lives, eight bytes for each: passes read it instead,
+        several times as fast where the model is small and decoding costs more than its E-step. Text always is kept
+        so, in the system's folder for temporary files where none is given.
     delimiter, header, decimal, encoding
-        For text, as in `read_table`. Text is read once into a temporary file of numbers.
+        For text, as in `read_table`.
 
     Returns
     -------
@@ -74,7 +80,7 @@ def scan(
     [[0.0, -0.0]]
     """
     layout = TextFormat(delimiter, header, decimal, encoding)
-    supply = _supply(path, None if columns is None else tuple(columns), weights, layout)
+    supply = _supply(path, None if columns is None else tuple(columns), weights, layout, cache)
     if supply is None:
         message = f"`path` must name files or make batches of rows, but it is {path!r} ({type(path).__name__})."
         raise DataTypeError(message)
@@ -87,11 +93,17 @@ def scanned(X: Any, weight: str | None, n_threads: int | None) -> Source | None:
     return None if supply is None else _opened(supply, resolve_threads(n_threads), IN_MEMORY_BYTES)
 
 
-def _supply(X: Any, columns: tuple[str, ...] | None, weight: str | None, layout: TextFormat) -> Supply | None:
+def _supply(
+    X: Any,
+    columns: tuple[str, ...] | None,
+    weight: str | None,
+    layout: TextFormat,
+    cache: str | os.PathLike[str] | None = None,
+) -> Supply | None:
     paths = files_of(X)
     if paths is not None:
         files = Files(paths, columns, weight, layout)
-        return spooled(files) if files.is_text else files
+        return spooled(files, cache) if files.is_text or cache is not None else files
     begin = _batches_of(X)
     return None if begin is None else Batches(begin, columns, weight)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -188,15 +189,18 @@ class Spool:
         yield SpanPiece(self._file.fileno(), 0, self.shape, dtype, self.n_weights), Origin("the temporary copy", 0)
 
 
-def spooled(supply: Files) -> Spool:
-    """Read text once and keep its numbers: to read them again takes a fraction of the time.
+def spooled(supply: Files, folder: str | os.PathLike[str] | None = None) -> Spool:
+    """Read files once and keep their numbers: to read those again takes a fraction of the time.
 
     Raises
     ------
     DataError
-        If the folder for temporary files is full.
+        If the folder is not there, or full.
     """
-    file = tempfile.TemporaryFile(prefix="emkit-")  # noqa: SIM115 - open as long as the source lives
+    if folder is not None and not Path(folder).is_dir():
+        message = f"`cache` must be a folder for a temporary copy of the numbers, but there is none: {str(folder)!r}."
+        raise DataError(message)
+    file = tempfile.TemporaryFile(prefix="emkit-", dir=folder)  # noqa: SIM115 - open as long as the source lives
     spool = Spool(file, supply.names)
     weakref.finalize(spool, file.close)
     n_rows = n_weights = 0
@@ -216,8 +220,8 @@ def _write(file: Any, table: Any) -> None:
         file.write(table.data)
     except OSError as error:
         message = (
-            f"There is no room for a temporary copy of the numbers in {tempfile.gettempdir()}: "
-            f"{error.strerror or error}. Set TMPDIR to a larger disk, or save the table as Parquet, which needs none."
+            f"There is no room for a temporary copy of the numbers: {error.strerror or error}. Name a folder on a "
+            "larger disk, emkit.data.scan(path, cache=folder), or save the table as Parquet, which needs no copy."
         )
         raise DataError(message) from error
 

@@ -158,6 +158,15 @@ def test_kmeans(X, tmp_path):
     assert (streamed.labels_ == held.labels_).all()
 
 
+def test_temporary_copy_has_the_same_bits(X, weights, tmp_path):
+    path = write("parquet", X, tmp_path, weights)
+    source = scan(path, weights="w", memory_limit=0, cache=tmp_path, n_threads=2)
+    path.unlink()
+    same_blocks(source, as_source(X, weights))
+    with pytest.raises(DataError, match="`cache` must be a folder"):
+        scan(write("parquet", X, tmp_path), cache=tmp_path / "none")
+
+
 def test_small_tables_are_held_in_memory(X, tmp_path):
     path = write("parquet", X[:100], tmp_path)
     assert isinstance(as_source(path), MemorySource)
@@ -300,7 +309,7 @@ def test_no_room_for_the_temporary_copy_of_text(X, tmp_path, monkeypatch):
             pass
 
     monkeypatch.setattr("emkit.data.supply.tempfile.TemporaryFile", lambda **_: Full())
-    with pytest.raises(DataError, match=r"No space left on device\. Set TMPDIR"):
+    with pytest.raises(DataError, match=r"No space left on device\. Name a folder"):
         as_source(path)
 
 
