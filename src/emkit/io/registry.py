@@ -209,6 +209,7 @@ _HOMES = {
     "Equispaced": "emkit.irt",
     "GaussHermite": "emkit.irt",
     "Points": "emkit.irt",
+    "QuasiMonteCarlo": "emkit.irt",
     "ItemRun": "emkit.irt.items",
     "GroupLayout": "emkit.irt.groups",
     "StandardNormal": "emkit.irt.latent",

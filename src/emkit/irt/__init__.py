@@ -2,7 +2,7 @@
 
 from emkit.irt.cdm import CognitiveDiagnosis
 from emkit.irt.forms import ItemTable
-from emkit.irt.grids import Equispaced, GaussHermite, Grid, Points
+from emkit.irt.grids import Equispaced, GaussHermite, Grid, Points, QuasiMonteCarlo
 from emkit.irt.item_response import ItemResponseModel
 from emkit.irt.model import ItemResponse, ItemResponseParameters
 from emkit.irt.priors import BetaPrior, LogitNormalPrior, LogNormalPrior, NormalPrior, Prior
@@ -24,6 +24,7 @@ __all__ = [
     "NormalPrior",
     "Points",
     "Prior",
+    "QuasiMonteCarlo",
     "Responses",
     "Scores",
     "from_long",

@@ -28,6 +28,7 @@ from emkit.irt.latent import FreeNormal, Histogram, Latent, StandardNormal
 from emkit.irt.model import ItemResponse, ItemResponseParameters
 from emkit.irt.regression import Regression
 from emkit.irt.responses import Responses, read_responses
+from emkit.irt.standard import standardized
 
 __all__ = ["ItemResponseModel"]
 
@@ -61,7 +62,9 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         `LogitNormalPrior(2.944, 0.5)` for "upper": their likelihoods are so flat that estimates without one run off.
         None in place of a prior is none.
     density : "normal" or "histogram", default "normal"
-        The latent distribution: normal, or a probability at each node (the empirical histogram).
+        The latent distribution: normal, or a probability at each node (the empirical histogram). The likelihood of a
+        histogram is so flat, and its maximum so rough, that `tol` is then 1e-3 at least; its mean is zero and its
+        variance one (in the first group).
     free_items : sequence of str, or "all", default ()
         With groups: items whose parameters differ among them; all others are anchors. The first group (in sorted order)
         has mean 0 (and variance 1), the others' are free unless all items are.
@@ -302,7 +305,7 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
                 start=begin,
                 solver=self._solver(),
                 n_starts=1,
-                tol=self.tol,
+                tol=max(self.tol, _FLAT) if self.density == "histogram" else self.tol,
                 max_iter=self.max_iter,
                 rng=None if self.random_state is None else generator_of(self.random_state),
                 on_iteration=self.on_iteration,
@@ -318,7 +321,7 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
             is_misled = grid.finest < _MISLED * model.grid.finest
             model = replace(model, grid=grid)
         assert fit is not None
-        return replace(fit, n_e_steps=spent, seconds=seconds)
+        return standardized(replace(fit, n_e_steps=spent, seconds=seconds))
 
     def _adopt_parameters(self, model: ItemResponse, parameters: ItemResponseParameters) -> None:
         self.model_, self.parameters_ = model, parameters
@@ -357,4 +360,5 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
 
 
 _GRIDS = 4
+_FLAT = 1e-3
 _MISLED = 0.6

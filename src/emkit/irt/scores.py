@@ -26,6 +26,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.errors import ParameterError
 from emkit.irt.bifactor import bifactor_eap
 from emkit.irt.coding import MISSING
+from emkit.irt.grids import Equispaced
 from emkit.kernels.quadrature import quadrature_joint
 
 __all__ = ["Scores", "eap", "mode", "plausible", "sum_eap"]
@@ -81,8 +82,7 @@ def plausible(model: Any, parameters: Any, block: Any, rng: np.random.Generator,
     resp = model.posterior(parameters, block)
     below = np.cumsum(resp, axis=1)
     draws = np.empty((len(resp), n_draws, model.n_factors))
-    width = model.nodes.max(axis=0) - model.nodes.min(axis=0)
-    step = width / (round(len(model.nodes) ** (1 / model.n_factors)) - 1)
+    step = model.grid.step if isinstance(model.grid, Equispaced) else 0.0
     for i in range(n_draws):
         picked = (rng.random((len(resp), 1)) * below[:, -1:] > below).sum(axis=1)
         jitter = rng.uniform(-0.5, 0.5, (len(resp), model.n_factors)) * step

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import log_expit, logsumexp
 
 from emkit import ItemResponseModel
-from emkit.errors import ParameterError
-from emkit.irt import Equispaced
+from emkit.errors import ConvergenceWarning, ParameterError
+from emkit.irt import Equispaced, QuasiMonteCarlo
 
 
 def answers(n=1500, seed=4):
@@ -101,3 +101,18 @@ def test_modes_are_for_one_factor():
     model = ItemResponseModel("2PL", 2, quadrature=GRID).fit(answers()[:200])
     with pytest.raises(ParameterError, match="MAP scores are for one factor"):
         model.scores(answers(), "MAP")
+
+
+def test_points_of_a_sequence_come_near_the_grid():
+    ours = ItemResponseModel("2PL", 2, quadrature=QuasiMonteCarlo(3000)).fit(answers())
+    grid = ItemResponseModel("2PL", 2).fit(answers())
+    assert ours.fit_.loglik == pytest.approx(grid.fit_.loglik, abs=1.0)
+    again = ItemResponseModel("2PL", 2, quadrature=QuasiMonteCarlo(3000)).fit(answers())
+    assert again.fit_.loglik == ours.fit_.loglik
+
+
+def test_four_factors_take_points():
+    model = ItemResponseModel("2PL", 4, max_iter=4, quadrature=QuasiMonteCarlo(500))
+    with pytest.warns(ConvergenceWarning):
+        model.fit(answers()[:200])
+    assert model.coef_.columns == ("a1", "a2", "a3", "a4", "d")

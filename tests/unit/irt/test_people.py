@@ -188,3 +188,20 @@ def test_expected_score_and_probabilities():
     np.testing.assert_allclose(model.expected_score([-1.0, 0.0, 1.0]), prob[:, :, 1].sum(axis=1))
     slope, p = model.coef_["a1"], prob[:, :, 1]
     np.testing.assert_allclose(model.item_information([-1.0, 0.0, 1.0]), slope**2 * p * (1 - p))
+
+
+def test_histogram_has_mean_zero_and_variance_one():
+    rng = np.random.default_rng(7)
+    theta = np.where(rng.random((2000, 1)) < 0.6, rng.normal(-1.2, 0.5, (2000, 1)), rng.normal(1.5, 0.6, (2000, 1)))
+    X = (rng.random((2000, 15)) < 1 / (1 + np.exp(-1.8 * (theta + np.linspace(-2, 2, 15))))).astype(int)
+    model, normal = (ItemResponseModel("2PL", density=density).fit(X) for density in ("histogram", "normal"))
+    assert model.fit_.is_converged
+    assert model.fit_.loglik > normal.fit_.loglik + 10
+    assert model.latent_mean_[0] == pytest.approx(0.0, abs=1e-9)
+    assert model.latent_var_[0] == pytest.approx(1.0, abs=1e-9)
+    np.testing.assert_allclose(model.score_samples(X).sum(), model.fit_.loglik, rtol=1e-10)
+
+
+def test_histogram_is_for_one_factor():
+    with pytest.raises(ParameterError, match="density='histogram' is for one factor"):
+        ItemResponseModel("2PL", 2, density="histogram").fit(people()[0])
