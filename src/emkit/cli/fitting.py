@@ -31,8 +31,9 @@ def fit(arguments: Namespace) -> int:
         check_plotting(picture)
     rows = read_rows(arguments.data, arguments.columns, arguments.weights, takes_text=entry.takes_text)
     estimator = _fitted(entry, rows, arguments)
+    extras = _extras(estimator, arguments)
     if not arguments.json:
-        sys.stdout.write(f"{rows.sentence}\n\n{text_of(estimator)}\n")
+        sys.stdout.write("\n\n".join([rows.sentence, text_of(estimator), *map(str, extras.values())]) + "\n")
     if saved is not None:
         from emkit.io import save
 
@@ -41,8 +42,16 @@ def fit(arguments: Namespace) -> int:
         from emkit.plot import draw
 
         draw(estimator, rows.matrix, picture)
-    _say_where(arguments, rows, estimator, saved)
+    _say_where(arguments, rows, estimator, saved, extras)
     return _code(estimator)
+
+
+def _extras(estimator: Any, arguments: Namespace) -> dict[str, Any]:
+    """Return what was asked for beside the fit, by name."""
+    asked = {"standard_errors": arguments.standard_errors, "diagnosis": arguments.diagnose}
+    result = fit_of(estimator)
+    answers = {"standard_errors": "confint", "diagnosis": "diagnose"}
+    return {name: getattr(result, answers[name])() for name, is_asked in asked.items() if is_asked}
 
 
 def _fitted(entry: ModelEntry, rows: Rows, arguments: Namespace) -> Any:
@@ -95,7 +104,7 @@ def check_plotting(picture: str) -> None:
         raise ModuleNotFoundError(message, name="matplotlib")
 
 
-def _say_where(arguments: Namespace, rows: Rows, estimator: Any, saved: Path | None) -> None:
+def _say_where(arguments: Namespace, rows: Rows, estimator: Any, saved: Path | None, extras: dict[str, Any]) -> None:
     """Print where the fit and the picture are, and in JSON everything else too."""
     if arguments.json:
         about = {
@@ -105,7 +114,7 @@ def _say_where(arguments: Namespace, rows: Rows, estimator: Any, saved: Path | N
             "skipped_columns": list(rows.skipped),
         }
         places = {"saved": None if saved is None else str(saved), "picture": arguments.plot}
-        print_json(about | tell(estimator) | places)
+        print_json(about | tell(estimator) | {name: extra.to_dict() for name, extra in extras.items()} | places)
         return
     lines = [] if saved is None else [f"Saved the fit to {saved} (see it again: emkit show {saved})"]
     lines += [] if arguments.plot is None else [f"Drew it to {arguments.plot}"]

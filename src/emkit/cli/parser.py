@@ -109,6 +109,8 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", metavar="FILE", help="where to save the fit")
     add("--no-save", action="store_true", help="do not save the fit")
     add("--plot", metavar="FILE", help="draw the fit: .png, .pdf or .svg (needs matplotlib)")
+    add("--standard-errors", action="store_true", help="add standard errors and 95%% intervals of all parameters")
+    add("--diagnose", action="store_true", help="add what there is to worry about, in words")
     _add_json(parser)
 
 

@@ -77,6 +77,13 @@ class Diagnosis:
     influences: tuple[Influence, ...]
     findings: tuple[tuple[str, str], ...]
 
+    def to_dict(self) -> dict[str, list[str]]:
+        """Return the sentences by heading."""
+        told: dict[str, list[str]] = {}
+        for heading, sentence in self.findings:
+            told.setdefault(heading, []).append(sentence)
+        return told
+
     def __str__(self) -> str:
         from emkit.report.layout import labelled
 
