@@ -14,6 +14,7 @@ from emkit.errors import ParameterError
 from emkit.irt import scores as scoring
 from emkit.irt.bank import bank_array, write_bank
 from emkit.irt.forms import ItemTable, item_table, slope_intercept, traditional
+from emkit.irt.simulation import answers_at, log_prob_at
 
 __all__ = ["ItemResponseAnswers"]
 
@@ -179,7 +180,7 @@ class ItemResponseAnswers:
         most = max(run.n_categories for run in self.model_.runs)
         out = np.full((len(at), self.model_.n_items, most), np.nan)
         for run, own in zip(self.model_.runs, self.parameters_.items, strict=True):
-            prob = np.exp(self.model_.run_log_prob(run, own, at))
+            prob = np.exp(log_prob_at(self.model_, run, own, at))
             for i, item in enumerate(run.items):
                 out[:, item, : run.n_categories] = prob[i].T
         return out
@@ -221,7 +222,7 @@ class ItemResponseAnswers:
         """Return answers (n, j) of people at `theta` (n,) or (n, F), as codes 0, 1, ...."""
         at = self._places(theta)
         rng = generator_of(self.random_state if random_state is None else random_state)
-        codes = self.model_.answers_at(self.parameters_, at, rng)
+        codes = answers_at(self.model_, self.parameters_, at, rng)
         return np.asarray(codes[:, self._test()].astype(np.intp))
 
     # --- helpers ---

@@ -36,6 +36,7 @@ from emkit.irt.grids import REACH, Equispaced, Grid
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import Latent, StandardNormal
 from emkit.irt.regression import PeopleStatistics
+from emkit.irt.simulation import answers_at, draw_latent
 from emkit.irt.starts import axes, category_shares, first_slopes
 from emkit.kernels.gaussian import softmax_rows
 from emkit.kernels.quadrature import quadrature_counts, quadrature_joint
@@ -200,28 +201,8 @@ class ItemResponse(Model):
         self, parameters: ItemResponseParameters, n: int, rng: np.random.Generator
     ) -> tuple[FloatArray, FloatArray]:
         """Return answers (n, n_items) and the latent variables (n, F) behind them, of the first group."""
-        theta = self._draw_latent(parameters, n, rng)
-        return self.answers_at(parameters, theta, rng), theta
-
-    def answers_at(self, parameters: ItemResponseParameters, theta: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """Return answers (n, n_items) of people at `theta` (n, F)."""
-        answers = np.empty((len(theta), self.n_items))
-        for run, own in zip(self.runs, parameters.items, strict=True):
-            below = np.cumsum(np.exp(self.run_log_prob(run, own, theta)), axis=1)[:, :-1]
-            answers[:, list(run.items)] = (rng.random((run.n_items, 1, len(theta))) > below).sum(axis=1).T
-        return answers
-
-    def run_log_prob(self, run: ItemRun, own: Any, theta: FloatArray) -> FloatArray:
-        """Return log-probabilities (m, K, n) at places (n, F), or (n, 1 + S) of all factors of a bifactor model."""
-        if self.specific is None:
-            return run.log_prob(own, theta)
-        out = np.empty((run.n_items, run.n_categories, len(theta)))
-        for s in set(self.specific):
-            at = np.stack([theta[:, 0], theta[:, 1 + s] if s >= 0 else np.zeros(len(theta))], axis=1)
-            mine = [i for i, item in enumerate(run.items) if self.specific[item] == s]
-            if mine:
-                out[mine] = run.log_prob(own, at)[mine]
-        return out
+        theta = draw_latent(self, parameters, n, rng)
+        return answers_at(self, parameters, theta, rng), theta
 
     def canonical(self, parameters: ItemResponseParameters) -> ItemResponseParameters:
         """Return the factors turned so that their slopes add up to something positive, where both ways are alike."""
@@ -400,12 +381,6 @@ class ItemResponse(Model):
     def name_of(self, item: int) -> str:
         """Return the name of an item, as it is quoted in sentences."""
         return repr(self.item_names[item]) if self.item_names else str(item)
-
-    def _draw_latent(self, parameters: ItemResponseParameters, n: int, rng: np.random.Generator) -> FloatArray:
-        mean, sd = self.latent.moments(parameters.latent, self.nodes, self.log_width)
-        if self.specific is not None:
-            return rng.standard_normal((n, 1 + self.n_specific))
-        return np.asarray(mean[0] + sd[0] * rng.standard_normal((n, self.n_factors)))
 
 
 _START_ROWS = 16384

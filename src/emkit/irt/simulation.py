@@ -1,0 +1,41 @@
+"""Simulated people and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray
+
+__all__ = ["answers_at", "draw_latent", "log_prob_at"]
+
+
+def draw_latent(model: Any, parameters: Any, n: int, rng: np.random.Generator) -> FloatArray:
+    """Return latent variables (n, F) of people of the first group; (n, 1 + S) of a bifactor model."""
+    if model.specific is not None:
+        return rng.standard_normal((n, 1 + model.n_specific))
+    mean, sd = model.latent_moments(parameters)
+    return np.asarray(mean[0] + sd[0] * rng.standard_normal((n, model.n_factors)))
+
+
+def answers_at(model: Any, parameters: Any, theta: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Return answers (n, n_items) of people at `theta` (n, F)."""
+    answers = np.empty((len(theta), model.n_items))
+    for run, own in zip(model.runs, parameters.items, strict=True):
+        below = np.cumsum(np.exp(log_prob_at(model, run, own, theta)), axis=1)[:, :-1]
+        answers[:, list(run.items)] = (rng.random((run.n_items, 1, len(theta))) > below).sum(axis=1).T
+    return answers
+
+
+def log_prob_at(model: Any, run: Any, own: Any, theta: FloatArray) -> FloatArray:
+    """Return log-probabilities (m, K, n) of a run at places (n, F), (n, 1 + S) in a bifactor model."""
+    if model.specific is None:
+        return np.asarray(run.log_prob(own, theta))
+    out = np.empty((run.n_items, run.n_categories, len(theta)))
+    for s in set(model.specific):
+        at = np.stack([theta[:, 0], theta[:, 1 + s] if s >= 0 else np.zeros(len(theta))], axis=1)
+        mine = [i for i, item in enumerate(run.items) if model.specific[item] == s]
+        if mine:
+            out[mine] = run.log_prob(own, at)[mine]
+    return out
