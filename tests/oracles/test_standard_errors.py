@@ -140,3 +140,11 @@ def test_two_parameter_logistic_model_of_lsat7_agrees_with_mirt(kind):
     model = emkit.ItemResponseModel("2PL", tol=1e-11).fit(table[:, :5], sample_weight=table[:, 5])
     errors = model.fit_.standard_errors(kind=kind)
     np.testing.assert_allclose(errors["items[0].slope"][:, 0], LSAT7[kind], rtol=2e-5)
+
+
+def test_scores_of_rows_with_missing_entries_agree_with_those_of_each_row_alone(airquality):
+    rows = np.concatenate([block.X for block in airquality.given.blocks()])
+    found = airquality.standard_errors(kind="robust")["mean"]
+    n = len(rows)
+    spread = np.sqrt([rows[:, j].var() / n for j in (2, 3)])  # Wind and Temp have no missing entries
+    np.testing.assert_allclose(found[2:], spread, rtol=1e-6)

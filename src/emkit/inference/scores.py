@@ -54,28 +54,20 @@ def scores_of_rows(ground: Ground, information: Information, block: Any, steps: 
 def cross_product(ground: Ground, information: Information, clusters: Any = None) -> FloatArray:
     """Return the sum of the outer products (p, p) of the scores of the rows, or of whole clusters of rows.
 
-    A row of weight w counts as w rows; within a cluster the weighted scores add up first.
+    A row of weight w counts as w rows; within a cluster the weighted scores add up first. The rows are read as they
+    came: what a model arranges for its E-step may hold no single rows any more.
     """
     _check_units(ground, information)
-    steps = row_steps(information, ground.source.total_weight)
+    steps = row_steps(information, ground.given.total_weight)
 
     def score(block: Any) -> FloatArray:
         return scores_of_rows(ground, information, block, steps)
 
     if clusters is None:
-        return np.asarray(
-            ground.source.reduce(
-                lambda block: _outer(scores_of_rows(ground, information, block, steps), unit_weights(block))
-            )
-        )
+        return np.asarray(ground.given.reduce(lambda block: _outer(score(block), unit_weights(block))))
     codes, n_clusters = _codes(clusters, n_units(ground.given))
     sums = np.zeros((n_clusters, information.vector.size))
-    parts = ground.given.map(
-        lambda block: (
-            first_unit(block),
-            scores_of_rows(ground, information, block, steps) * unit_weights(block)[:, None],
-        )
-    )
+    parts = ground.given.map(lambda block: (first_unit(block), score(block) * unit_weights(block)[:, None]))
     for start, part in parts:
         np.add.at(sums, codes[start : start + len(part)], part)
     return sums.T @ sums

@@ -207,3 +207,11 @@ def test_a_kink_gets_no_number():
     assert np.isnan(errors["members.location"]).all()
     assert np.isfinite(errors["members.scale"]).all()
     assert "has a kink" in " ".join(errors.notes)
+
+
+def test_scores_of_incomplete_normal_rows_agree_with_the_information():
+    rows = np.random.default_rng(5).normal(size=(3000, 2)) @ [[1.0, 0.5], [0.0, 1.0]]
+    rows[::4, 1] = np.nan
+    fit = emkit.missing.MultivariateNormal().fit(rows).fit_
+    for kind in ("scores", "robust"):
+        np.testing.assert_allclose(fit.standard_errors(kind=kind).values, fit.standard_errors().values, rtol=0.1)
