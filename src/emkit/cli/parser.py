@@ -12,7 +12,7 @@ __all__ = ["SOLVERS", "build_parser"]
 
 SOLVERS = ("auto", "em", "quasi-newton", "squarem", "anderson")
 
-_MODEL_LIST = "\n".join(f"  {entry.name:18}{entry.help}" for entry in MODELS)
+_MODEL_LIST = "\n".join(f"  {entry.name:22}{entry.help}" for entry in MODELS)
 _TOP = """\
 Fit models with hidden parts (which group a row belongs to, for one) to a table, by maximum likelihood.
 """

@@ -1,5 +1,6 @@
 """What is saved comes back, bit for bit."""
 
+import inspect
 import json
 import os
 import stat
@@ -294,7 +295,7 @@ def test_every_parameter_model_and_family_of_emkit_has_a_name():
 
     for base in (emkit.Model, emkit.Parameters, Family, Structure):
         for cls in below(base):
-            if cls.__module__.startswith("emkit."):
+            if cls.__module__.startswith("emkit.") and not inspect.isabstract(cls):
                 assert name_of(cls) == (cls.__name__, "")
 
 
