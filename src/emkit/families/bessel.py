@@ -27,6 +27,8 @@ __all__ = ["bessel_ratio", "concentration_of", "log_partition"]
 _FEW = 15.0  # orders below are worked out directly, above by the expansion (relative error below 1e-14)
 _SMALL = 30.0  # concentrations up to which the power series is summed
 _TERMS = 90
+_LARGE = 1e4  # concentrations per dimension from which 1 - A is (d - 1) / 2c to many digits
+_FAR = 1e8  # scipy's functions end at some 2e9
 _HIGHEST = 1e300
 
 
@@ -38,7 +40,7 @@ def log_partition(c: FloatArray, d: int) -> FloatArray:
     small = c <= _SMALL
     series = _series(np.where(small, c, 0.0), d / 2)
     large = np.where(small, _SMALL, c)
-    direct = np.log(ive(order, large)) + large + gammaln(d / 2) - order * np.log(large / 2)
+    direct = np.log(_scaled(order, large)) + large + gammaln(d / 2) - order * np.log(large / 2)
     return np.where(small, series, direct)
 
 
@@ -49,7 +51,7 @@ def bessel_ratio(c: FloatArray, d: int) -> FloatArray:
     near = np.asarray(c / d * np.exp(log_partition(c, d + 2) - log_partition(c, d)))
     far = c > (0.1 * order if order >= _FEW else _SMALL)
     large = np.where(far, c, max(order, 1.0))
-    direct = _debye(large, order)[1] if order >= _FEW else ive(order + 1, large) / ive(order, large)
+    direct = _debye(large, order)[1] if order >= _FEW else _scaled(order + 1, large) / _scaled(order, large)
     return np.where(far, direct, near)
 
 
@@ -59,12 +61,22 @@ def concentration_of(length: FloatArray, d: int) -> FloatArray:
     c = length * (d - length**2) / (1 - length**2)
     for _ in range(12):
         ratio = bessel_ratio(c, d)
-        slope = np.where(c > 0, 1 - ratio**2 - (d - 1) * ratio / np.where(c > 0, c, 1.0), 1.0 / d)
+        positive = np.where(c > 0, c, 1.0)
+        slope = np.where(c > 0, 1 - ratio**2 - (d - 1) * ratio / positive, 1.0 / d)
+        slope = np.where(c > _LARGE * d, (1 - ratio) / positive, slope)  # there the terms above cancel
         step = (ratio - length) / np.maximum(slope, 1e-300)
         c = np.clip(c - step, c / 4, 4 * c + 1e-300)
         if (np.abs(step) <= 1e-13 * c).all():
             break
     return np.minimum(c, _HIGHEST)
+
+
+def _scaled(order: float, c: FloatArray) -> FloatArray:
+    """Return I_order(c) exp(-c), beyond the reach of scipy by the first terms in 1 / c."""
+    is_far = c > _FAR
+    far = np.where(is_far, c, _FAR)
+    leading = (1 - (4 * order**2 - 1) / (8 * far)) / np.sqrt(2 * np.pi * far)
+    return np.where(is_far, leading, ive(order, np.where(is_far, _FAR, c)))
 
 
 def _series(c: FloatArray, half: float) -> FloatArray:

@@ -17,8 +17,8 @@ from emkit.core.describe import Description
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive
 from emkit.core.statistics import Additive
-from emkit.errors import DataError
 from emkit.families.base import Family
+from emkit.families.columns import check_entries
 from emkit.families.discrete import DiscreteStarts, distinct_rows
 
 __all__ = ["Poisson", "PoissonParameters", "PoissonStatistics"]
@@ -134,9 +134,5 @@ def _filled(X: Array) -> tuple[FloatArray, FloatArray]:
 
 def _check_counts(block: Any, names: Sequence[str] | None) -> None:
     rows = np.asarray(block.X)
-    wrong = (rows < 0) | (rows != np.floor(rows)) & ~np.isnan(rows)
-    if wrong.any():
-        i, j = (int(part[0]) for part in np.nonzero(wrong))
-        column = repr(names[j]) if names else str(j)
-        message = f"expected counts (0, 1, 2, ...), got {rows[i, j]!s} in row {block.start + i}, column {column}"
-        raise DataError(message)
+    wrong = ((rows < 0) | (rows != np.floor(rows))) & ~np.isnan(rows)
+    check_entries(block, wrong, "counts (0, 1, 2, ...)", names)

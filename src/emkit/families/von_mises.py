@@ -68,7 +68,7 @@ class VonMises(ColumnFamily):
 
     def _solved(self, means: tuple[FloatArray, ...], exposure: FloatArray, before: Any) -> VonMisesParameters:
         length = np.hypot(*means)
-        target = np.clip(length - FLOOR / exposure, 0.0, 1 - 1e-13)
+        target = np.clip(length - FLOOR / exposure, 0.0, 1 - 1e-10)
         factor = np.where(length > 0, concentration_of(target, 2) / np.where(length > 0, length, 1.0), 2.0)
         return VonMisesParameters(means[0] * factor, means[1] * factor)
 

@@ -98,7 +98,7 @@ class VonMisesFisher(Family):
         is_alive = count > 1e-12 * count.sum()
         size = np.sqrt(np.einsum("kd,kd->k", total, total))
         safe = np.where(is_alive, count, 1.0)
-        length = np.clip((size - FLOOR) / safe, 0.0, 1 - 1e-13)
+        length = np.clip((size - FLOOR) / safe, 0.0, 1 - 1e-10)
         factor = concentration_of(length, total.shape[1]) / np.maximum(size, 1e-300)
         return VonMisesFisherParameters(np.where(is_alive[:, None], factor[:, None] * total, parameters.theta))
 
