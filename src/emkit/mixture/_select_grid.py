@@ -19,11 +19,13 @@ __all__ = ["Grid", "Key"]
 
 Key = tuple[int, Any]  # number of components, structure
 
-SCOUTS = 6  # own starts of each cell; the fits of neighbors are further ones
-SCOUT_TOL = 0.01  # log-likelihood; cells are compared in units of BIC
-SCREEN_ROWS = 8192  # cells of many rows are scouted on so many; then each climbs on all
-LARGE = 20_000  # rows from which the full search is of `LARGE_STARTS` starts: optima are fewer, each costs more
-LARGE_STARTS = 24
+SCOUTS = 4  # own starts of each cell; the fits of neighbors are further ones
+SCOUT_TOL = 0.05  # log-likelihood; cells are compared in units of BIC
+SCREEN_ROWS = 4096  # cells of many rows are scouted on so many; then each climbs on all
+LARGE = (
+    20_000  # rows from which the best cell too has no more starts than its rivals: optima are fewer, each costs more
+)
+RIVAL_STARTS = 24
 _NEAR_WARM_UP = 3  # plain steps before acceleration where a climb begins near its end
 
 
@@ -98,9 +100,9 @@ class Grid:
         fit: Fit = made._maximised(model, self.screen)
         return fit
 
-    def searched(self, key: Key) -> Fit:
-        """Climb as an estimator does by itself."""
-        n_init: int | Literal["auto"] = "auto" if self.source.n_rows < LARGE else LARGE_STARTS
+    def searched(self, key: Key, *, is_best: bool) -> Fit:
+        """Climb from many starts: the best cell of few rows as an estimator does by itself."""
+        n_init: int | Literal["auto"] = "auto" if is_best and self.source.n_rows < LARGE else RIVAL_STARTS
         made = self.estimator(key, n_init, self.tol)
         fit: Fit = made._maximised(made._model(), self.source)
         return fit

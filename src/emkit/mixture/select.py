@@ -2,7 +2,8 @@
 
 Every cell is climbed from a few starts of its own. Then each also starts from the fits of its neighbors (structures
 that share a little more or less, and the mixture of one component fewer), so that a structure that allows more is never
-less likely. The cells near the best are searched as a mixture is by itself.
+less likely. The cells near the best are searched from more starts, the best
+one as a mixture is by itself.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ def select(
         A mixture with `n_components`; `GaussianMixture` by default. Give one with arguments for those to be used.
     sample_weight : array (n,), optional
     n_init : int or "auto"
-        Own starts of each cell. "auto" takes six, and the full search of the estimator for cells within six units of
-        the best.
+        Own starts of each cell. "auto" takes four, 24 for cells within six units of the best, and for the best as many
+        as the estimator takes by itself.
     tol : float, default 1e-6
         Log-likelihood still to be gained at which each final climb stops.
     random_state : int or None
@@ -295,16 +296,23 @@ class _Search:
         return found
 
     def _search_rivals(self, keys: Sequence[Key]) -> None:
-        """Search the best cell, and those near it, as their estimator does by itself."""
+        """Search the cells near the best one from more starts, and the best as its estimator does by itself."""
+        full: set[Key] = set()
         while True:
             cells = {key: self._cell(key) for key in keys if key in self.fits}
             ranked = {key: getattr(cell, self.grid.criterion) for key, cell in cells.items() if cell.is_proper}
-            best = min(ranked.values(), default=np.inf)
-            rivals = [key for key in ranked if key not in self.searched and ranked[key] <= best + RIVAL]
-            if not rivals:
+            if not ranked:
                 return
-            self._each(self.grid.searched, rivals)
-            self.searched.update(rivals)
+            best = min(ranked, key=lambda key: ranked[key])
+            rivals = [key for key in ranked if key not in self.searched and ranked[key] <= ranked[best] + RIVAL]
+            if rivals:
+                self._each(lambda key: self.grid.searched(key, is_best=False), rivals)
+                self.searched.update(rivals)
+            elif best not in full:
+                self._each(lambda key: self.grid.searched(key, is_best=True), [best])
+                full.add(best)
+            else:
+                return
 
 
 def _rank(fit: Fit, margin: float = 0.0) -> tuple[bool, float]:
