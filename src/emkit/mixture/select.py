@@ -2,8 +2,7 @@
 
 Every cell is climbed from a few starts of its own. Then each also starts from the fits of its neighbors (structures
 that share a little more or less, and the mixture of one component fewer), so that a structure that allows more is never
-less likely. The cells near the best are searched from more starts, the best
-one as a mixture is by itself.
+less likely. The cells near the best are searched from more starts, the best one as a mixture is by itself.
 """
 
 from __future__ import annotations
