@@ -257,7 +257,7 @@ class _SparseChart(Chart):
         self.size = int(np.count_nonzero(self.free))
 
     def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
-        return np.asarray(value, dtype=np.float64)[self.free]
+        return np.asarray(np.asarray(value, dtype=np.float64)[self.free])
 
     def from_vector(self, vector: FloatArray) -> FloatArray:
         value = np.zeros(self.free.shape)
@@ -265,7 +265,7 @@ class _SparseChart(Chart):
         return value
 
     def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
-        return np.asarray(gradient)[self.free]
+        return np.asarray(gradient[self.free], dtype=np.float64)
 
 
 class _ConstantChart(Chart):
