@@ -12,6 +12,7 @@ from emkit.core import Fit, QuasiNewton, maximise
 from emkit.data import as_source
 from emkit.data.threads import resolve_threads
 from emkit.errors import ParameterError
+from emkit.mixture._base import MixtureEstimator
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.selection import Cell, ModelSelection
 
@@ -56,12 +57,8 @@ class Grid:
     ) -> Grid:
         made: Any = GaussianMixture if estimator is None else estimator
         template: Any = made() if inspect.isclass(made) else made
-        if (
-            not hasattr(template, "get_params")
-            or "n_components" not in template.get_params()
-            or not hasattr(template, "_model")
-        ):
-            message = f"`estimator` must be a mixture of emkit with `n_components`, got {made!r}"
+        if not isinstance(template, MixtureEstimator):
+            message = f"`estimator` must be a mixture of emkit, got {made!r}"
             raise ParameterError(message)
         ModelSelection((), criterion)  # raises if there is no such criterion
         source = template._fit_source(X, sample_weight, n_threads)
@@ -81,10 +78,16 @@ class Grid:
 
     def estimator(self, key: Key, n_init: Any, tol: float) -> Any:
         """Return an estimator for a cell, not fitted."""
-        own = {"n_components": key[0], "n_init": n_init, "tol": tol, "random_state": self.random_state}
+        template, params = self.template, self.template.get_params()
+        own = {template._count_name: key[0], "n_init": n_init, "tol": tol, "random_state": self.random_state}
         if self.has_structures:
             own["covariance_type"] = key[1]
-        return type(self.template)(**{**self.template.get_params(), **own})
+        made = type(template)(**{**params, **own})
+        read = {
+            name: value for name, value in vars(template).items() if name not in params
+        }  # off the data: names, levels
+        vars(made).update(read)
+        return made
 
     @property
     def is_screened(self) -> bool:
@@ -127,9 +130,6 @@ class Grid:
     def cell(self, key: Key, fit: Fit) -> Cell:
         """Return the cell of a fit, with what only the rows can tell."""
         made = self.estimator(key, self.n_init, self.tol)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.template, name):
-                setattr(made, name, getattr(self.template, name))
         made._adopt(fit, self.source)
         entropy = sum(self.source.map(lambda block: _entropy(fit.model, fit.parameters, block)))
         return Cell(key[0], str(key[1]), made, float(entropy), "" if fit.is_converged else fit.status.value)

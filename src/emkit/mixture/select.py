@@ -65,7 +65,7 @@ def select(
     criterion : "bic", "icl" or "aic"
         Smaller is better for each.
     estimator : class or estimator, optional
-        A mixture with `n_components`; `GaussianMixture` by default. Give one with arguments for those to be used.
+        A mixture; `GaussianMixture` by default. Give one with arguments for those to be used.
     sample_weight : array (n,), optional
     n_init : int or "auto"
         Own starts of each cell. "auto" takes four, 24 for cells within six units of the best, and for the best as many
