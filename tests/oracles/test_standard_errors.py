@@ -148,3 +148,28 @@ def test_scores_of_rows_with_missing_entries_agree_with_those_of_each_row_alone(
     n = len(rows)
     spread = np.sqrt([rows[:, j].var() / n for j in (2, 3)])  # Wind and Temp have no missing entries
     np.testing.assert_allclose(found[2:], spread, rtol=1e-6)
+
+
+def test_equal_slopes_by_a_tie_are_the_one_parameter_logistic_model_of_mirt():
+    with (HERE / "irt" / "lsat6_patterns.csv").open() as file:
+        table = np.array(list(csv.reader(file))[1:], dtype=float)
+    slopes = [f"items[0].slope[{i}, 0]" for i in range(5)]
+    tied = emkit.constrained(emkit.ItemResponseModel("2PL", tol=1e-11), tie=[slopes])
+    tied.fit(table[:, :5], sample_weight=table[:, 5])
+    errors = tied.standard_errors()
+    assert tied.fit_.n_free == 6
+    np.testing.assert_allclose(errors["items[0].slope"], 0.069433210399, rtol=1e-5)
+    printed = [0.13044119539, 0.079177338698, 0.071774678298, 0.084638104993, 0.10544500839]
+    np.testing.assert_allclose(errors["items[0].intercept"][:, 0], printed, rtol=1e-5)
+
+
+def test_a_chain_under_constraints_still_names_its_boundary():
+    counts = emkit.load_data("earthquakes").numeric()[0][:, -1:]
+    tied = emkit.constrained(
+        emkit.PoissonHMM(2, random_state=0), tie=[("chain.moves.prob[0, 1]", "chain.moves.prob[1, 0]")]
+    ).fit(counts)
+    errors = tied.standard_errors()
+    assert tied.transmat_[0, 1] == pytest.approx(tied.transmat_[1, 0])
+    assert np.isnan(errors["chain.start.prob"]).all()
+    assert errors.reasons[:2] == ("on a boundary", "on a boundary")
+    assert errors["chain.moves.prob[0, 1]"] == pytest.approx(errors["chain.moves.prob[1, 0]"])

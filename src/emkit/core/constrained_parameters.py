@@ -109,6 +109,15 @@ class ConstrainedParameters(Parameters):
         vars(blank).update(free=gradient[:n_own], one_sided=slacks[~both], two_sided=slacks[both], layout=self.layout)
         return blank
 
+    def with_edges(self, found: Array, observed: FloatArray, complete: FloatArray) -> Array:
+        layout: Layout = self.layout
+        p, n_own = layout.chart.size, len(self.free)
+        own = [np.ones(p), np.ones(p)]
+        for wide, diagonal in zip(own, (observed, complete), strict=True):
+            wide[layout.independent] = diagonal[:n_own]
+        inside = layout.chart.is_at_boundary(vars(self)["full"][:p], *own)[layout.independent]
+        return np.concatenate([found[:n_own] | inside, found[n_own:]])
+
     def __getattr__(self, name: str) -> Any:
         inner = vars(self).get("inner")
         if inner is None or name.startswith("__"):

@@ -25,6 +25,10 @@ def space(kind: Space) -> Any:
 class Parameters:
     """Base of all parameter records. Fields are arrays with a `space`, other `Parameters`, or tuples of them."""
 
+    def with_edges(self, found: Array, observed: FloatArray, complete: FloatArray) -> Array:
+        """Return which coordinates (p,) lie on a boundary, given what the charts found; wrappers know more."""
+        return found
+
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
@@ -153,7 +157,8 @@ class ParametersChart:
     def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
         """Return which coordinates (size,) have run to the edge of their space (see `Chart`)."""
         pairs = zip(self._charts, self._slices, strict=True)
-        return np.concatenate([c.is_at_boundary(vector[p], observed[p], complete[p]) for c, p in pairs])
+        found = np.concatenate([c.is_at_boundary(vector[p], observed[p], complete[p]) for c, p in pairs])
+        return self._record.with_edges(found, observed, complete)
 
 
 def _jacobian(chart: Chart, vector: FloatArray) -> FloatArray:

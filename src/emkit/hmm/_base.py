@@ -10,6 +10,7 @@ import numpy as np
 
 from emkit.core import maximise
 from emkit.core.arrays import FloatArray
+from emkit.core.constrained import constrain, entered
 from emkit.core.parameters import Parameters, check_parameters
 from emkit.data import SequenceSource, as_sequences
 from emkit.data.estimator import generator_of
@@ -152,10 +153,11 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         return self
 
     def _maximised(self, model: Any, source: Any) -> Any:
+        held = constrain(model, **self._held)
         return maximise(
-            model,
+            held,
             source,
-            start=self._start(model, source),
+            start=entered(held, self._start(model, source)),
             solver=self.solver,
             n_starts=self._n_starts(model, source),
             tol=self.tol,

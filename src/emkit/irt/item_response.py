@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from emkit.core import Fit, QuasiNewton, Solver, maximise
+from emkit.core.constrained import constrain, entered
 from emkit.data import Source, as_source
 from emkit.data.checks import checked_weights
 from emkit.data.estimator import generator_of
@@ -299,10 +300,11 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         fit, spent, seconds, is_misled = None, 0, 0.0, False
         for _ in range(_GRIDS):
             begin = self.start if fit is None or is_misled else fit.parameters
+            held = constrain(model, **self._held)
             found: Fit = maximise(
-                model,
+                held,
                 source,
-                start=begin,
+                start=entered(held, begin),
                 solver=self._solver(),
                 n_starts=1,
                 tol=max(self.tol, _FLAT) if self.density == "histogram" else self.tol,
@@ -314,14 +316,16 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
             spent, seconds = spent + found.n_e_steps, seconds + found.seconds
             fit = found if fit is None else replace(found, trace=fit.trace.joined(found.trace))
             source = fit.source
-            grid = model.fitting_grid(fit.parameters, source) if fit.is_converged else model.grid
+            reached = fit.parameters if held is model else fit.parameters.inner
+            grid = model.fitting_grid(reached, source) if fit.is_converged else model.grid
             if grid is model.grid:
                 break
             # On a grid much too coarse steep items hide people between the nodes: from there the climb ends elsewhere.
             is_misled = grid.finest < _MISLED * model.grid.finest
             model = replace(model, grid=grid)
         assert fit is not None
-        return standardized(replace(fit, n_e_steps=spent, seconds=seconds))
+        whole = replace(fit, n_e_steps=spent, seconds=seconds)
+        return whole if self._held else standardized(whole)  # moving the scale would undo what is held
 
     def _adopt_parameters(self, model: ItemResponse, parameters: ItemResponseParameters) -> None:
         self.model_, self.parameters_ = model, parameters
