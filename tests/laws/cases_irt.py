@@ -12,6 +12,7 @@ from emkit.irt.curves.credit import NominalResponse, PartialCredit, RatingScale
 from emkit.irt.curves.steps import Graded, GradedRating, Sequential
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import FreeNormal, StandardNormal
+from emkit.irt.mixture import ItemResponseClasses
 from emkit.irt.regression import Regression
 
 _GRID = Equispaced(31, -6, 6)
@@ -42,6 +43,16 @@ _PLANE = ItemResponse(
     Equispaced(7, -3, 3),
     pattern=((True, False), (True, True), (True, True), (True, True)),
 )
+_RASCH = ItemRun(PartialCredit(Slopes.ONE), tuple(range(6)), 2, (("intercept", NormalPrior(0.0, 2.0)),))
+_CLASSES = ItemResponseClasses(ItemResponse((_RASCH,), grid=Equispaced(15, -5, 5)), 2)
+
+
+def _two_kinds(n=200):
+    rng = np.random.default_rng(6)
+    d = np.where(rng.random((n, 1)) < 0.4, np.linspace(-3, 3, 6), np.linspace(3, -3, 6))
+    return (rng.random((n, 6)) < 1 / (1 + np.exp(-(rng.normal(size=(n, 1)) + d)))).astype(float)
+
+
 _MIXED = ItemResponse((ItemRun(PartialCredit(), (0, 2), 2), ItemRun(Graded(), (1, 3), 3)), grid=_GRID)
 _MIXED_ROWS = np.column_stack([_answers(2)[:, 0], _answers(3)[:, 1], _answers(2)[:, 2], _answers(3)[:, 3]])
 _ABILITY = (("slope", LogNormalPrior(0.0, 0.5)), ("intercept", NormalPrior(0.0, 2.0)))
@@ -74,5 +85,6 @@ CASES = [
     ),
     Case("irt-two-factors", _PLANE, _answers(2, missing=0.1), is_continuous=False),
     Case("irt-bifactor", replace(_PLANE, specific=(0, 0, 1, 1), pattern=None), _answers(2), is_continuous=False),
+    Case("irt-classes", _CLASSES, _two_kinds(), is_continuous=False),
     Case("irt-mixed", _MIXED, _MIXED_ROWS, is_continuous=False),
 ]

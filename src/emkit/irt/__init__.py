@@ -4,6 +4,7 @@ from emkit.irt.cdm import CognitiveDiagnosis
 from emkit.irt.forms import ItemTable
 from emkit.irt.grids import Equispaced, GaussHermite, Grid, Points, QuasiMonteCarlo
 from emkit.irt.item_response import ItemResponseModel
+from emkit.irt.item_response_mixture import ItemResponseMixture
 from emkit.irt.model import ItemResponse, ItemResponseParameters
 from emkit.irt.priors import BetaPrior, LogitNormalPrior, LogNormalPrior, NormalPrior, Prior
 from emkit.irt.responses import Responses, from_long, keyed
@@ -16,6 +17,7 @@ __all__ = [
     "GaussHermite",
     "Grid",
     "ItemResponse",
+    "ItemResponseMixture",
     "ItemResponseModel",
     "ItemResponseParameters",
     "ItemTable",
