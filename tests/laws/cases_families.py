@@ -6,6 +6,7 @@ from case import Case
 from emkit.families.bernoulli import Bernoulli
 from emkit.families.beta import Beta
 from emkit.families.binomial import Binomial
+from emkit.families.contaminated import Contaminated
 from emkit.families.exponential import Exponential
 from emkit.families.gamma import Gamma
 from emkit.families.gaussian import Gaussian
@@ -147,6 +148,8 @@ CASES = [
     Case("skew-normal-missing", FiniteMixture(SkewNormal(), 1), _holes(_skewed(1))[:50], takes_constant=False),
     Case("skew-t", FiniteMixture(SkewT(), 1), _skewed(1), takes_constant=False),
     Case("noise", FiniteMixture(WithNoise(Gaussian()), 2), _skewed(1), takes_constant=False),
+    Case("contaminated", FiniteMixture(Contaminated(), 1), _skewed(1), takes_constant=False),
+    Case("contaminated-missing", FiniteMixture(Contaminated(), 1), _holes(_skewed(1)), takes_constant=False),
     _case("product", _PRODUCT, _mixed()),
     _case("von-mises", VonMises(), _holes(_angles())),
     _case("von-mises-fisher", VonMisesFisher(), _directions()),

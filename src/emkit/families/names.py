@@ -35,6 +35,7 @@ _ENTRIES: dict[str, _Entry] = {
     "student": _Entry("student", "Student", structure="full"),
     "skew-normal": _Entry("skew", "SkewNormal"),
     "skew-t": _Entry("skew", "SkewT"),
+    "contaminated-normal": _Entry("contaminated", "Contaminated"),
     "poisson": _Entry("poisson", "Poisson", is_columnwise=True),
     "negative-binomial": _Entry("negative_binomial", "NegativeBinomial", is_columnwise=True),
     "zero-inflated-poisson": _Entry("zero_inflated", "ZeroInflatedPoisson", is_columnwise=True),

@@ -107,6 +107,8 @@ _HOMES = {
     "WithNoise": "emkit.families.noise",
     "NoiseParameters": "emkit.families.noise",
     "DensityParameters": "emkit.families.density",
+    "Contaminated": "emkit.families.contaminated",
+    "ContaminatedParameters": "emkit.families.contaminated",
     "Product": "emkit.families.product",
     "ProductParameters": "emkit.families.product",
     "NormalInverseWishart": "emkit.families.gaussian_prior",

@@ -9,6 +9,7 @@ from emkit.families.bernoulli import Bernoulli, BernoulliParameters
 from emkit.families.bessel import bessel_ratio, concentration_of, log_partition
 from emkit.families.beta import Beta, BetaParameters
 from emkit.families.binomial import Binomial, BinomialParameters
+from emkit.families.contaminated import Contaminated, ContaminatedParameters
 from emkit.families.exponential import Exponential, ExponentialParameters
 from emkit.families.gamma import Gamma, GammaParameters, gamma_shape
 from emkit.families.hurdle import (
@@ -172,6 +173,15 @@ def test_skew_normal_density_is_that_of_scipy():
     expected = np.log(2) + stats.multivariate_normal(location[0], omega).logpdf(rows) + stats.norm.logcdf(tilt)
     found = SkewNormal().log_joint(np.zeros(1), SkewNormalParameters(location, skew, scale), rows)[:, 0]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def test_contaminated_density_is_that_of_scipy():
+    mean, cov = np.array([[0.5, -1.0]]), np.array([[[1.0, 0.3], [0.3, 2.0]]])
+    rows = np.random.default_rng(0).normal(0, 3, (30, 2))
+    parts = [stats.multivariate_normal(mean[0], wide * cov[0]).logpdf(rows) for wide in (1.0, 9.0)]
+    expected = np.logaddexp(np.log(0.8) + parts[0], np.log(0.2) + parts[1])
+    parameters = ContaminatedParameters(mean, cov, np.array([0.8]), np.array([8.0]))
+    np.testing.assert_allclose(Contaminated().log_joint(np.zeros(1), parameters, rows)[:, 0], expected, rtol=1e-10)
 
 
 def test_skew_t_density_is_the_normal_one_mixed_over_precisions():
