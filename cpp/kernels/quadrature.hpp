@@ -12,15 +12,15 @@ namespace emkit {
 namespace EMKIT_ISA {
 
 constexpr int TILE = 32;       // rows: their posteriors stay in the first cache
-constexpr int CHUNK = 4 * W;   // nodes of one pass of the gather: the chunk of the table stays in the first cache
-constexpr int SPAN = 8 * W;    // nodes are padded to a multiple of this: one pass of the scatter
+// Nodes are padded to a multiple of this. One pass of the gather: the chunk of the table stays in the first cache.
+constexpr int CHUNK = 4 * W;
 constexpr int CATEGORIES = 256;
 
 // Scratch of one call; the table is cut into chunks of nodes, and its last row is zero: a missing answer.
 class Quadrature {
 public:
     Quadrature(const Answers& answers, const Nodes* nodes, int q)
-        : a_(answers), rows_(answers.first[answers.items]), q_(q), padded_((q + SPAN - 1) / SPAN * SPAN),
+        : a_(answers), rows_(answers.first[answers.items]), q_(q), padded_((q + CHUNK - 1) / CHUNK * CHUNK),
           packed_(nodes != nullptr ? static_cast<size_t>(rows_ + 1) * padded_ : 0),
           joint_(static_cast<size_t>(TILE) * padded_), counts_(static_cast<size_t>(rows_) * padded_),
           index_(static_cast<size_t>(TILE) * answers.items) {
@@ -149,16 +149,21 @@ private:
     }
 
     void add(int row, int from, int to) {
-        for (int p = 0; p < padded_; p += SPAN) {
-            double* at = counts_.data() + static_cast<size_t>(row) * padded_ + p;
-            vd sum[8];
-            for (int v = 0; v < 8; v++) sum[v] = load(at + v * W);
-            for (int i = from; i < to; i++) {
-                const double* post = joint_.data() + static_cast<size_t>(order_[i]) * padded_ + p;
-                for (int v = 0; v < 8; v++) sum[v] += load(post + v * W);
-            }
-            for (int v = 0; v < 8; v++) store(at + v * W, sum[v]);
+        int p = 0;
+        for (; p + 2 * CHUNK <= padded_; p += 2 * CHUNK) add_vectors<8>(row, from, to, p);
+        if (p < padded_) add_vectors<4>(row, from, to, p);
+    }
+
+    template <int V>
+    void add_vectors(int row, int from, int to, int p) {
+        double* at = counts_.data() + static_cast<size_t>(row) * padded_ + p;
+        vd sum[V];
+        for (int v = 0; v < V; v++) sum[v] = load(at + v * W);
+        for (int i = from; i < to; i++) {
+            const double* post = joint_.data() + static_cast<size_t>(order_[i]) * padded_ + p;
+            for (int v = 0; v < V; v++) sum[v] += load(post + v * W);
         }
+        for (int v = 0; v < V; v++) store(at + v * W, sum[v]);
     }
 };
 
