@@ -39,6 +39,9 @@ GENERAL = [
     laws.check_threads,
     laws.check_absence,
     laws.check_save_and_load,
+    laws.check_resumes,
+    laws.check_streams,
+    laws.check_partial,
 ]
 
 

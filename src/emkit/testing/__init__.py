@@ -6,6 +6,7 @@
 Each law takes a model and its data and raises `LawBroken`, an AssertionError that names the law and the numbers.
 """
 
+from emkit.testing.elsewhere import check_partial, check_resumes, check_streams
 from emkit.testing.laws import (
     LawBroken,
     check_blocks_and_threads,
@@ -50,9 +51,11 @@ __all__ = [
     "check_information",
     "check_model",
     "check_monotone",
+    "check_partial",
     "check_recovery",
     "check_reported",
     "check_reproducible",
+    "check_resumes",
     "check_row_order",
     "check_save_and_load",
     "check_score",
@@ -61,6 +64,7 @@ __all__ = [
     "check_spaces",
     "check_stationary",
     "check_statistics_add",
+    "check_streams",
     "check_threads",
     "check_weights",
     "check_zero_weight",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from emkit.core import Model
-from emkit.testing import laws, special, whole
+from emkit.testing import elsewhere, laws, special, whole
 
 __all__ = ["check_model"]
 
@@ -38,3 +38,6 @@ def check_model(model: Model, X: Any, *, seed: int = 0) -> None:
     whole.check_threads(model, X, seed=seed)
     whole.check_absence(model, X, seed=seed)
     special.check_save_and_load(model, X, seed=seed)
+    elsewhere.check_resumes(model, X, seed=seed)
+    elsewhere.check_streams(model, X, seed=seed)
+    elsewhere.check_partial(model, X, seed=seed)
