@@ -221,6 +221,7 @@ class _CheckpointNames:
     """Classes by module and name. Only emkit's own and those of modules already loaded are found."""
 
     inline_bytes = 512
+    keeps_transient = True
 
     def name_of(self, cls: type) -> tuple[str, str]:
         return cls.__qualname__, cls.__module__

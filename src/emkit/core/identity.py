@@ -114,6 +114,7 @@ class _Loose:
     """Classes by name; objects that are no records count by their attributes, or not at all."""
 
     inline_bytes = 512
+    keeps_transient = False
 
     def name_of(self, cls: type) -> tuple[str, str]:
         return cls.__qualname__, ""

@@ -26,10 +26,12 @@ __all__ = ["Finder", "Names", "Reader", "Writer"]
 class Names(Protocol):
     """The names of classes, and whether an object that is no record is kept by its attributes.
 
-    Arrays of up to `inline_bytes` are part of the tree itself, for speed where there are thousands of them.
+    Arrays of up to `inline_bytes` are part of the tree itself, for speed where there are thousands of them. Fields
+    declared transient (what a fit works with, and its result does not need) are kept if `keeps_transient`.
     """
 
     inline_bytes: int
+    keeps_transient: bool
 
     def name_of(self, cls: type) -> tuple[str, str]: ...
     def keeps_state(self, value: Any) -> bool: ...
@@ -109,7 +111,10 @@ class Writer:
 
     def _record(self, value: Any, path: str) -> Any:
         name, home = self._classes.name_of(type(value))
-        held = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if not f.metadata.get("transient")}
+        kept = (
+            f for f in dataclasses.fields(value) if self._classes.keeps_transient or not f.metadata.get("transient")
+        )
+        held = {f.name: getattr(value, f.name) for f in kept}
         return {"record": name, "home": home, "fields": self._each(held, path)}
 
     def _estimator(self, value: Any, path: str) -> Any:

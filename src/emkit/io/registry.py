@@ -266,6 +266,7 @@ class _OwnNames:
     """How the writer of a tree names classes in a saved fit."""
 
     inline_bytes = -1
+    keeps_transient = False
 
     def name_of(self, cls: type) -> tuple[str, str]:
         return name_of(cls)

@@ -23,13 +23,12 @@ class _Halt(Exception):
 
 def check_resumes(model: Model, X: Any, *, seed: int = 0) -> None:
     """A fit that was stopped half way and goes on from its checkpoint ends with the bits of one that was not."""
-    options: dict[str, Any] = {"rng": seed, "n_starts": 2, "max_iter": 25}
+    options: dict[str, Any] = {"rng": seed, "n_starts": 2, "max_iter": 12}
     whole = maximise(model, as_source(X), **options)
     with tempfile.TemporaryDirectory() as folder:
-        kept = Checkpoint(Path(folder) / "fit.emkit", every_iterations=1)
-        for after in (3, 11):
-            with suppress(_Halt):
-                maximise(model, as_source(X), checkpoint=kept, on_iteration=_halting(after), **options)
+        kept = Checkpoint(Path(folder) / "fit.emkit", every_iterations=2)
+        with suppress(_Halt):
+            maximise(model, as_source(X), checkpoint=kept, on_iteration=_halting(9), **options)
         resumed = maximise(model, as_source(X), checkpoint=kept, **options)
     same = all(
         np.array_equal(mine.value, theirs.value, equal_nan=True)
@@ -58,7 +57,7 @@ def check_streams(model: Model, X: Any, *, n_rows: int = 20_000, seed: int = 0, 
     rows = np.resize(X, (n_rows, X.shape[1]))
     streamed = scan(lambda: (rows[i : i + 7001] for i in range(0, n_rows, 7001)), memory_limit=0)
     start = first_start(*ready(model, X), seed)
-    fits = [maximise(model, source, start=start, max_iter=4) for source in (streamed, as_source(rows))]
+    fits = [maximise(model, source, start=start, max_iter=3) for source in (streamed, as_source(rows))]
     here, there = fits[1].loglik, fits[0].loglik
     demand("rows read in batches are rows", abs(there - here) <= tol * max(1.0, abs(here)), f"{there!r}, not {here!r}")
 
