@@ -13,7 +13,7 @@ from emkit.core import Positive, Real, space
 from emkit.testing import LawBroken
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
-from abo import Abo, AboParameters
+from abo import Abo, AboParameters, AboStatistics
 
 sys.path.pop(0)
 
@@ -169,6 +169,44 @@ class CountsRows(Abo):
         return replace(statistics, loglik=statistics.loglik - 1e-3 * len(block.X))
 
 
+@dataclass(frozen=True)
+class AsksWhereRowsAre(Abo):
+    """Counts a phenotype twice where the rows come from elsewhere."""
+
+    def prepare(self, source):
+        return self if source.is_in_memory else DoubleO(), source
+
+
+@dataclass(frozen=True)
+class DoubleO(Abo):
+    def e_step(self, parameters, block):
+        return super().e_step(parameters, replace(block, X=block.X * np.array([1.0, 1, 1, 2])))
+
+
+@dataclass(frozen=True)
+class Drifting(AboStatistics):
+    """Changes each time it is made: what comes out of a file is not what went in."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "alleles", self.alleles + np.array([1e-3, 0, 0]))
+
+
+@dataclass(frozen=True)
+class ForgetsWhenKept(Abo):
+    def e_step(self, parameters, block):
+        statistics = super().e_step(parameters, block)
+        return Drifting(loglik=statistics.loglik, weight=statistics.weight, alleles=statistics.alleles)
+
+
+@dataclass(frozen=True)
+class PulledByWeight(Abo):
+    """Its M-step depends on how many rows there are, and not on what they say alone."""
+
+    def m_step(self, statistics, parameters):
+        pulled = statistics.alleles + 0.1 * statistics.weight**2
+        return AboParameters(pulled / pulled.sum())
+
+
 @pytest.mark.parametrize(
     ("law", "model"),
     [
@@ -190,6 +228,9 @@ class CountsRows(Abo):
         (laws.check_reproducible, DrawsElsewhere()),
         (laws.check_threads, RacesWithItself()),
         (laws.check_absence, CountsRows()),
+        (laws.check_resumes, ForgetsWhenKept()),
+        (laws.check_streams, AsksWhereRowsAre()),
+        (laws.check_partial, PulledByWeight()),
         (laws.check_model, BiasedMStep()),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
