@@ -182,7 +182,7 @@ def unit_rows(X: Any, weights: FloatArray | None = None) -> Any:
 
 def _check(block: Any, d: int) -> None:
     if d == 1:
-        message = "directions need at least two columns, got one"
+        message = "directions need at least two columns, but the data have 1 feature(s)"
         raise DataError(message)
     X = block.X
     square = np.asarray(X.multiply(X).sum(axis=1)) if is_sparse(X) else np.einsum("nd,nd->n", X, X, dtype=np.float64)

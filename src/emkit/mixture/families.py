@@ -174,6 +174,12 @@ class MixtureModel(MixtureEstimator):
             keys = layout.keys([str(column) for column in layout.columns])
             self.members_ = dict(zip(keys, parameters.members.parts, strict=True))
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        one = not isinstance(self.families, Mapping)
+        tags.input_tags.sparse = one and family_named(self.families).takes_sparse  # type: ignore[arg-type]
+        return tags
+
     # --- answers ---
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Any, IntArray]:

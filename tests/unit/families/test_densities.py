@@ -202,3 +202,14 @@ def test_gamma_shape_solves_its_equation_over_twelve_decades():
     excess = np.logspace(-9, 2, 12)
     shape = gamma_shape(excess)
     np.testing.assert_allclose(np.log(shape) - digamma(shape), excess, rtol=1e-6)
+
+
+def test_families_are_found_in_their_room():
+    import emkit.families as room
+
+    assert room.Binomial is Binomial
+    assert room.family_named("gamma") == Gamma()
+    assert "DensityFamily" in dir(room)
+    with pytest.raises(AttributeError, match="no attribute 'Gama'"):
+        _ = room.Gama
+    assert all(getattr(room, name) is not None for name in room.__all__)
