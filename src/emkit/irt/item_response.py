@@ -75,7 +75,7 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
     tol : float, default 1e-8
         Log-likelihood still to be gained at which the climb ends.
     max_iter, start, solver, random_state, n_threads, on_iteration
-        As for `GaussianMixture`; "auto" is `QuasiNewton(warm_up=3)`, as the likelihood has one optimum in most cases.
+        As for `GaussianMixture`; "auto" is `QuasiNewton(warm_up=1)`, as the likelihood has one optimum in most cases.
 
     Attributes
     ----------
@@ -293,7 +293,7 @@ class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
         return FreeNormal(n_groups, others, free_var)
 
     def _solver(self) -> Solver | Literal["auto"]:
-        return QuasiNewton(warm_up=3) if isinstance(self.solver, str) and self.solver == "auto" else self.solver
+        return QuasiNewton(warm_up=1) if isinstance(self.solver, str) and self.solver == "auto" else self.solver
 
     def _maximised(self, model: ItemResponse, source: Source) -> Fit:
         """Fit on the grid, and again from there while the grid turns out too coarse or too narrow."""
