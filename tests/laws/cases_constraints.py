@@ -30,5 +30,5 @@ CASES = [
     Case("held-rates", _poisson(fix={"members.rate[0, 0]": 3.0, "mix[0]": 0.4}), _COUNTS, is_continuous=False),
     Case("held-bounds", _poisson(bounds={"members.rate[0]": (2.0, 3.5)}), _COUNTS, is_continuous=False),
     Case("held-prior", _poisson(prior={"members.rate": GammaPrior(3.0, 2.0)}), _COUNTS, is_continuous=False),
-    Case("held-normal", _poisson(prior={"members.rate[0]": NormalPrior(2.0, 0.1)}), _COUNTS, is_continuous=False),
+    Case("held-normal", _poisson(prior={"members.rate": NormalPrior(2.5, 1.0)}), _COUNTS, is_continuous=False),
 ]
