@@ -228,6 +228,7 @@ class PulledByWeight(Abo):
         (laws.check_reproducible, DrawsElsewhere()),
         (laws.check_threads, RacesWithItself()),
         (laws.check_absence, CountsRows()),
+        (laws.check_information, WrongQ()),
         (laws.check_resumes, ForgetsWhenKept()),
         (laws.check_streams, AsksWhereRowsAre()),
         (laws.check_partial, PulledByWeight()),
