@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from emkit.cli.fitting import check_plotting
+from emkit.cli.streaming import is_large, predict_large
 from emkit.cli.subjects import answer_of, has_answer, names_of, tell, text_of
 from emkit.cli.tables import Rows, print_json, read_rows, write_csv
 from emkit.core.arrays import Array
@@ -25,6 +26,9 @@ def predict(arguments: Namespace) -> int:
         rows = read_rows(arguments.data, arguments.columns, takes_text=True)
         told = answer_of(saved, "prediction_table", "answers")(rows.table)
         _give(arguments, list(told.names), list(told.columns.values()))
+        return 0
+    if is_large(arguments):
+        predict_large(arguments, saved)
         return 0
     predicted = answer_of(saved, "predict", "components")
     X = _rows(arguments, saved).features

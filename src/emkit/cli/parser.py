@@ -181,6 +181,7 @@ One line for each row: its most probable component, numbered as by `emkit show`,
 examples:
   emkit predict faithful.emkit faithful
   emkit predict faithful.emkit new-eruptions.csv --out components.csv
+  emkit predict faithful.emkit year.parquet --out components.parquet     of any size, block by block
 """
 _SCORE = """\
 examples:
