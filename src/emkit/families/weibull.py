@@ -52,7 +52,7 @@ class WeibullParameters(Parameters):
 
 @dataclass(frozen=True)
 class WeibullStatistics(Additive):
-    """Expected events, their logs of x / s, and powers (m, k, d) of those logs weighted by (x / s)^c.
+    """Expected events, their logs of x / s, and powers (m, k, d) of c log(x / s) weighted by (x / s)^c.
 
     `shape` and `scale` are those of the E-step.
     """
@@ -67,13 +67,13 @@ class WeibullStatistics(Additive):
     def at(self, change: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return sum r (x/s)^(c + change) and its first two derivatives in c, (k, d) each."""
         value, slope, bend = (np.zeros_like(change) for _ in range(3))
-        term = np.ones_like(change)
+        term, part = np.ones_like(change), change / self.shape
         for m in range(_ORDER + 1):
             value = value + term * self.powers[m]
             slope = slope + term * self.powers[m + 1]
             bend = bend + term * self.powers[m + 2]
-            term = term * change / (m + 1)
-        return value, slope, bend
+            term = term * part / (m + 1)
+        return value, slope / self.shape, bend / self.shape**2
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Weibull(Family):
         joint = np.empty((len(logs), len(log_mix)))
         for k, (shape, scale) in enumerate(zip(parameters.shape, parameters.scale, strict=True)):
             power = shape * (logs - np.log(scale))
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 terms = events * (np.log(shape) + power - logs) - both * np.exp(power)
             joint[:, k] = log_mix[k] + terms.sum(axis=1)
         return joint
@@ -135,10 +135,11 @@ class Weibull(Family):
             v = logs - np.log(parameters.scale[j])
             logged[j] = resp[:, j] @ (events * v)
             with np.errstate(over="ignore", invalid="ignore"):
-                part = both * np.exp(np.minimum(parameters.shape[j] * v, _LARGEST)) * resp[:, j : j + 1]
+                power = np.minimum(parameters.shape[j] * v, _LARGEST)
+                part = both * np.exp(power) * resp[:, j : j + 1]
                 for m in range(_ORDER + 3):
                     powers[m, j] = part.sum(axis=0)
-                    part = part * v
+                    part = part * power
         return WeibullStatistics(counted, logged, powers, resp.T @ both, parameters.shape, parameters.scale)
 
     def m_step(self, statistics: WeibullStatistics, parameters: Any) -> WeibullParameters:
@@ -215,4 +216,4 @@ class Weibull(Family):
         return member_tables(parameters, {"shape": "Shapes", "scale": "Scales"}, names, member)
 
 
-_LARGEST = 600.0  # exponents above belong to rows that no member explains
+_LARGEST = 300.0  # exponents above belong to rows that no member explains
