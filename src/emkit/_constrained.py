@@ -63,8 +63,8 @@ class ConstrainedEstimator(Estimator):
         self.bounds = bounds
         self.prior = prior
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
-        """Fit a copy of the estimator under the constraints.
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
+        """Fit a copy of the estimator under the constraints; `checkpoint` as in the estimator's own fit.
 
         Raises
         ------
@@ -78,7 +78,8 @@ class ConstrainedEstimator(Estimator):
         held = {"fix": self.fix, "tie": self.tie, "bounds": self.bounds, "prior": self.prior}
         inner._held = held
         try:
-            inner.fit(X, y) if sample_weight is None else inner.fit(X, y, sample_weight=sample_weight)
+            options = {"sample_weight": sample_weight, "checkpoint": checkpoint}
+            inner.fit(X, y, **{name: value for name, value in options.items() if value is not None})
         finally:
             del inner._held
         if any(held.values()) and not isinstance(inner.fit_.model, Constrained):

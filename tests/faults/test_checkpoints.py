@@ -238,3 +238,17 @@ def test_options_out_of_range(bad):
 def test_checkpoint_must_be_a_path():
     with pytest.raises(ParameterError, match="must be a path"):
         emkit.fit(FiniteMixture(), rows(), checkpoint=3)
+
+
+def test_same_bits_of_chains_and_of_constrained_fits(tmp_path):
+    X = rows(60)[:, :1]
+    for name, make in (
+        ("chain", lambda: emkit.GaussianHMM(2, random_state=0, n_init=2)),
+        ("held", lambda: emkit.constrained(emkit.GaussianMixture(2, random_state=0, n_init=2), fix={"mix": 0.5})),
+    ):
+        path = tmp_path / f"{name}.emkit"
+        model = make()
+        getattr(model, "estimator", model).set_params(on_iteration=halted(20))
+        with pytest.raises(Halt):
+            model.fit(X, checkpoint=emkit.Checkpoint(path, every_iterations=1))
+        assert bits(make().fit(X, checkpoint=path).fit_) == bits(make().fit(X).fit_)

@@ -128,7 +128,9 @@ class FactorEstimator(ModelEstimator):
     def score_samples(self, X: Any) -> FloatArray:
         """Return the log-density (n,) of each row (of its observed entries)."""
         source = self._new_source(X, None, self.n_threads)
-        return np.concatenate(source.map(lambda block: self.model_.log_density(self.parameters_, block)))
+        model, parameters = self.model_, self.parameters_
+        rows: FloatArray = source.joined(lambda block: model.log_density(parameters, block))
+        return rows
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the mean log-density per row; `y` is ignored."""

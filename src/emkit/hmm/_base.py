@@ -96,7 +96,7 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
 
     # --- fitting ---
 
-    def fit(  # type: ignore[override]
+    def fit(
         self,
         X: Any,
         lengths: Any = None,
@@ -105,6 +105,7 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         sequence: Any = None,
         time: Any = None,
         fill_gaps: bool = False,
+        checkpoint: Any = None,
     ) -> Self:
         """Fit to sequences.
 
@@ -121,6 +122,8 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
             Column that names the sequence of each row, and column of times.
         fill_gaps : bool, default False
             Whether missing rows are put in where whole-numbered times leave a gap.
+        checkpoint : path or emkit.Checkpoint, optional
+            Keep the fit in this file while it runs, and go on from it where it exists.
 
         Raises
         ------
@@ -148,7 +151,11 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         self.__dict__.pop("feature_names_in_", None)
         if source.feature_names is not None:
             self.feature_names_in_ = np.asarray(source.feature_names, dtype=object)
-        self._adopt(self._maximised(model, source), source)
+        self._checkpoint = checkpoint
+        try:
+            self._adopt(self._maximised(model, source), source)
+        finally:
+            del self._checkpoint
         warn_of(self.fit_, stacklevel=2)
         return self
 
@@ -162,8 +169,9 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
             n_starts=self._n_starts(model, source),
             tol=self.tol,
             max_iter=self.max_iter if self.n_iter is None else self.n_iter,
-            rng=generator_of(self.random_state),
+            rng=None if self.random_state is None else generator_of(self.random_state),
             on_iteration=self.on_iteration,
+            checkpoint=self._checkpoint,
         )
 
     def _adopt_parameters(self, model: HiddenMarkov, parameters: HiddenMarkovParameters) -> None:

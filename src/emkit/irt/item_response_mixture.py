@@ -140,7 +140,9 @@ class ItemResponseMixture(ModelEstimator):
     def predict_proba(self, X: Any) -> FloatArray:
         """Return the probability (n, k) of each class for each person."""
         source = self._new_source(X, None, self.n_threads)
-        return np.concatenate(source.map(lambda block: self.model_.posterior(self.parameters_, block)))
+        model, parameters = self.model_, self.parameters_
+        rows: FloatArray = source.joined(lambda block: model.posterior(parameters, block))
+        return rows
 
     def predict(self, X: Any) -> IntArray:
         """Return the most probable class (n,) of each person."""
@@ -149,7 +151,9 @@ class ItemResponseMixture(ModelEstimator):
     def score_samples(self, X: Any) -> FloatArray:
         """Return the log-likelihood (n,) of the answers of each person."""
         source = self._new_source(X, None, self.n_threads)
-        return np.concatenate(source.map(lambda block: self.model_.log_density(self.parameters_, block)))
+        model, parameters = self.model_, self.parameters_
+        rows: FloatArray = source.joined(lambda block: model.log_density(parameters, block))
+        return rows
 
     def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None) -> Source:
         self._check_fitted()
