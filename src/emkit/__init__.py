@@ -41,6 +41,7 @@ _HOMES = {
     "BinnedMixture": "emkit.mixture",
     "LatentClassAnalysis": "emkit.mixture",
     "MixtureModel": "emkit.mixture",
+    "MixtureOfRegressions": "emkit.mixture",
     "PoissonMixture": "emkit.mixture",
     "ProbabilisticPCA": "emkit.factor",
     "StudentMixture": "emkit.mixture",

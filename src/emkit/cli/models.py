@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from emkit.cli.entries import factor, families, hmm, irt, labels, mixture
+from emkit.cli.entries import factor, families, hmm, irt, labels, mixture, regression
 from emkit.cli.entries.entry import Argument, ModelEntry
 from emkit.errors import ParameterError
 
@@ -13,6 +13,7 @@ __all__ = ["MODELS", "arguments_of", "model_named"]
 MODELS: tuple[ModelEntry, ...] = (
     *mixture.ENTRIES,
     *families.ENTRIES,
+    *regression.ENTRIES,
     *hmm.ENTRIES,
     *factor.ENTRIES,
     *labels.ENTRIES,

@@ -2,6 +2,7 @@
 
 from emkit.mixture.bernoulli import BernoulliMixture
 from emkit.mixture.binned import BinnedMixture
+from emkit.mixture.concomitant import ConcomitantMixture, ConcomitantParameters
 from emkit.mixture.density import Density, density
 from emkit.mixture.families import MixtureModel
 from emkit.mixture.gaussian import GaussianMixture
@@ -11,6 +12,7 @@ from emkit.mixture.merging import MergeTree, merge_components
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
 from emkit.mixture.poisson import PoissonMixture
 from emkit.mixture.reduction import Directions, reduce_dimensions
+from emkit.mixture.regression import MixtureOfRegressions
 from emkit.mixture.select import select
 from emkit.mixture.selection import ModelSelection
 from emkit.mixture.student import StudentMixture
@@ -20,6 +22,8 @@ from emkit.mixture.von_mises_fisher import VonMisesFisherMixture
 __all__ = [
     "BernoulliMixture",
     "BinnedMixture",
+    "ConcomitantMixture",
+    "ConcomitantParameters",
     "CrossValidation",
     "Density",
     "Directions",
@@ -29,6 +33,7 @@ __all__ = [
     "LatentClassAnalysis",
     "MergeTree",
     "MixtureModel",
+    "MixtureOfRegressions",
     "MixtureParameters",
     "MixtureStatistics",
     "ModelSelection",

@@ -1,0 +1,67 @@
+"""Mixtures of regressions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry
+from emkit.errors import ParameterError
+
+__all__ = ["ENTRIES"]
+
+_ARGUMENTS = (
+    Argument(("--response",), "response", {"metavar": "COLUMN,...", "help": "the columns that are explained"}),
+    Argument(
+        ("--family",),
+        "family",
+        {"metavar": "FAMILY,...", "help": "of the responses: gaussian (unless given), poisson or binomial"},
+    ),
+    Argument(
+        ("--concomitant",),
+        "concomitant",
+        {"metavar": "COLUMN,...", "help": "columns that say how likely each component is"},
+    ),
+    Argument(("--common",), "common", {"metavar": "TERM,...", "help": "terms with one effect for all components"}),
+    Argument(("--offset",), "offset", {"metavar": "COLUMN", "help": "a column that is added to the linear predictor"}),
+    Argument(("--trials",), "trials", {"metavar": "COLUMN", "help": "a column of numbers of trials (binomial)"}),
+)
+
+
+def _regressions(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
+    response = _words(arguments.pop("response", None))
+    if not response:
+        message = f"regression-mixture needs --response: one of {', '.join(table.names)}"
+        raise ParameterError(message)
+    roles = {name: arguments.pop(name, None) for name in ("offset", "trials")}
+    roles["concomitant"] = _words(arguments.pop("concomitant", None)) or None
+    family = _words(arguments.pop("family", None)) or ["gaussian"]
+    from emkit.mixture import MixtureOfRegressions
+
+    made = MixtureOfRegressions(
+        **arguments | {"common": _words(arguments.pop("common", None))},
+        family=family[0] if len(family) == 1 else family,
+    )
+    return made.fit(table, response, weights, **roles)
+
+
+def _words(text: str | None) -> list[str]:
+    return [] if text is None else [word.strip() for word in text.split(",")]
+
+
+ENTRIES: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        "regression-mixture",
+        "each row follows one of K regressions of a response on the other columns",
+        {
+            **{argument.name: argument.name for argument in _ARGUMENTS},
+            "components": "n_components",
+            "solver": "solver",
+            "progress": "on_iteration",
+            **CLIMB,
+            **SEARCH,
+        },
+        _regressions,
+        _ARGUMENTS,
+        takes_text=True,
+    ),
+)
