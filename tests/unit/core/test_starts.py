@@ -4,13 +4,16 @@ import signal
 import threading
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from emkit.core import EM, Optimum, QuasiNewton, Squarem, StartReport, Status, maximise
+from emkit.core.fit import SCREEN_ROWS
 from emkit.core.starts import _report
 from emkit.data import as_source
+from emkit.mixture import FiniteMixture
 
 
 @dataclass(frozen=True)
@@ -219,3 +222,26 @@ def test_a_rare_optimum_is_doubted(n_starts, n_hits, says):
     report = StartReport(n_starts, (Optimum(1.0, n_hits), Optimum(0.0, n_starts - n_hits)))
     assert report.doubt.startswith(says)
     assert bool(report.doubt) == bool(says)
+
+
+class _FallsOnAllRows(FiniteMixture):
+    """Collapses `n_falls` times when it has climbed on all rows, whatever the sample said."""
+
+    falls: ClassVar[list[int]] = []
+    n_falls: ClassVar[int] = 1
+
+    def degeneracy(self, parameters, statistics):
+        if statistics.weight <= SCREEN_ROWS:
+            return ""
+        self.falls.append(1)
+        return "A component fell." if len(self.falls) <= self.n_falls else ""
+
+
+@pytest.mark.parametrize(("n_falls", "status", "n_climbs"), [(1, Status.CONVERGED, 2), (99, Status.DEGENERATE, 5)])
+def test_next_best_start_is_climbed_from_where_the_best_collapses_on_all_rows(n_falls, status, n_climbs, monkeypatch):
+    monkeypatch.setattr(_FallsOnAllRows, "falls", [])
+    monkeypatch.setattr(_FallsOnAllRows, "n_falls", n_falls)
+    X = np.random.default_rng(0).normal(size=(SCREEN_ROWS + 500, 2))
+    fit = maximise(_FallsOnAllRows(n_components=4), as_source(X), rng=0, n_starts=8, max_iter=200, tol=1.0)
+    assert fit.status is status
+    assert len(_FallsOnAllRows.falls) == n_climbs
