@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["namespace", "placed_as"]
 
+_COPY_OF_SCIPY = "scipy._lib.array_api_compat"  # where the package itself is not installed
+
 
 def namespace(array: Any) -> Any:
     """Return the module whose functions work on `array` by the array-API standard."""
@@ -17,11 +19,13 @@ def namespace(array: Any) -> Any:
     if hasattr(array, "__array_namespace__"):
         return array.__array_namespace__()
     library = type(array).__module__.split(".", maxsplit=1)[0]
-    try:
-        return importlib.import_module(f"array_api_compat.{library}")
-    except ImportError as error:
-        error.add_note(f"Arrays of {library} need the package array-api-compat and its support for {library}.")
-        raise
+    for home in ("array_api_compat", _COPY_OF_SCIPY):
+        try:
+            return importlib.import_module(f"{home}.{library}")
+        except ImportError:
+            continue
+    message = f"arrays of {library} need the package array-api-compat and its support for {library}"
+    raise ImportError(message)
 
 
 def placed_as(array: Any) -> dict[str, Any]:
