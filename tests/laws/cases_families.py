@@ -145,7 +145,7 @@ CASES = [
     _case("interval-exponential", IntervalExponential(), _binned(_times()[:, 0], 1.0)),
     _case("interval-poisson", IntervalPoisson(), _binned(_counts()[:, 0], 2.0)),
     Case("skew-normal", FiniteMixture(SkewNormal(), 2), _skewed(), takes_constant=False),
-    Case("skew-normal-missing", FiniteMixture(SkewNormal(), 1), _holes(_skewed(1), 0.05)[:60], takes_constant=False),
+    Case("skew-normal-missing", FiniteMixture(SkewNormal(), 1), _holes(_skewed(1), 0.05)[:40], takes_constant=False),
     Case("skew-t", FiniteMixture(SkewT(), 1), _skewed(1), takes_constant=False),
     Case("noise", FiniteMixture(WithNoise(Gaussian()), 2), _skewed(1), takes_constant=False),
     Case("contaminated", FiniteMixture(Contaminated(), 1), _skewed(1), takes_constant=False),

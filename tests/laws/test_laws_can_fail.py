@@ -42,6 +42,12 @@ class WrongQ(Abo):
 
 
 @dataclass(frozen=True)
+class SteepQ(Abo):
+    def expected_loglik(self, parameters, statistics):
+        return 2 * statistics.alleles @ np.log(parameters.freq)
+
+
+@dataclass(frozen=True)
 class MeanOfRows(Abo):
     def e_step(self, parameters, block):
         return super().e_step(parameters, block) * (1 / len(block.X))
@@ -213,6 +219,7 @@ class PulledByWeight(Abo):
         (laws.check_monotone, OvershootingMStep()),
         (laws.check_fixed_point, BiasedMStep()),
         (laws.check_score, WrongQ()),
+        (laws.check_information, SteepQ()),
         (laws.check_statistics_add, MeanOfRows()),
         (laws.check_weights, IgnoresWeights()),
         (laws.check_zero_weight, IgnoresWeights()),

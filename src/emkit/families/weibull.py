@@ -68,11 +68,12 @@ class WeibullStatistics(Additive):
         """Return sum r (x/s)^(c + change) and its first two derivatives in c, (k, d) each."""
         value, slope, bend = (np.zeros_like(change) for _ in range(3))
         term, part = np.ones_like(change), change / self.shape
-        for m in range(_ORDER + 1):
-            value = value + term * self.powers[m]
-            slope = slope + term * self.powers[m + 1]
-            bend = bend + term * self.powers[m + 2]
-            term = term * part / (m + 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # sums that overflow take no step
+            for m in range(_ORDER + 1):
+                value = value + term * self.powers[m]
+                slope = slope + term * self.powers[m + 1]
+                bend = bend + term * self.powers[m + 2]
+                term = term * part / (m + 1)
         return value, slope / self.shape, bend / self.shape**2
 
 
@@ -153,8 +154,9 @@ class Weibull(Family):
             c = shape + change
             # Derivatives of the profile over scales: events log c + c logs - (events + floor) log(sum) - floor c (...)
             pull = events + FLOOR
-            first = events / c + statistics.logs - pull * slope / safe - FLOOR * (1 + base)
-            second = -events / c**2 - pull * np.maximum(bend / safe - (slope / safe) ** 2, 0.0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                first = events / c + statistics.logs - pull * slope / safe - FLOOR * (1 + base)
+                second = -events / c**2 - pull * np.maximum(bend / safe - (slope / safe) ** 2, 0.0)
             step = np.where(second < 0, -first / np.where(second < 0, second, 1.0), 0.0)
             moved = np.clip(change + step, -_REACH * shape, _REACH * shape)
             is_done = np.abs(moved - change) < 1e-13 * shape
@@ -163,7 +165,8 @@ class Weibull(Family):
                 break
         c = shape + change
         value = np.maximum(statistics.at(change)[0], 1e-300)
-        new_scale = scale * np.exp(np.log(value / (events + FLOOR)) / c)
+        is_alive &= np.isfinite(value)
+        new_scale = scale * np.exp(np.log(np.where(is_alive, value, 1.0) / (events + FLOOR)) / c)
         return WeibullParameters(
             np.where(is_alive, c, parameters.shape), np.where(is_alive, new_scale, parameters.scale)
         )
