@@ -37,6 +37,8 @@ _TRANSIENT = (*_KEPT_OUT, "_information")
 SCREEN_ROWS = 16384  # starts are compared on at most this many rows; the winner then climbs on all of them
 MAX_STARTS = 256
 MIN_STARTS = 4
+SECOND_CHANCES = 4  # climbs on all rows from other ends of a search on a sample, while the best collapses
+_TOLD_TO_STOP = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)
 _STARTS_WORK = 4e8  # rows times parameters that the short climbs may touch, all starts together
 _DIFFERENCED_LIMIT = 200  # above this many parameters a differenced score costs more than it saves
 
@@ -277,16 +279,34 @@ class _Hill:
 
     def from_best(self, found: Search) -> Search:
         """Climb on all the data from the best of a search on a sample, and from the next best while it collapses."""
-        best, spent = None, found.n_e_steps
-        for stage, start in enumerate((found.best.point.parameters, *found.runners_up)):
+        best = None
+        try:
+            starts, spent = self._by_all_rows(found)
+        except KeyboardInterrupt:
+            return self._carried_over(replace(found, best=replace(found.best, status=Status.INTERRUPTED)))
+        for stage, start in enumerate(starts[: 1 + SECOND_CHANCES]):
             done, n_e_steps = self._climbed(start, Leg(LAST_LEG.start, stage))
             spent += n_e_steps
             if best is None or _rank(done) > _rank(best):
                 best = done
-            if not done.is_degenerate:
+            if not done.is_degenerate or done.status in _TOLD_TO_STOP:
                 break
         assert best is not None, "there is a best start"
         return Search(best, found.report, spent)
+
+    def _by_all_rows(self, found: Search) -> tuple[list[Any], int]:
+        """Return where the best starts ended, best first, and the E-steps spent so far.
+
+        Where the sample leaves in doubt which is best, all rows are asked: an end that fits the accidents of the sample
+        gains on it a unit of log-likelihood per free parameter or less, and loses that again here.
+        """
+        ends = [found.best.point.parameters, *found.runners_up]
+        if not found.report.doubt or len(ends) == 1:
+            return ends, found.n_e_steps
+        problem = Problem(self.model, self.source)
+        values = np.array([problem.evaluate(end).objective for end in ends])
+        order = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable").tolist()
+        return [ends[i] for i in order], found.n_e_steps + problem.n_e_steps
 
     def _climbed(self, start: Any, leg: Leg) -> tuple[Climb, int]:
         """Return a climb on all the data, and the E-steps it took."""

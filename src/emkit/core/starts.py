@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from emkit.core.ledger import NO_LEDGER, Ended, Ledger, Leg, recalled
 from emkit.core.loop import Climb, Watcher, climb
+from emkit.core.parameters import n_free
 from emkit.core.problem import Problem
 from emkit.core.solvers.base import Solver
 from emkit.core.status import Status
@@ -26,7 +27,7 @@ ENOUGH_STARTS = 128  # after this many the best optimum is believed ...
 ENOUGH_HITS = 8  # ... if this many starts have reached it
 _RARE = 2
 SAME_OPTIMUM = 1e-3  # objectives closer than this are one optimum
-SECOND_CHANCES = 4  # ends of starts on a sample that are climbed from too, if the best collapses on all rows
+RUNNERS_UP = 32  # ends of starts on a sample, after the best, that may turn out better on all rows
 PARALLEL_ROWS = 4096  # below this many rows a start is too quick for threads to pay
 
 
@@ -154,13 +155,18 @@ def search(
     except _Halt as halt:
         return camp.cut_short(halt.status, ended, merged)
     best, *others = _first(ended)
-    runners_up = tuple(run.climb.point.parameters for run in others if not run.climb.is_degenerate)
+    least = best.climb.point.objective - n_free(best.climb.point.parameters)  # by so much a sample may mislead
+    runners_up = tuple(
+        run.climb.point.parameters
+        for run in others
+        if not run.climb.is_degenerate and run.climb.point.objective >= least
+    )
     return Search(best.climb, _report(ended, merged), camp.n_e_steps, runners_up)
 
 
 def _first(ended: Sequence[_Run]) -> list[_Run]:
     """Return the best few of the runs that have ended, best first."""
-    return sorted(ended, key=lambda run: run.rank, reverse=True)[: 1 + SECOND_CHANCES]
+    return sorted(ended, key=lambda run: run.rank, reverse=True)[: 1 + RUNNERS_UP]
 
 
 _STOPS = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)

@@ -2,16 +2,18 @@
 
 import signal
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from emkit.core import EM, Optimum, QuasiNewton, Squarem, StartReport, Status, maximise
-from emkit.core.fit import SCREEN_ROWS
-from emkit.core.starts import _report
+from emkit.core import EM, Optimum, Problem, QuasiNewton, Squarem, StartReport, Status, maximise
+from emkit.core.fit import SCREEN_ROWS, _Hill
+from emkit.core.loop import Climb
+from emkit.core.starts import Search, _report
+from emkit.core.stopping import Budget
 from emkit.data import as_source
 from emkit.mixture import FiniteMixture
 
@@ -245,3 +247,18 @@ def test_next_best_start_is_climbed_from_where_the_best_collapses_on_all_rows(n_
     fit = maximise(_FallsOnAllRows(n_components=4), as_source(X), rng=0, n_starts=8, max_iter=200, tol=1.0)
     assert fit.status is status
     assert len(_FallsOnAllRows.falls) == n_climbs
+
+
+def test_all_rows_decide_where_the_sample_leaves_in_doubt():
+    X = np.random.default_rng(0).normal(size=(500, 1)) + 5.0 * (np.arange(500) % 2)[:, None]
+    model, source = FiniteMixture(n_components=2).prepare(as_source(X))
+    good = maximise(model, source, rng=0, n_starts=4).parameters
+    bad = replace(good, mix=np.array([0.999, 0.001]))
+    hill = _Hill(model, source, "auto", 1e-6, Budget(), None)
+    point = Problem(model, source).evaluate(bad)
+    best = Climb(point, Status.CONVERGED, None, 1)
+    doubtful = Search(best, StartReport(200, (Optimum(1.0, 1),)), 7, (good,))
+    assert hill._by_all_rows(doubtful) == ([good, bad], 9)
+    agreed = Search(best, StartReport(200, (Optimum(1.0, 100),)), 7, (good,))
+    assert hill._by_all_rows(agreed) == ([bad, good], 7)
+    assert hill.from_best(doubtful).best.is_degenerate is False
