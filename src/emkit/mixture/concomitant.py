@@ -24,17 +24,18 @@ from emkit.core.describe import Description
 from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Real
-from emkit.core.statistics import Additive, Statistics, shared
+from emkit.core.statistics import Statistics
 from emkit.data import as_source
 from emkit.errors import ParameterError
 from emkit.families.base import Family
-from emkit.families.basis import ONES, Basis, basis_of, is_lost, picked, safe_length, solved
+from emkit.families.basis import ONES, Basis, basis_of, is_lost, picked
 from emkit.families.discrete import distinct_rows, used_rows
 from emkit.families.gaussian import Gaussian
 from emkit.families.regression import Regressions
 from emkit.kernels.gaussian import softmax_rows
+from emkit.mixture._logit import LogitStatistics, log_proportions, logit_sums
 
-__all__ = ["ConcomitantMixture", "ConcomitantParameters", "ConcomitantStatistics", "LogitStatistics"]
+__all__ = ["ConcomitantMixture", "ConcomitantParameters", "ConcomitantStatistics"]
 
 _START_ROWS = 16384
 _KNOWN_ROWS = 512
@@ -46,30 +47,6 @@ class ConcomitantParameters(Parameters):
 
     gating: Array = space(Real())
     members: Any = None
-
-
-@dataclass(frozen=True)
-class LogitStatistics(Additive):
-    """Sums over rows for the logit, in the coordinates of the basis, at log odds `pivot` (k - 1, q).
-
-    Slope (k - 1, q), bend ((k - 1) q, (k - 1) q), and cross-products (q, q) of the covariates.
-    """
-
-    slope: FloatArray
-    bend: FloatArray
-    cross: FloatArray
-    pivot: FloatArray = shared()
-    basis: Basis = shared()
-
-    def slope_at(self, move: FloatArray) -> FloatArray:
-        """Return the slope after a move (k - 1, q) of the log odds, to first order."""
-        return self.slope - (self.bend @ move.reshape(-1)).reshape(move.shape)
-
-    def _aligned(self, other: LogitStatistics) -> LogitStatistics:
-        if np.array_equal(other.pivot, self.pivot):
-            return other
-        move = self.basis.inner(self.pivot - other.pivot)
-        return replace(other, slope=other.slope_at(move), pivot=self.pivot)
 
 
 @dataclass(frozen=True)
@@ -122,36 +99,25 @@ class ConcomitantMixture(Model):
             float(weights @ density),
             float(weights.sum()),
             resp.sum(axis=0),
-            self._logit_sums(parameters.gating, rows, np.exp(log_mix), resp, weights),
+            logit_sums(self._basis, parameters.gating, rows, np.exp(log_mix), resp, weights),
             self.family.statistics(parameters.members, own, resp),
         )
 
     def m_step(self, statistics: ConcomitantStatistics, parameters: ConcomitantParameters) -> ConcomitantParameters:
-        logit = statistics.logit
         members = self.family.m_step(statistics.members, parameters.members)
-        if not logit.slope.size:
-            return ConcomitantParameters(parameters.gating, members)
-        step = solved(logit.bend, logit.slope.reshape(-1)).reshape(logit.slope.shape)
-        step = step * safe_length(_reach(step, logit.basis))
-        return ConcomitantParameters(logit.pivot + logit.basis.raw(step), members)
+        return ConcomitantParameters(statistics.logit.climbed(), members)
 
     def log_prior(self, parameters: ConcomitantParameters) -> float:
         return self.family.log_prior(parameters.members)
 
     def expected_loglik(self, parameters: ConcomitantParameters, statistics: ConcomitantStatistics) -> float:
         """Return Q, with a lower bound that touches it in place of the logit's part."""
-        logit = statistics.logit
-        move = logit.basis.inner(parameters.gating - logit.pivot)
-        curved = float(move.reshape(-1) @ logit.bend @ move.reshape(-1))
-        own = float((logit.slope * move).sum()) - curved * _growth(_reach(move, logit.basis))
+        own = statistics.logit.bound(parameters.gating)
         return own + self.family.expected_loglik(parameters.members, statistics.members)
 
     def score(self, parameters: ConcomitantParameters, statistics: ConcomitantStatistics) -> ConcomitantParameters:
-        logit = statistics.logit
-        slope = logit.slope_at(logit.basis.inner(parameters.gating - logit.pivot))
-        return ConcomitantParameters(
-            logit.basis.pull_back(slope), self.family.score(parameters.members, statistics.members)
-        )
+        members = self.family.score(parameters.members, statistics.members)
+        return ConcomitantParameters(statistics.logit.score(parameters.gating), members)
 
     # --- what else it offers ---
 
@@ -162,7 +128,7 @@ class ConcomitantMixture(Model):
 
     def prepare(self, source: Any) -> tuple[ConcomitantMixture, Any]:
         basis = basis_of(source, self._wanted)
-        family = self.family.prepared(self._own_source(source), self.n_components)
+        family = self.family.prepared(self.own_source(source), self.n_components)
         known = np.asarray(source.sample(_KNOWN_ROWS, np.random.default_rng(0)).X, dtype=np.float64)
         ready = replace(self, basis=basis, family=family, names=source.feature_names, known=known)
         if self.columns is None:
@@ -235,7 +201,7 @@ class ConcomitantMixture(Model):
             return ()
         rows = picked(self.known, self._wanted)
         mix = np.exp(self._log_mix(parameters, rows))
-        sums = self._logit_sums(parameters.gating, rows, mix, mix, np.ones(len(rows)))
+        sums = logit_sums(self._basis, parameters.gating, rows, mix, mix, np.ones(len(rows)))
         crossed: FloatArray = np.asarray(np.kron(np.eye(self.n_components - 1), sums.cross), dtype=np.float64)
         if not is_lost(sums.bend, crossed, len(rows)):
             return ()
@@ -271,7 +237,8 @@ class ConcomitantMixture(Model):
     def _own(self, X: Array) -> Array:
         return X if self.columns is None else np.ascontiguousarray(X[:, list(self.columns)])
 
-    def _own_source(self, source: Any) -> Any:
+    def own_source(self, source: Any) -> Any:
+        """Return the columns that the family describes."""
         if self.columns is None:
             return source
         names = None if source.feature_names is None else [source.feature_names[j] for j in self.columns]
@@ -281,37 +248,4 @@ class ConcomitantMixture(Model):
         return as_source(whole, weights, feature_names=names, n_threads=source.n_threads, allow_missing_columns=True)
 
     def _log_mix(self, parameters: ConcomitantParameters, rows: FloatArray) -> FloatArray:
-        odds = np.zeros((len(rows), self.n_components))
-        odds[:, 1:] = rows @ parameters.gating.T
-        return np.asarray(log_softmax(odds, axis=1))
-
-    def _logit_sums(
-        self, gating: FloatArray, rows: FloatArray, mix: FloatArray, resp: FloatArray, weights: FloatArray
-    ) -> LogitStatistics:
-        basis = self._basis
-        z = basis.rows(rows)
-        k, q = self.n_components, z.shape[1]
-        slope = (resp - mix * weights[:, None])[:, 1:].T @ z
-        bend = np.empty((k - 1, q, k - 1, q))
-        for a in range(1, k):
-            for b in range(a, k):
-                share = weights * mix[:, a] * ((a == b) - mix[:, b])
-                bend[a - 1, :, b - 1] = bend[b - 1, :, a - 1] = (z * share[:, None]).T @ z
-        cross = (z * weights[:, None]).T @ z
-        return LogitStatistics(slope, bend.reshape((k - 1) * q, (k - 1) * q), cross, gating, basis)
-
-
-def _reach(move: FloatArray, basis: Basis) -> float:
-    """Return the largest change of a difference of two log odds that a move (k - 1, q) can make."""
-    low, high = np.minimum(move.min(axis=0, initial=0.0), 0.0), np.maximum(move.max(axis=0, initial=0.0), 0.0)
-    return float((high - low) @ basis.reach)
-
-
-def _growth(reach: float) -> float:
-    """Return (exp(u) - u - 1) / u^2: how fast the bend may grow over a move that reaches u."""
-    if reach < _SMALL:
-        return 0.5 + reach / 6
-    return float((np.expm1(min(reach, 700.0)) - reach) / reach**2)
-
-
-_SMALL = 1e-4
+        return log_proportions(parameters.gating, rows)

@@ -19,9 +19,10 @@ from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator, warn_of
 from emkit.mixture._covariates import as_columns
 from emkit.mixture._effects_table import Coefficients, coefficients_of
+from emkit.mixture._gated_start import gated_start
 from emkit.mixture._regression_choice import family_of
 from emkit.mixture._regression_door import Parts, RegressionDoor, read_parts
-from emkit.mixture.concomitant import ConcomitantMixture, ConcomitantParameters
+from emkit.mixture.concomitant import ConcomitantMixture
 from emkit.mixture.given import start_from
 from emkit.mixture.model import FiniteMixture
 
@@ -230,16 +231,8 @@ class MixtureOfRegressions(ModelEstimator):
     def _start(self, model: Any, source: Source) -> Any:
         if self.start is None:
             return None
-        known = getattr(self.start, "parameters_", getattr(self.start, "parameters", None))
-        if isinstance(model, FiniteMixture):
-            return start_from(self.start, model, source)
-        if isinstance(known, ConcomitantParameters):
-            return known
-        plain = start_from(self.start, FiniteMixture(model.family, model.n_components), source)
-        odds = np.log(plain.mix)
-        gating = np.zeros((model.n_components - 1, 1 + len(model.covariates)))
-        gating[:, 0] = odds[1:] - odds[0]
-        return ConcomitantParameters(gating, plain.members)
+        given = start_from if isinstance(model, FiniteMixture) else gated_start
+        return given(self.start, model, source)
 
     def _adopt(self, fit: Fit, source: Source) -> None:
         super()._adopt(fit, source)
