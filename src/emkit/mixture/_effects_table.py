@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
 
+from emkit.core.arrays import FloatArray
 from emkit.core.describe import Description
 
-__all__ = ["Coefficients", "coefficients_of"]
+__all__ = ["Coefficients", "coefficients_of", "membership_table"]
+
+_Line = tuple[str, str, str, float, float]
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ def coefficients_of(
     gate : (names, log odds (k - 1, q), standard errors) or None
     notes : tuple of str
     """
-    lines: list[tuple[str, str, str, float, float]] = []
+    lines: list[_Line] = []
     parts = zip(family.responses, family.effects, members.responses, errors.responses, strict=True)
     for response, effects, own, error in parts:
         label = names[response.column]
@@ -86,9 +90,28 @@ def coefficients_of(
             for j, place in enumerate(effects.own):
                 lines.append((label, str(i + 1), terms[place], float(own.coef[i, j]), float(error.coef[i, j])))
     if gate is not None:
-        for i, (odds, error) in enumerate(zip(gate[1], gate[2], strict=True)):
-            for term, value, spread in zip(gate[0], odds, error, strict=True):
-                lines.append(("membership", str(i + 2), term, float(value), float(spread)))
+        lines += _memberships(*gate)
+    return _table(lines, notes)
+
+
+def membership_table(
+    terms: Sequence[str], odds: FloatArray, errors: FloatArray, notes: tuple[str, ...]
+) -> Coefficients:
+    """Return the table of log odds (k - 1, q) against the first component."""
+    return _table(_memberships(terms, odds, errors), notes)
+
+
+def _memberships(terms: Sequence[str], odds: FloatArray, errors: FloatArray) -> list[_Line]:
+    lines = []
+    for i, (own, error) in enumerate(zip(odds, errors, strict=True)):
+        for term, value, spread in zip(terms, own, error, strict=True):
+            lines.append(("membership", str(i + 2), term, float(value), float(spread)))
+    return lines
+
+
+def _table(lines: Sequence[_Line], notes: tuple[str, ...]) -> Coefficients:
+    if not lines:
+        return Coefficients((), (), (), (), (), (), (), notes)
     response, component, term, estimate, spread = (tuple(column) for column in zip(*lines, strict=True))
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.asarray(estimate) / np.asarray(spread)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -17,9 +17,16 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import Source, as_source
 from emkit.errors import DataError, ParameterError
 from emkit.families.categorical import Categorical
+from emkit.mixture._asked import Asked
 from emkit.mixture._base import MixtureEstimator
-from emkit.mixture._levels import Levels, read_columns
-from emkit.mixture.model import FiniteMixture, MixtureParameters
+from emkit.mixture._covariates import Covariates, as_columns
+from emkit.mixture._effects_table import Coefficients, membership_table
+from emkit.mixture._gated_start import gated_start
+from emkit.mixture._levels import Levels
+from emkit.mixture._logit import log_proportions
+from emkit.mixture._three_step import Assignment, Distal, ThreeStep, class_means, three_step
+from emkit.mixture.concomitant import ConcomitantMixture
+from emkit.mixture.model import FiniteMixture
 
 __all__ = ["LatentClassAnalysis"]
 
@@ -44,7 +51,11 @@ class LatentClassAnalysis(MixtureEstimator):
     Attributes
     ----------
     class_shares_ : array (k,)
-        Shares of the classes, falling.
+        Shares of the classes, falling; with covariates their means over the rows.
+    log_odds_ : array (k - 1, q) or None
+        With covariates: log odds of each class against the first, by `terms_`.
+    terms_ : tuple of str
+        "intercept" and the covariates.
     item_probabilities_ : dict of item name to array (k, levels)
         Probabilities of the answers in each class.
     levels_ : dict of item name to tuple
@@ -95,6 +106,42 @@ class LatentClassAnalysis(MixtureEstimator):
 
     # --- fitting ---
 
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        covariates: Any = None,
+        checkpoint: Any = None,
+    ) -> Self:
+        """Fit to answers `X` (n, d), with case weights (n,) if given; `y` is ignored.
+
+        Parameters
+        ----------
+        X : table or array (n, d)
+        sample_weight : array (n,), optional
+        covariates : array (n,) or (n, q), table, or names of columns of `X`, optional
+            The class shares depend on them by a multinomial logit, which is fitted together with the classes (one
+            step). See `three_step` for classes that do not know of them.
+        checkpoint : path or emkit.Checkpoint, optional
+            See `GaussianMixture.fit`.
+
+        Raises
+        ------
+        DataError, DataTypeError
+            If `X`, `covariates` or `sample_weight` is not what was expected, or a covariate is missing.
+        ParameterError
+            If a constructor argument is out of range.
+
+        Warns
+        -----
+        ConvergenceWarning, DegenerateWarning
+            If the fit did not converge, or a part of the model collapsed.
+        """
+        super().fit(Asked(X, covariates), y, sample_weight, checkpoint=checkpoint)
+        return self
+
     _count_name: ClassVar[str] = "n_classes"
 
     def _family(self) -> Categorical:
@@ -104,38 +151,191 @@ class LatentClassAnalysis(MixtureEstimator):
         return Categorical()
 
     def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
-        columns, names, are_own = read_columns(X)
+        asked = Asked.of(X)
+        columns, names, are_own, gate = asked.split()
         levels = Levels.of(columns)
-        codes = levels.codes(columns, names, unseen="error")
-        source = as_source(codes, feature_names=names if are_own else None)
         self.levels_ = dict(zip(names, levels.values, strict=True))
-        return super()._fit_source(source, sample_weight, n_threads, min_rows)
+        self.picked_ = asked.picked
+        self.covariates_ = Covariates.of(gate)
+        codes = levels.codes(columns, names, unseen="error")
+        source = as_source(
+            np.column_stack([codes, self.covariates_.rows(gate, len(codes))]),
+            sample_weight,
+            feature_names=(*names, *self.covariates_.labels) if are_own or gate else None,
+            n_threads=n_threads,
+            min_rows=min_rows,
+        )
+        self.n_features_in_ = len(columns)
+        self.__dict__.pop("feature_names_in_", None)
+        if are_own:
+            self.feature_names_in_ = np.asarray(names, dtype=object)
+        return source
 
     def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None) -> Source:
         self._check_fitted()
-        columns, names, are_own = read_columns(X)
+        columns, names, are_own, gate = Asked.of(X).split(self.picked_, list(self.levels_))
         if are_own:
             stand_in: Any = SimpleNamespace(feature_names=tuple(names))
             self._check_names(stand_in)
         if len(columns) != self.n_features_in_:
             message = f"X has {len(columns)} items, but {type(self).__name__} was fitted to {self.n_features_in_}"
             raise DataError(message)
-        levels = Levels(tuple(self.levels_.values()))
-        codes = levels.codes(columns, list(self.levels_), unseen=self.unseen)
-        source = as_source(codes, feature_names=names if are_own else None, allow_missing_columns=True)
-        return super()._new_source(source, sample_weight, n_threads)
+        if self.covariates_.names and not gate:
+            message = f"the class shares depend on {', '.join(self.covariates_.names)}: give them as `covariates`"
+            raise DataError(message)
+        codes = Levels(tuple(self.levels_.values())).codes(columns, list(self.levels_), unseen=self.unseen)
+        return as_source(
+            np.column_stack([codes, self.covariates_.rows(gate, len(codes))]),
+            sample_weight,
+            n_threads=n_threads,
+            allow_missing_columns=True,
+        )
 
     def _maximised(self, model: FiniteMixture, source: Source) -> Fit:
         family = Categorical(Levels(tuple(self.levels_.values())).labels)
-        return super()._maximised(replace(model, family=family), source)
+        d = len(self.levels_)
+        gate = tuple(range(d, d + len(self.covariates_.labels)))
+        if not gate or model.n_components == 1:
+            plain = source if not gate else ConcomitantMixture(columns=tuple(range(d))).own_source(source)
+            return super()._maximised(replace(model, family=family), plain)
+        if model.concentration != 1:
+            message = "`weight_concentration` is of class shares that do not depend on covariates"
+            raise ParameterError(message)
+        return super()._maximised(ConcomitantMixture(family, model.n_components, gate, tuple(range(d))), source)
 
-    def _adopt_parameters(self, model: FiniteMixture, parameters: MixtureParameters) -> None:
+    def _start(self, model: Any, source: Source) -> Any:
+        if self.start is None or isinstance(model, FiniteMixture):
+            return super()._start(model, source)
+        return gated_start(self.start, model, source)
+
+    def _adopt(self, fit: Fit, source: Source) -> None:
+        super()._adopt(fit, source)
+        if self.log_odds_ is not None:
+            model, parameters = self.model_, self.parameters_
+            parts = source.map(lambda block: block.weights @ np.exp(model.log_mix(parameters, block.X)))
+            self.class_shares_ = np.sum(parts, axis=0) / source.total_weight
+
+    def _adopt_parameters(self, model: Any, parameters: Any) -> None:
         self.model_, self.parameters_ = model, parameters
-        self.class_shares_ = parameters.mix
+        self.log_odds_ = getattr(parameters, "gating", None)
+        self.terms_ = ("intercept", *self.covariates_.labels) if self.log_odds_ is not None else ()
+        if self.log_odds_ is None:
+            self.class_shares_ = parameters.mix
         items = parameters.members.items
         self.item_probabilities_ = {name: item.prob for name, item in zip(self.levels_, items, strict=True)}
 
     # --- answers ---
+
+    def predict(self, X: Any, covariates: Any = None) -> IntArray:
+        """Return the most probable class (n,) of each row; covariates as for `fit`."""
+        return super().predict(Asked(X, covariates))
+
+    def predict_proba(self, X: Any, covariates: Any = None) -> FloatArray:
+        """Return the probability (n, k) of each class for each row; covariates as for `fit`."""
+        return super().predict_proba(Asked(X, covariates))
+
+    def score_samples(self, X: Any, covariates: Any = None) -> FloatArray:
+        """Return the log-probability (n,) of the answers of each row; covariates as for `fit`."""
+        return super().score_samples(Asked(X, covariates))
+
+    def shares(self, covariates: Any) -> FloatArray:
+        """Return the class shares (n, k) at covariates (n, q).
+
+        Raises
+        ------
+        ParameterError
+            If the classes were fitted without covariates.
+        """
+        self._check_fitted()
+        if self.log_odds_ is None:
+            message = "these classes were fitted without covariates: their shares are `class_shares_`"
+            raise ParameterError(message)
+        columns = as_columns(covariates, "w", "`covariates`")[0]
+        rows = self.covariates_.rows(columns, len(next(iter(columns.values()))))
+        log_mix = log_proportions(self.log_odds_, np.column_stack([np.ones(len(rows)), rows]))
+        return np.asarray(np.exp(log_mix))
+
+    def coefficients(self, *, kind: Literal["observed", "scores", "robust"] = "observed") -> Coefficients:
+        """Return the table of log odds with standard errors, z and p; `kind` as for `standard_errors`.
+
+        poLCA's standard errors are those of `kind="scores"`.
+
+        Raises
+        ------
+        ParameterError
+            If the classes were fitted without covariates.
+        """
+        self._check_fitted()
+        if self.log_odds_ is None:
+            message = "these classes were fitted without covariates; see `standard_errors` for shares and probabilities"
+            raise ParameterError(message)
+        errors = self.fit_.standard_errors(kind=kind)
+        return membership_table(self.terms_, self.log_odds_, errors.record.gating, errors.notes)
+
+    def three_step(
+        self,
+        X: Any,
+        covariates: Any,
+        sample_weight: Any = None,
+        *,
+        correction: Literal["ml", "bch", "none"] = "ml",
+        assignment: Literal["modal", "proportional"] = "modal",
+    ) -> ThreeStep:
+        """Relate the classes, as they were fitted, to covariates, corrected for errors of assignment.
+
+        Parameters
+        ----------
+        X : table or array (n, d)
+            The answers.
+        covariates : array (n,) or (n, q), table, or names of columns of `X`
+        sample_weight : array (n,), optional
+        correction : {"ml", "bch", "none"}, default "ml"
+            Maximum likelihood with known errors, weights that undo them, or none, which is biased towards no relation.
+        assignment : {"modal", "proportional"}, default "modal"
+            To the most probable class, or to all by their probabilities.
+
+        References
+        ----------
+        Vermunt 2010, Political Analysis 18:450.
+        """
+        given, rows, terms = self._assigned(X, covariates, sample_weight, assignment)
+        return three_step(given, rows, terms, correction=correction, assignment=assignment, n_threads=self.n_threads)
+
+    def distal(
+        self,
+        X: Any,
+        outcome: Any,
+        sample_weight: Any = None,
+        *,
+        assignment: Literal["modal", "proportional"] = "modal",
+    ) -> Distal:
+        """Return the means of an outcome (n,) in the classes, corrected for errors of assignment (BCH).
+
+        A missing outcome leaves its row out. Code a category as 0 and 1 to get its share.
+        """
+        given, rows, _ = self._assigned(X, outcome, sample_weight, assignment)
+        if rows.shape[1] != 1:
+            message = f"`outcome` must be one column of numbers, got {rows.shape[1]}"
+            raise ParameterError(message)
+        return class_means(given, rows[:, 0])
+
+    def _assigned(
+        self, X: Any, covariates: Any, sample_weight: Any, assignment: str
+    ) -> tuple[Assignment, FloatArray, tuple[str, ...]]:
+        self._check_fitted()
+        if self.log_odds_ is not None:
+            message = "the first of three steps fits the classes without covariates: fit them to the answers alone"
+            raise ParameterError(message)
+        asked = Asked(X, covariates)
+        names = list(self.levels_) if hasattr(self, "feature_names_in_") else None
+        columns, _, _, gate = asked.split(asked.picked, names)
+        layout = Covariates.of(gate)
+        rows = layout.rows(gate, len(columns[0]))
+        items = X if not asked.picked else dict(zip(self.levels_, columns, strict=True))
+        source = self._new_source(items, sample_weight, self.n_threads)
+        posterior = np.concatenate(source.map(lambda block: self.model_.posterior(self.parameters_, block)))
+        weights = np.concatenate([block.weights for block in source.blocks()])
+        return Assignment.of(posterior, weights, assignment), rows, layout.labels
 
     def entropy(self, X: Any) -> float:
         """Return how clearly rows belong to classes: 1 is without doubt, 0 is no better than guessing.
