@@ -13,6 +13,8 @@ from emkit.cli.streaming import is_large, predict_large
 from emkit.cli.subjects import answer_of, has_answer, names_of, tell, text_of
 from emkit.cli.tables import Rows, print_json, read_rows, write_csv
 from emkit.core.arrays import Array
+from emkit.data import Table
+from emkit.data.frames import frame_columns
 
 __all__ = ["plot", "predict", "sample", "score", "show"]
 
@@ -83,14 +85,30 @@ def sample(arguments: Namespace) -> int:
     """Write rows drawn from a fit."""
     saved = _loaded(arguments)
     drawn = answer_of(saved, "sample", "distribution")(arguments.rows, random_state=arguments.seed)
-    X, labels = drawn if isinstance(drawn, tuple) else (drawn, None)
-    X = np.reshape(X, (len(X), -1))
-    header, columns = list(names_of(saved) or [f"x{j + 1}" for j in range(X.shape[1])]), list(X.T)
-    if labels is not None:
-        header.append("component")
-        columns.append(labels + 1)
+    X, hidden = drawn if isinstance(drawn, tuple) else (drawn, None)
+    header, columns = _columns_of(X, names_of(saved))
+    if hidden is not None:
+        extra, values = _hidden(np.asarray(hidden))
+        header, columns = header + extra, columns + values
     _give(arguments, header, columns)
     return 0
+
+
+def _columns_of(X: Any, names: list[str] | None) -> tuple[list[str], list[Array]]:
+    """Return the names and columns of drawn rows, a table or a matrix."""
+    frame = frame_columns(X.columns if isinstance(X, Table) else X)
+    if frame is not None:
+        return [str(name) for name in frame[0]], list(frame[1])
+    X = np.reshape(X, (len(X), -1))
+    return list(names or [f"x{j + 1}" for j in range(X.shape[1])]), list(X.T)
+
+
+def _hidden(values: Array) -> tuple[list[str], list[Array]]:
+    """Return the names and columns of what is hidden: components numbered from 1, or values of latent variables."""
+    if values.dtype.kind in "iu" and values.ndim == 1:
+        return ["component"], [values + 1]
+    parts = np.reshape(values, (len(values), -1)).T
+    return ["theta"] if len(parts) == 1 else [f"theta{j + 1}" for j in range(len(parts))], list(parts)
 
 
 def show(arguments: Namespace) -> int:
@@ -109,7 +127,9 @@ def plot(arguments: Namespace) -> int:
     from emkit.plot import draw
 
     saved = _loaded(arguments)
-    draw(saved, _rows(arguments, saved).matrix, arguments.out)
+    own_words = has_answer(saved, "prediction_table")
+    rows = read_rows(arguments.data, arguments.columns, takes_text=True) if own_words else _rows(arguments, saved)
+    draw(saved, rows.features, arguments.out)
     sys.stdout.write(f"Drew it to {arguments.out}\n")
     return 0
 

@@ -41,7 +41,7 @@ def fit(arguments: Namespace) -> int:
     if picture is not None:
         from emkit.plot import draw
 
-        draw(estimator, rows.matrix, picture)
+        draw(estimator, rows.features, picture)
     _say_where(arguments, rows, estimator, saved, extras)
     return _code(estimator)
 

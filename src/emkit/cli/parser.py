@@ -90,7 +90,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     add("--starts", type=_starts, metavar="N", help='how many starts compete; "auto" unless given')
     add(
         "--seed",
-        type=int,
+        type=_seed,
         default=0,
         metavar="S",
         help="seed of the starts: equal seeds, equal fits (default 0)",
@@ -139,7 +139,7 @@ def _add_select(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="own starts of each fit; few, and many near the best",
     )
-    add("--seed", type=int, default=0, metavar="S", help="seed of the starts (default 0)")
+    add("--seed", type=_seed, default=0, metavar="S", help="seed of the starts (default 0)")
     add("--threads", type=_whole, metavar="N", help="threads; all unless given. Changes no digit of the result")
     add("--resume", metavar="FILE", help="write to this file on the way, and go on from it where it exists")
     add = parser.add_argument_group("the result").add_argument
@@ -170,7 +170,7 @@ def _add_impute(parser: argparse.ArgumentParser) -> None:
     add("--bounds", action="append", metavar="COL=LOW:HIGH", help="limits of a column, as Ozone=0: ; may be repeated")
     text = "strength of a prior towards uncorrelated columns, in rows; for collinear columns or few rows (default 0)"
     add("--prior-rows", type=float, default=0.0, metavar="K", help=text)
-    add("--seed", type=int, default=0, metavar="S", help="seed of the draws (default 0)")
+    add("--seed", type=_seed, default=0, metavar="S", help="seed of the draws (default 0)")
     add("--threads", type=_whole, metavar="N", help="threads; all unless given. Changes no digit of the result")
     _add_json(parser)
 
@@ -212,7 +212,7 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
 def _add_sample(parser: argparse.ArgumentParser) -> None:
     _add_saved(parser)
     parser.add_argument("-n", "--rows", type=_whole, default=100, metavar="N", help="how many rows (default 100)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="equal seeds, equal rows (default 0)")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="S", help="equal seeds, equal rows (default 0)")
     _add_csv(parser)
     _add_json(parser)
 
@@ -255,6 +255,13 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 def _whole(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         message = f"expected a whole number of at least 1, got {text!r}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        message = f"expected a whole number of at least 0, got {text!r}"
         raise argparse.ArgumentTypeError(message)
     return int(text)
 

@@ -142,7 +142,17 @@ def _is_default(value: Any, default: Any) -> bool:
 
 
 def generator_of(random_state: Any) -> np.random.Generator:
-    """Return a generator from what scikit-learn calls a random state."""
+    """Return a generator from what scikit-learn calls a random state.
+
+    Raises
+    ------
+    ParameterError
+        If it is none.
+    """
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31 - 1, size=4))
-    return np.random.default_rng(random_state)
+    try:
+        return np.random.default_rng(random_state)
+    except (ValueError, TypeError) as error:
+        message = f"`random_state` must be a whole number of at least 0, a generator or None, got {random_state!r}"
+        raise ParameterError(message) from error

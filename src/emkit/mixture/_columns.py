@@ -55,9 +55,14 @@ class Layout:
             made.append(family)
         return Product(tuple(made), tuple(places for _, places in self.parts))
 
-    def picked(self, X: Any) -> tuple[list[Array], list[str], bool]:
-        """Return the columns that are described, their names, and whether the names are the table's own."""
+    def picked(self, X: Any, known: Sequence[str] = ()) -> tuple[list[Array], list[str], bool]:
+        """Return the columns that are described, their names, and whether the names are the table's own.
+
+        A matrix without names, as wide as the model, has its columns in the order of the `known` names.
+        """
         columns, names, are_own = read_columns(X)
+        if not are_own and len(columns) == len(known):
+            return columns, [str(name) for name in known], False
         places = {name: i for i, name in enumerate(names)} if are_own else {}
         where = [self._place(key, places, len(columns)) for key in self.columns]
         return [columns[i] for i in where], [names[i] for i in where], are_own

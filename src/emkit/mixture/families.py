@@ -142,7 +142,7 @@ class MixtureModel(MixtureEstimator):
         layout = None if _is_plain(X) else self._layout(self.n_features_in_)
         if layout is None:
             return super()._new_source(X, sample_weight, n_threads)
-        columns, names, are_own = layout.picked(X)
+        columns, names, are_own = layout.picked(X, getattr(self, "feature_names_in_", ()))
         if are_own:
             stand_in: Any = SimpleNamespace(feature_names=tuple(names))
             self._check_names(stand_in)

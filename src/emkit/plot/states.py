@@ -8,6 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from emkit.core.arrays import FloatArray, IntArray
+from emkit.data import Table
+from emkit.data.frames import frame_columns
 from emkit.errors import ParameterError
 from emkit.plot.canvas import INK, PALE, color, divide, legend, place, tidy, title
 from emkit.plot.display import Display
@@ -47,19 +49,18 @@ class StateDisplay(Display):
         Parameters
         ----------
         estimator : fitted hidden Markov model
-        X : array (n, d)
+        X : array (n, d), or a table with the columns of the fit
         column : int, default 0
             The feature to draw.
         """
-        rows = np.asarray(X, dtype=np.float64)
-        rows = rows[:, None] if rows.ndim == 1 else rows
+        rows, values = _rows_of(estimator, X, column)
         path, prob = estimator.predict(rows), estimator.predict_proba(rows)
         means = getattr(estimator, "means_", getattr(estimator, "lambdas_", None))
         level = means[:, column] if means is not None and means.ndim == 2 else None
         names = getattr(estimator, "feature_names_in_", None)
         name = f"x{column + 1}" if names is None else str(names[column])
         keep = slice(0, _MOST_ROWS)
-        return cls(rows[keep, column], path[keep], prob[keep], level, name).plot(ax)
+        return cls(values[keep], path[keep], prob[keep], level, name).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         self.figure_, axes = divide(ax, 2, 1, (7.2, 4.6))
@@ -211,3 +212,15 @@ class ResidualDisplay(Display):
         tidy(self.ax_)
         title(self.ax_, "Pseudo-residuals", f"mean {ordered.mean():.2f}, standard deviation {ordered.std():.2f}")
         return self
+
+
+def _rows_of(estimator: Any, X: Any, column: int) -> tuple[Any, FloatArray]:
+    """Return what the estimator is asked about, and the values (n,) of the feature to draw."""
+    frame = frame_columns(X.columns if isinstance(X, Table) else X)
+    names = getattr(estimator, "feature_names_in_", None)
+    if frame is None or names is None:
+        rows = np.asarray(X, dtype=np.float64)
+        rows = rows[:, None] if rows.ndim == 1 else rows
+        return rows, rows[:, column]
+    columns = dict(zip(map(str, frame[0]), frame[1], strict=True))
+    return X, np.asarray(columns[str(names[column])], dtype=np.float64)

@@ -182,3 +182,17 @@ def test_mistakes_are_named(frame):
         emkit.MixtureModel("gaussian").fit(csr_array(np.eye(3)))
     with pytest.raises(DataError, match="expected counts .*got 0.5 in row 1, column 0"):
         emkit.MixtureModel("negative-binomial").fit([[1.0], [0.5]])
+
+
+def test_rows_without_names_are_taken_in_the_order_of_the_columns_fitted():
+    rng = np.random.default_rng(0)
+    table = {"count": rng.poisson(3, 40), "other": rng.normal(size=40), "size": rng.normal(size=40)}
+    model = emkit.MixtureModel({"size": "gaussian", "count": "poisson"}, random_state=0).fit(table)
+    rows = np.column_stack([table["size"], table["count"]])
+    np.testing.assert_allclose(model.score_samples(rows), model.score_samples(table), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", [-3, "seven", 1.5])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(ValueError, match="`random_state` must be a whole number of at least 0"):
+        emkit.PoissonMixture(2, random_state=seed).fit(np.arange(12.0)[:, None])

@@ -59,14 +59,19 @@ class ModelEntry:
         ParameterError
             If an option does not apply to this model.
         """
-        foreign = [f"--{name.replace('_', '-')}" for name in given if name not in self.options]
+        foreign = [_flag(name) for name in given if name not in self.options]
         if weights is not None and "weights" not in self.options:
             foreign.append("--weights")
         if foreign:
-            known = ", ".join(f"--{name.replace('_', '-')}" for name in self.options)
+            flags = {argument.name: argument.flags[-1] for argument in self.arguments}
+            known = ", ".join(flags.get(name, _flag(name)) for name in self.options)
             message = f"{', '.join(foreign)} does not apply to {self.name}, which takes {known}"
             raise ParameterError(message)
         return self.build(table, weights, {self.options[name]: value for name, value in given.items()})
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def estimator(home: str, name: str) -> Builder:
