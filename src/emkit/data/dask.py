@@ -17,6 +17,7 @@ from emkit.errors import DataError
 __all__ = ["DaskSource", "dask_source"]
 
 R = TypeVar("R")
+_SMALL = 1 << 17  # bytes of a function that travels with every task: it spares a step
 _RETRIES = 3  # of each task; a partition whose worker died is loaded again elsewhere
 
 
@@ -126,11 +127,12 @@ class DaskSource(PartitionedSource):
         return self._on_workers(g)
 
     def _on_workers(self, g: Callable[[int, Part], R]) -> list[R]:
-        """Send the function once to each worker, pickled; the results come back in the order of the partitions."""
+        """Send the function to the workers, pickled; the results come back in the order of the partitions."""
         name = f"emkit-{self._name}-{next(self._passes)}"
         packed = importlib.import_module("cloudpickle").dumps(g)
-        # A task, not scattered data: what a lost worker held of it can be made again.
-        code = self._client.submit(_same, packed, key=f"{name}-code", retries=_RETRIES)
+        code: Any = packed
+        if len(packed) > _SMALL:  # once to each worker, by a task: of scattered data what a lost worker held is lost
+            code = self._client.submit(_same, packed, key=f"{name}-code", retries=_RETRIES)
         futures = [
             self._client.submit(_applied, code, index, part, key=f"{name}-{index}", retries=_RETRIES)
             for index, part in enumerate(self._parts)

@@ -164,7 +164,10 @@ CLUSTER = """
                     os.kill(pids.pop(), signal.SIGKILL)
             lost = fit(on_iteration=kill)
             labels = lost.predict(parts).compute()
-        for model in (here, there, lost):
+            import emkit.data.dask
+            emkit.data.dask._SMALL = 0  # functions by tasks of their own, as large ones travel
+            large = fit()
+        for model in (here, there, lost, large):
             print(model.fit_.loglik.hex(), model.means_.tobytes().hex(), model.n_iter_)
         print(len(pids), (labels == here.predict(np.concatenate([rows(i) for i in range(6)]))).all())
 """
@@ -189,6 +192,6 @@ def test_worker_killed_in_mid_fit_changes_no_bit(tmp_path):
             os.killpg(run.pid, signal.SIGKILL)
             raise
     assert run.returncode == 0, err
-    here, there, lost, last = out.splitlines()
-    assert here == there == lost
+    here, there, lost, large, last = out.splitlines()
+    assert here == there == lost == large
     assert last == "0 True"
