@@ -39,12 +39,15 @@ _HOMES = {
     "ItemResponseModel": "emkit.irt",
     "BernoulliMixture": "emkit.mixture",
     "BinnedMixture": "emkit.mixture",
+    "CensoredNormal": "emkit.censored",
+    "CensoredRegression": "emkit.censored",
     "LatentClassAnalysis": "emkit.mixture",
     "MixtureModel": "emkit.mixture",
     "MixtureOfRegressions": "emkit.mixture",
     "PoissonMixture": "emkit.mixture",
     "ProbabilisticPCA": "emkit.factor",
     "StudentMixture": "emkit.mixture",
+    "Turnbull": "emkit.censored",
     "VonMisesFisherMixture": "emkit.mixture",
     "Density": "emkit.mixture",
     "density": "emkit.mixture",
@@ -71,6 +74,7 @@ _HOMES = {
 }
 _RENAMED = {"fit": ("emkit._fit", "fit"), "load_data": ("emkit.data", "load"), "data_sets": ("emkit.data", "data_sets")}
 _ROOMS = (
+    "censored",
     "core",
     "data",
     "errors",

@@ -15,9 +15,19 @@ from emkit.errors import DegenerateWarning, warn_convergence
 from emkit.inference import Intervals, StandardErrors
 from emkit.inference.answers import Kind
 
-__all__ = ["ModelEstimator", "warn_of"]
+__all__ = ["ModelEstimator", "WholeFitOnly", "warn_of"]
 
 _SCHEDULE = Online()
+
+
+class WholeFitOnly:
+    """In place of a method of the base that makes no sense for a class: there is no such attribute."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._text = f"{owner.__name__} has no {name}: it is fitted to all rows at once"
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        raise AttributeError(self._text)
 
 
 class ModelEstimator(Estimator):

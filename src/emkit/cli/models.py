@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 
-from emkit.cli.entries import factor, families, hmm, irt, labels, mixture, regression
+from emkit.cli.entries import censored, factor, families, hmm, irt, labels, mixture, regression
 from emkit.cli.entries.entry import Argument, ModelEntry
 from emkit.errors import ParameterError
 
@@ -16,6 +16,7 @@ MODELS: tuple[ModelEntry, ...] = (
     *regression.ENTRIES,
     *hmm.ENTRIES,
     *factor.ENTRIES,
+    *censored.ENTRIES,
     *labels.ENTRIES,
     *irt.ENTRIES,
 )

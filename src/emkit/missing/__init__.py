@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emkit.missing.coefficients import Coefficients
+from emkit.inference.coefficients import Coefficients
 from emkit.missing.imputer import EMImputer
 from emkit.missing.linear import LinearRegression
 from emkit.missing.logistic import LogisticRegression

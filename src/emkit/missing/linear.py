@@ -11,7 +11,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.data import MemorySource, Source
 from emkit.errors import DataError
 from emkit.inference.answers import Kind
-from emkit.missing.coefficients import Coefficients
+from emkit.inference.coefficients import Coefficients
 from emkit.missing.conditional import filled_rows
 from emkit.missing.normal import NormalEstimator, WholeFitOnly
 

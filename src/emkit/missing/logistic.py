@@ -10,7 +10,7 @@ from emkit.core import Solver
 from emkit.core.arrays import Array, FloatArray
 from emkit.errors import DataError
 from emkit.inference.answers import Kind
-from emkit.missing.coefficients import Coefficients
+from emkit.inference.coefficients import Coefficients
 from emkit.missing.linear import joined
 from emkit.missing.logistic_model import Logistic, success_probability
 from emkit.missing.normal import NormalEstimator, WholeFitOnly

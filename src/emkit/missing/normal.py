@@ -11,7 +11,7 @@ from emkit.core import Fit, QuasiNewton, Solver
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Source
 from emkit.errors import DataError, ParameterError
-from emkit.estimator import ModelEstimator, warn_of
+from emkit.estimator import ModelEstimator, WholeFitOnly, warn_of
 from emkit.families.normal import Normal
 from emkit.families.patterns import PatternTable, pattern_table
 from emkit.missing.conditional import conditional_sd, filled
@@ -22,16 +22,6 @@ __all__ = ["MultivariateNormal", "NormalEstimator", "WholeFitOnly"]
 
 _LOOKED_AT, _FEW_VALUES, _MANY_ROWS = 1000, 5, 50  # a column of so few values in so many rows may hold codes
 _LARGEST_TABLE = 1 << 22  # numbers in the table of patterns that a fitted estimator keeps
-
-
-class WholeFitOnly:
-    """In place of a method of the base that makes no sense for a class: there is no such attribute."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._text = f"{owner.__name__} has no {name}: it is fitted to all rows at once"
-
-    def __get__(self, instance: object, owner: type) -> Any:
-        raise AttributeError(self._text)
 
 
 class NormalEstimator(ModelEstimator):

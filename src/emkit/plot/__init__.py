@@ -13,6 +13,7 @@ from emkit.plot.pairs import PairsDisplay
 from emkit.plot.raters import ConfusionDisplay
 from emkit.plot.responsibility import ResponsibilityDisplay
 from emkit.plot.states import ResidualDisplay, StateDisplay, StayDisplay, TransitionDisplay
+from emkit.plot.survival import SurvivalDisplay
 from emkit.plot.trace import TraceDisplay
 from emkit.plot.waterfall import WaterfallDisplay
 
@@ -31,6 +32,7 @@ __all__ = [
     "ResponsibilityDisplay",
     "StateDisplay",
     "StayDisplay",
+    "SurvivalDisplay",
     "TraceDisplay",
     "TransitionDisplay",
     "WaterfallDisplay",
