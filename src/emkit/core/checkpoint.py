@@ -17,7 +17,7 @@ from emkit.core.ledger import Ended, Leg, Standing
 from emkit.core.tree import Reader, Writer
 from emkit.errors import ParameterError, SavedFitError
 
-__all__ = ["Checkpoint", "FileLedger", "as_checkpoint"]
+__all__ = ["Checkpoint", "FileLedger", "ModuleNames", "as_checkpoint"]
 
 FORMAT = 1
 _LEVEL = 1  # compress little: a checkpoint is written often and read once
@@ -217,11 +217,12 @@ def _check_format(header: Any) -> None:
         raise SavedFitError(message)
 
 
-class _CheckpointNames:
+@dataclass(frozen=True)
+class ModuleNames:
     """Classes by module and name. Only emkit's own and those of modules already loaded are found."""
 
-    inline_bytes = 512
-    keeps_transient = True
+    keeps_transient: bool = True
+    inline_bytes: int = 512
 
     def name_of(self, cls: type) -> tuple[str, str]:
         return cls.__qualname__, cls.__module__
@@ -254,4 +255,4 @@ def _is_enum(cls: type) -> bool:
     return hasattr(cls, "__members__")
 
 
-_NAMES = _CheckpointNames()
+_NAMES = ModuleNames()

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from emkit.core.archive import npy_bytes, read_archive, write_archive
-from emkit.core.checkpoint import _NAMES
+from emkit.core.checkpoint import ModuleNames
 from emkit.core.tree import Reader, Writer
 from emkit.errors import SavedFitError
 
 __all__ = ["read_kept", "write_kept"]
+
+_NAMES = ModuleNames(keeps_transient=False)
 
 
 def write_kept(path: str | os.PathLike[str], kind: str, record: Any) -> None:
