@@ -217,12 +217,13 @@ def _check_format(header: Any) -> None:
         raise SavedFitError(message)
 
 
-@dataclass(frozen=True)
 class ModuleNames:
     """Classes by module and name. Only emkit's own and those of modules already loaded are found."""
 
-    keeps_transient: bool = True
-    inline_bytes: int = 512
+    inline_bytes = 512
+
+    def __init__(self, keeps_transient: bool = True) -> None:
+        self.keeps_transient = keeps_transient
 
     def name_of(self, cls: type) -> tuple[str, str]:
         return cls.__qualname__, cls.__module__
