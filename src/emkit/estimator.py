@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from emkit.core import Fit, Model, Online, Running, Solver, Status, following, maximise, n_free
 from emkit.core.constrained import Constrained, constrain, entered
+from emkit.core.model import bare
 from emkit.core.problem import Problem
 from emkit.data import Estimator, Source
 from emkit.data.estimator import generator_of
@@ -148,11 +149,15 @@ class ModelEstimator(Estimator):
         return source
 
     def _maximised(self, model: Any, source: Any) -> Fit:
+        return self._climbed(model, source, self._start(model, source))
+
+    def _climbed(self, model: Any, source: Any, start: Any) -> Fit:
+        """Return the fit of a model from a start, or from its own starts, with what the constructor asks for."""
         held = constrain(model, **self._held)
         return maximise(
             held,
             source,
-            start=entered(held, self._start(model, source)),
+            start=entered(held, start),
             solver=self._solver(),
             n_starts=self._n_starts(model, source),
             tol=self.tol,
@@ -169,9 +174,8 @@ class ModelEstimator(Estimator):
         self.n_iter_ = fit.n_iter
         self.lower_bound_ = fit.objective / fit.weight
         is_held = isinstance(fit.model, Constrained)
-        self._adopt_parameters(
-            fit.model.model if is_held else fit.model, fit.parameters.inner if is_held else fit.parameters
-        )
+        model = fit.model.model if is_held else fit.model
+        self._adopt_parameters(bare(model), fit.parameters.inner if is_held else fit.parameters)
 
     # --- answers ---
 

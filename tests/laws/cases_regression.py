@@ -8,6 +8,8 @@ from emkit.families.gaussian import Gaussian
 from emkit.families.regression import Regressions
 from emkit.families.responses import BinomialResponse, GaussianResponse, PoissonResponse
 from emkit.mixture import ConcomitantMixture, FiniteMixture
+from emkit.mixture._three_step import GivenMemberships
+from emkit.mixture.known import KnownMixture
 
 
 def _design(n=120, seed=3):
@@ -63,6 +65,17 @@ def _gated_lines():
     return np.column_stack([y, np.ones(150), x, w])
 
 
+def _told(rows):
+    first = _gated()[1]
+    labels = np.where(np.arange(len(rows)) % 4 == 0, first, np.nan)
+    return np.column_stack([rows, labels, np.arange(len(rows))])
+
+
+def _given():
+    _, first, w = _gated()
+    return np.column_stack([np.where(first, 1.1, -0.1), np.where(first, -0.1, 1.1), w])
+
+
 def _case(name, model, rows):
     return Case(f"regression-{name}", model, rows, is_continuous=False)
 
@@ -96,4 +109,14 @@ CASES = [
         _gated_lines(),
         is_continuous=False,
     ),
+    Case(
+        "told-gaussian", KnownMixture(FiniteMixture(Gaussian(), 2)), _told(_gated_normal()[:, :2]), is_continuous=False
+    ),
+    Case(
+        "told-concomitant",
+        KnownMixture(ConcomitantMixture(Regressions((_Y,), (1, 2)), 2, (3,))),
+        _told(_gated_lines()),
+        is_continuous=False,
+    ),
+    Case("given-memberships", GivenMemberships(2, (2,)), _given(), is_continuous=False),
 ]

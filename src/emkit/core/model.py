@@ -11,7 +11,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 
-__all__ = ["BlockLike", "Model", "Offer", "SourceLike", "offered"]
+__all__ = ["BlockLike", "Model", "Offer", "SourceLike", "bare", "offered"]
 
 S = TypeVar("S")
 
@@ -65,6 +65,8 @@ class Model(ABC):
       entry of every array, in field order (symmetric for symmetric matrices). Unlocks cheap robust standard errors.
     - `missing_information(parameters, block) -> array (e, e) or None`: sum over the rows, by case weight, of the
       covariance of the complete-data score (by entry) given what is observed. Standard errors then cost two passes.
+    - `wrapped: Model`: the model inside one that adds something to its fit alone; it has the same parameters, and
+      answers for new rows.
     - `natural(parameters) -> Parameters`: the record whose entries carry names in tables, where it is another.
     """
 
@@ -104,8 +106,15 @@ class Offer:
     ROW_SCORES = "row_scores"
     MISSING_INFORMATION = "missing_information"
     NATURAL = "natural"
+    WRAPPED = "wrapped"
 
 
 def offered(model: Model, name: str) -> Callable[..., Any] | None:
     """Return the optional method of a model, or None: the one place where that is asked."""
     return cast("Callable[..., Any] | None", getattr(model, name, None))
+
+
+def bare(model: Any) -> Any:
+    """Return the model inside all that wraps it."""
+    inner = getattr(model, Offer.WRAPPED, None)
+    return model if inner is None else bare(inner)

@@ -165,6 +165,7 @@ _HOMES = {
     "ConcomitantMixture": "emkit.mixture",
     "ConcomitantParameters": "emkit.mixture",
     "Covariates": "emkit.mixture._covariates",
+    "KnownMixture": "emkit.mixture.known",
     "ThreeStep": "emkit.mixture._three_step",
     "Distal": "emkit.mixture._three_step",
     "KnownErrors": "emkit.mixture._three_step",

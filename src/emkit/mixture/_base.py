@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from emkit.core import Fit
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import Source
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator
 from emkit.families.base import Family
+from emkit.mixture._known_door import Known
 from emkit.mixture.given import start_from
 from emkit.mixture.model import FiniteMixture, MixtureParameters
 
@@ -24,6 +26,7 @@ class MixtureEstimator(ModelEstimator):
 
     _count_name: ClassVar[str] = "n_components"  # the argument that says how many components
     weight_concentration: float
+    _known = Known()  # while `fit` runs
 
     @abstractmethod
     def _family(self) -> Family:
@@ -41,6 +44,61 @@ class MixtureEstimator(ModelEstimator):
 
     def _start(self, model: FiniteMixture, source: Source) -> MixtureParameters | None:
         return None if self.start is None else start_from(self.start, model, source)
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        labels: Any = None,
+        groups: Any = None,
+        checkpoint: Any = None,
+    ) -> Self:
+        """Fit to rows `X` (n, d), with case weights (n,) if given; `y` is ignored.
+
+        Parameters
+        ----------
+        X : array (n, d), data frame, Arrow table, path or Source
+        sample_weight : array (n,), or the name of a column of a file
+        labels : array (n,), optional
+            Components that are known, numbered from 0; -1, NaN or None where they are not. The components then keep
+            these numbers.
+        groups : array (n,), optional
+            Rows with the same entry belong to one component, whichever; NaN or None is a row on its own.
+        checkpoint : path or emkit.Checkpoint, optional
+            Keep the fit in this file while it runs, and go on from it where it exists, with the same bits as if it
+            had never stopped.
+
+        Raises
+        ------
+        DataError, DataTypeError
+            If `X`, `sample_weight`, `labels` or `groups` is not what was expected.
+        ParameterError
+            If a constructor argument is out of range.
+        SavedFitError
+            If the checkpoint is that of another model, other data or another version, or cannot be written.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the fit did not converge; `fit_.status.help` says what to do.
+        DegenerateWarning
+            If a part of the model collapsed; the warning names it.
+        """
+        self._known = Known(labels, groups)
+        try:
+            super().fit(X, y, sample_weight, checkpoint=checkpoint)
+        finally:
+            del self._known
+        return self
+
+    def _maximised(self, model: Any, source: Any) -> Fit:
+        start = self._start(model, source)
+        if not self._known:
+            return self._climbed(model, source, start)
+        fit: Fit = self._known.fitted(model, source, lambda told, rows: self._climbed(told, rows, start))
+        return fit
 
     def _n_starts(self, model: FiniteMixture, source: Source) -> int | Literal["auto"]:
         return 1 if model.n_components == 1 else self.n_init

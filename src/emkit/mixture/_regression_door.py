@@ -14,7 +14,7 @@ from emkit.mixture._covariates import Covariates, as_columns, numbers
 
 __all__ = ["Parts", "RegressionDoor", "read_parts"]
 
-_PREFIX = {"y": "y", "offset": "offset", "trials": "trials", "concomitant": "w", "sample_weight": "weight"}
+_PREFIX = {"concomitant": "w", "sample_weight": "weight", "groups": "group"}
 Columns = dict[str, Array]
 
 
@@ -45,7 +45,7 @@ def read_parts(X: Any, predictors: Sequence[Any] | None, roles: dict[str, Any]) 
         if value is None:
             continue
         if names is None:
-            found[role] = as_columns(value, _PREFIX[role], f"`{role}`")[0]
+            found[role] = as_columns(value, _PREFIX.get(role, role), f"`{role}`")[0]
         else:
             picked[role] = names
             found[role] = {name: _column(table, name, role) for name in names}

@@ -99,7 +99,7 @@ class ConcomitantMixture(Model):
             float(weights @ density),
             float(weights.sum()),
             resp.sum(axis=0),
-            logit_sums(self._basis, parameters.gating, rows, np.exp(log_mix), resp, weights),
+            logit_sums(self.known_basis, parameters.gating, rows, np.exp(log_mix), resp, weights),
             self.family.statistics(parameters.members, own, resp),
         )
 
@@ -184,7 +184,7 @@ class ConcomitantMixture(Model):
 
     def canonical(self, parameters: ConcomitantParameters) -> ConcomitantParameters:
         """Return the components by falling proportion at the average covariates, equal ones by the family's key."""
-        basis = self._basis
+        basis = self.known_basis
         at_center = log_softmax(np.concatenate([[0.0], basis.inner(parameters.gating)[:, 0]]))
         order = np.lexsort((self.family.sort_key(parameters.members), -np.round(np.exp(at_center), 9)))
         if (order == np.arange(self.n_components)).all():
@@ -201,7 +201,7 @@ class ConcomitantMixture(Model):
             return ()
         rows = picked(self.known, self._wanted)
         mix = np.exp(self._log_mix(parameters, rows))
-        sums = logit_sums(self._basis, parameters.gating, rows, mix, mix, np.ones(len(rows)))
+        sums = logit_sums(self.known_basis, parameters.gating, rows, mix, mix, np.ones(len(rows)))
         crossed: FloatArray = np.asarray(np.kron(np.eye(self.n_components - 1), sums.cross), dtype=np.float64)
         if not is_lost(sums.bend, crossed, len(rows)):
             return ()
@@ -223,6 +223,10 @@ class ConcomitantMixture(Model):
         own = known if known is None or self.columns is None else [known[j] for j in self.columns]
         return (table, *(describe(parameters.members, own, "component") if describe else ()))
 
+    def gate_rows(self, X: Array) -> FloatArray:
+        """Return a one and the covariates (n, q) of the rows."""
+        return picked(X, self._wanted)
+
     # --- parts ---
 
     @property
@@ -230,7 +234,8 @@ class ConcomitantMixture(Model):
         return (ONES, *self.covariates)
 
     @property
-    def _basis(self) -> Basis:
+    def known_basis(self) -> Basis:
+        """The coordinates of the covariates: as they are before the model has seen data."""
         q = len(self._wanted)
         return Basis(np.zeros(q), np.ones(q), np.ones(q), 0) if self.basis is None else self.basis
 

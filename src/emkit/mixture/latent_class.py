@@ -113,6 +113,8 @@ class LatentClassAnalysis(MixtureEstimator):
         sample_weight: Any = None,
         *,
         covariates: Any = None,
+        labels: Any = None,
+        groups: Any = None,
         checkpoint: Any = None,
     ) -> Self:
         """Fit to answers `X` (n, d), with case weights (n,) if given; `y` is ignored.
@@ -124,6 +126,8 @@ class LatentClassAnalysis(MixtureEstimator):
         covariates : array (n,) or (n, q), table, or names of columns of `X`, optional
             The class shares depend on them by a multinomial logit, which is fitted together with the classes (one
             step). See `three_step` for classes that do not know of them.
+        labels, groups : array (n,), optional
+            Classes that are known, and rows that belong to one class; see `GaussianMixture.fit`.
         checkpoint : path or emkit.Checkpoint, optional
             See `GaussianMixture.fit`.
 
@@ -139,7 +143,8 @@ class LatentClassAnalysis(MixtureEstimator):
         ConvergenceWarning, DegenerateWarning
             If the fit did not converge, or a part of the model collapsed.
         """
-        super().fit(Asked(X, covariates), y, sample_weight, checkpoint=checkpoint)
+        asked = Asked(X, covariates)
+        super().fit(asked, y, sample_weight, labels=labels, groups=groups, checkpoint=checkpoint)
         return self
 
     _count_name: ClassVar[str] = "n_classes"

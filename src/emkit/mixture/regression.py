@@ -20,6 +20,7 @@ from emkit.estimator import ModelEstimator, warn_of
 from emkit.mixture._covariates import as_columns
 from emkit.mixture._effects_table import Coefficients, coefficients_of
 from emkit.mixture._gated_start import gated_start
+from emkit.mixture._known_door import Known
 from emkit.mixture._regression_choice import family_of
 from emkit.mixture._regression_door import Parts, RegressionDoor, read_parts
 from emkit.mixture.concomitant import ConcomitantMixture
@@ -132,6 +133,8 @@ class MixtureOfRegressions(ModelEstimator):
         concomitant: Any = None,
         offset: Any = None,
         trials: Any = None,
+        labels: Any = None,
+        groups: Any = None,
         checkpoint: Any = None,
     ) -> Self:
         """Fit the regressions of `y` on `X`.
@@ -149,6 +152,10 @@ class MixtureOfRegressions(ModelEstimator):
             Added to the linear predictors.
         trials : array (n,), or the name of a column, optional
             Numbers of trials of binomial responses.
+        labels : array (n,), optional
+            Components that are known, numbered from 0; -1, NaN or None where they are not.
+        groups : array (n,), or the name of a column, optional
+            Rows of one group, such as repeated measurements of one person, belong to one component, whichever.
         checkpoint : path or emkit.Checkpoint, optional
             See `GaussianMixture.fit`.
 
@@ -165,6 +172,7 @@ class MixtureOfRegressions(ModelEstimator):
             If the fit did not converge, or a component collapsed or was separated.
         """
         roles = {"y": y, "sample_weight": sample_weight, "offset": offset, "trials": trials, "concomitant": concomitant}
+        roles["groups"] = groups
         parts = read_parts(X, self._chosen(), roles)
         door = RegressionDoor.of(parts, self._chosen(), has_intercept=self.fit_intercept)
         self.n_features_in_ = len(parts.predictors)
@@ -176,7 +184,12 @@ class MixtureOfRegressions(ModelEstimator):
         self._check_rows(model, source)
         self._checkpoint = checkpoint
         try:
-            self._adopt(self._maximised(model, source), source)
+            start, known = self._start(model, source), Known(labels, _only(parts.columns.get("groups")))
+            if known:
+                fit = known.fitted(model, source, lambda told, rows: self._climbed(told, rows, start))
+            else:
+                fit = self._climbed(model, source, start)
+            self._adopt(fit, source)
         finally:
             del self._checkpoint
         warn_of(self.fit_, stacklevel=2)
@@ -186,7 +199,7 @@ class MixtureOfRegressions(ModelEstimator):
         weights = parts.columns.get("sample_weight")
         return as_source(
             self.layout_.matrix(parts),
-            None if weights is None else next(iter(weights.values())),
+            _only(weights),
             feature_names=self.layout_.names,
             n_threads=self.n_threads,
             allow_missing_columns=is_new,
@@ -377,3 +390,7 @@ class MixtureOfRegressions(ModelEstimator):
             return self.model_.log_mix(self.parameters_, X)
         with np.errstate(divide="ignore"):
             return np.broadcast_to(np.log(self.parameters_.mix), (len(X), self.n_components))
+
+
+def _only(columns: dict[str, Any] | None) -> Any:
+    return None if columns is None else next(iter(columns.values()))
