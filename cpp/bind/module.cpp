@@ -31,6 +31,7 @@ Isa active_isa() {
     return chosen;
 }
 
+void bind_categorical(nb::module_& m);
 void bind_gaussian(nb::module_& m);
 void bind_hmm(nb::module_& m);
 void bind_kmeans(nb::module_& m);
@@ -46,6 +47,7 @@ NB_MODULE(_native, m) {
         const char* names[] = {"baseline", "avx2", "avx512"};
         return names[static_cast<int>(emkit::active_isa())];
     }, "Return the instruction set in use.");
+    emkit::bind_categorical(m);
     emkit::bind_gaussian(m);
     emkit::bind_hmm(m);
     emkit::bind_kmeans(m);

@@ -1,8 +1,8 @@
 """The categorical family: k vectors of independent unordered items; missing answers are skipped, which is exact.
 
-x_j in 0 .. levels_j - 1, P(x_j = l | member k) = prob_kjl. Rows are expanded to a sparse matrix with a one per answer,
-so that log densities and expected counts are a sparse matrix times a dense one. A probability of exactly zero is an
-ordinary value: estimates at the edge are the rule with several classes.
+x_j in 0 .. levels_j - 1, P(x_j = l | member k) = prob_kjl. Answers are held as a byte each; an E-step looks up a row of
+log probabilities for each. A probability of exactly zero is an ordinary value: estimates at the edge are the rule with
+several classes.
 
 References
 ----------
@@ -11,14 +11,12 @@ Lazarsfeld & Henry 1968, *Latent Structure Analysis*. Goodman 1974, Biometrika 6
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
@@ -26,7 +24,8 @@ from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Simplex
 from emkit.core.statistics import Additive
 from emkit.errors import DataError
-from emkit.families.base import Family
+from emkit.families.answers import Answers, Remembered, answers, expanded
+from emkit.families.base import Family, MixtureStep
 from emkit.families.discrete import DiscreteStarts, distinct_rows
 
 __all__ = ["Categorical", "CategoricalParameters", "CategoricalStatistics", "ItemParameters"]
@@ -50,7 +49,7 @@ class CategoricalParameters(Parameters):
     @property
     def stacked(self) -> FloatArray:
         """Probabilities of all levels of all items (sum of levels, k)."""
-        return np.concatenate([item.prob.T for item in self.items])
+        return np.ascontiguousarray(np.concatenate([item.prob.T for item in self.items]))
 
 
 @dataclass(frozen=True)
@@ -84,22 +83,25 @@ class Categorical(Family):
 
     def starting_rows(self, block: Any) -> DiscreteStarts:
         """Return a column per level, one where it is the answer and missing where there is none."""
-        points = self._rows(block.X).toarray()
+        points = expanded(block.X, self._sizes).toarray()
         points[np.isnan(block.X).repeat(self._sizes, axis=1)] = np.nan
         return DiscreteStarts(points, block.weights)
 
     def start(self, X: Array, resp: FloatArray) -> CategoricalParameters:
         """Return probabilities of the rows by responsibility, blended with the overall ones."""
-        counts = self._rows(X).T @ resp
+        counts = self._answers(X).counts(resp)
         return self._record([(part + part.sum(axis=1, keepdims=True) / part.sum()).T for part in self._parts(counts)])
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
-        with np.errstate(divide="ignore"):
-            log_prob = np.log(parameters.stacked)
-        return np.asarray(self._rows(X) @ log_prob + log_mix)
+        return self._answers(X).log_joint(log_mix, _log(parameters.stacked))
+
+    def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
+        log_prob = _log(parameters.stacked)
+        loglik, count, counts = self._answers(block.X).moments(block.kernel_weights, log_mix, log_prob)
+        return MixtureStep(loglik, count, CategoricalStatistics(counts))
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> CategoricalStatistics:
-        return CategoricalStatistics(np.asarray(self._rows(X).T @ resp))
+        return CategoricalStatistics(self._answers(X).counts(resp))
 
     def m_step(self, statistics: CategoricalStatistics, parameters: Any) -> CategoricalParameters:
         parts = self._parts(statistics.counts)
@@ -157,47 +159,17 @@ class Categorical(Family):
         return CategoricalParameters(tuple(ItemParameters(np.ascontiguousarray(part)) for part in scaled))
 
     @cached_property
-    def _memory(self) -> _Expansions:
-        return _Expansions()
+    def _memory(self) -> Remembered:
+        return Remembered()
 
-    def _rows(self, X: Array) -> csr_array:
-        """Return the expanded rows, worked out once for each block: it takes four times as long as their products."""
-        return self._memory.of(X, self._expanded)
-
-    def _expanded(self, X: Array) -> csr_array:
-        """Return the rows with a column for each level of each item, one where it is the answer (n, sum of levels)."""
-        sizes = self._sizes
-        codes = np.asarray(X, dtype=np.float64)
-        seen = ~np.isnan(codes)
-        above = seen & (codes >= sizes)
-        if above.any():
-            i, j = (int(part[0]) for part in np.nonzero(above))
-            message = f"item {j} has levels 0 to {sizes[j] - 1}, got {codes[i, j]:g} in row {i} of the block"
-            raise DataError(message)
-        first = np.cumsum(sizes) - sizes
-        where = (np.where(seen, codes, 0).astype(np.int32) + first.astype(np.int32))[seen]
-        ends = np.concatenate([[0], np.cumsum(seen.sum(axis=1))]).astype(np.int32)
-        return csr_array((np.ones(len(where)), where, ends), shape=(len(codes), int(sizes.sum())))
+    def _answers(self, X: Array) -> Answers:
+        """Return the answers as the passes take them, worked out once for each block."""
+        return self._memory.of(X, lambda rows: answers(rows, self._sizes))
 
 
-class _Expansions:
-    """Expanded rows of the blocks in use: each is forgotten with its block, and none is sent or saved."""
-
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[weakref.ref[Array], csr_array]] = {}
-
-    def of(self, X: Array, make: Callable[[Array], csr_array]) -> csr_array:
-        """Return what `make` makes of an array, remembered while the array lives."""
-        key = id(X)
-        found = self._kept.get(key)
-        if found is not None and found[0]() is X:
-            return found[1]
-        made = make(X)
-        self._kept[key] = (weakref.ref(X, lambda _: self._kept.pop(key, None)), made)
-        return made
-
-    def __reduce__(self) -> tuple[type[_Expansions], tuple[()]]:
-        return _Expansions, ()
+def _log(prob: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore"):
+        return np.log(prob)
 
 
 def _shares(counts: FloatArray, before: FloatArray) -> FloatArray:
