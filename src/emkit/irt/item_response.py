@@ -22,6 +22,7 @@ from emkit.irt.checking import check_identified, warn_of_separate_forms
 from emkit.irt.coding import MISSING, coded_source
 from emkit.irt.covariates import CovariateLayout
 from emkit.irt.curves.base import Slopes
+from emkit.irt.fit_answers import ItemResponseFit
 from emkit.irt.forms import ItemTable, item_table, slope_intercept
 from emkit.irt.grids import Grid, default_grid
 from emkit.irt.groups import GroupLayout
@@ -34,7 +35,7 @@ from emkit.irt.standard import standardized
 __all__ = ["ItemResponseModel"]
 
 
-class ItemResponseModel(ItemResponseAnswers, ModelEstimator):
+class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
     """Item response model by marginal maximum likelihood.
 
     Each person has a latent variable (ability, attitude); each item has curves that say how likely its answers are at
