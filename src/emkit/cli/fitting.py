@@ -16,7 +16,7 @@ from emkit.cli.tables import Rows, print_json, read_rows
 from emkit.core import EM, Anderson, QuasiNewton, Squarem, Status
 from emkit.errors import DataError, ParameterError
 
-__all__ = ["check_plotting", "fit"]
+__all__ = ["check_picture_tools", "check_plotting", "fit", "writable"]
 
 OK, NOT_CONVERGED, INTERRUPTED = 0, 1, 130
 _SOLVERS = {"em": EM, "quasi-newton": QuasiNewton, "squarem": Squarem, "anderson": Anderson}
@@ -81,10 +81,11 @@ def _target(arguments: Namespace) -> Path | None:
         return None
     name = Path(arguments.data).name
     stem = name.split(".", maxsplit=1)[0] or name
-    return _writable(Path(arguments.out or f"{stem}.emkit"))
+    return writable(Path(arguments.out or f"{stem}.emkit"))
 
 
-def _writable(path: Path) -> Path:
+def writable(path: Path) -> Path:
+    """Return a path that can be written to, or raise."""
     if not path.parent.is_dir():
         message = f"there is no folder {str(path.parent)!r} to write {path.name!r} to: make it first"
         raise DataError(message)
@@ -98,7 +99,12 @@ def check_plotting(picture: str) -> None:
     """Raise before the work begins if a picture could not be drawn in the end."""
     from emkit.plot.canvas import check_path
 
-    check_path(_writable(Path(picture)))
+    check_path(writable(Path(picture)))
+    check_picture_tools()
+
+
+def check_picture_tools() -> None:
+    """Raise if pictures cannot be drawn here."""
     if importlib.util.find_spec("matplotlib") is None:
         message = "pictures need matplotlib"
         raise ModuleNotFoundError(message, name="matplotlib")

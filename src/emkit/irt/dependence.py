@@ -20,7 +20,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 from emkit.irt.coding import MISSING
-from emkit.irt.fitted import Fitted, residuals_of
+from emkit.irt.fitted import Fitted, finite_rows, residuals_of
 from emkit.irt.printing import FitTable
 
 __all__ = ["LocalDependence", "local_dependence"]
@@ -67,7 +67,7 @@ def local_dependence(fitted: Fitted, names: tuple[str, ...], theta: FloatArray) 
 
 
 def _q3(fitted: Fitted, theta: FloatArray) -> FloatArray:
-    is_finite = np.isfinite(theta).all(axis=1)
+    is_finite = finite_rows(theta)
     prob = fitted.prob_of_people(np.where(is_finite[:, None], theta, 0.0))
     residual = np.stack([residuals_of(own, fitted.codes[:, j])[0] for j, own in enumerate(prob)], axis=1)
     seen = np.isfinite(residual) & is_finite[:, None]

@@ -98,9 +98,9 @@ class ItemResponseFit:
         X, sample_weight, group
             The answers that were fitted, as for `item_fit`.
         """
-        from emkit.irt.page import write_report
+        from emkit.plot.page import write_item_report
 
-        return write_report(self, path, X, sample_weight, group)
+        return write_item_report(self, path, X, sample_weight=sample_weight, group=group)
 
     def _fitted(self, X: Any, sample_weight: Any, group: Any) -> Fitted:
         self._check_fitted()  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """How well single items fit.
 
 S-X2      of people with the same sum of answers, observed against expected numbers of each answer. With S_s the
-          probability of the sum s (Lord & Wingersky 1984) and S_s^(j) that of the other items, the answer k to item j is
+          probability of the sum s (Lord & Wingersky 1984) and S_s^(j) that of the other items, answer k to item j is
           expected of E_sk = N_s int P_jk S^(j)_(s-k) dG / int S_s dG people; the sum of (O - E)^2 / E has as many
           degrees of freedom as there are cells, less the rows and the item's free parameters (and the latent ones).
 outfit    mean of z^2 = (x - E x)^2 / var x over people; infit the same weighted by var x. About 1 where the item fits.
@@ -26,7 +26,7 @@ from scipy.stats import chi2
 
 from emkit.core.arrays import FloatArray
 from emkit.irt.coding import MISSING, coded_source
-from emkit.irt.fitted import Fitted, residuals_of
+from emkit.irt.fitted import Fitted, finite_rows, residuals_of
 from emkit.irt.pooling import pooled
 from emkit.irt.printing import FitTable, rmsea
 
@@ -75,7 +75,7 @@ def item_fit(fitted: Fitted, names: tuple[str, ...], theta: FloatArray | None, m
     n = float(fitted.weights[fitted.is_complete].sum())
     zh = np.full(fitted.n_items, np.nan) if theta is None else _zh(fitted, theta)
     p = np.where(df > 0, chi2.sf(s_x2, np.maximum(df, 1)), np.nan)
-    return ItemFit(names, *infit, *outfit, zh, s_x2, df, rmsea(s_x2, df, n), p, n)
+    return ItemFit(names, infit[0], infit[1], outfit[0], outfit[1], zh, s_x2, df, rmsea(s_x2, df, n), p, n)
 
 
 # --- mean squares ---
@@ -83,7 +83,7 @@ def item_fit(fitted: Fitted, names: tuple[str, ...], theta: FloatArray | None, m
 
 def _by_score(fitted: Fitted, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
     out = np.empty((2, 2, fitted.n_items))
-    is_finite = np.isfinite(theta).all(axis=1)
+    is_finite = finite_rows(theta)
     prob = fitted.prob_of_people(np.where(is_finite[:, None], theta, 0.0))
     for j, own in enumerate(prob):
         residual, var, fourth = residuals_of(own, fitted.codes[:, j])
@@ -150,7 +150,7 @@ def _normal(mean_square: FloatArray, spread: FloatArray) -> FloatArray:
 
 
 def _zh(fitted: Fitted, theta: FloatArray) -> FloatArray:
-    is_finite = np.isfinite(theta).all(axis=1)
+    is_finite = finite_rows(theta)
     out = np.empty(fitted.n_items)
     for j, prob in enumerate(fitted.prob_of_people(np.where(is_finite[:, None], theta, 0.0))):
         code = fitted.codes[:, j]

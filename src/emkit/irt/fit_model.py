@@ -1,8 +1,8 @@
 """How well a whole model fits: M2 and what is made of it.
 
 The first and second moments of the answers, in which the table of all patterns is never sparse, against those of the
-model. With e their differences, Xi their covariance in one person's answers and D the derivatives of the model's moments
-by its parameters,
+model. With e their differences, Xi their covariance in one person's answers and D the derivatives of the moments by
+the parameters,
 
     M2 = N e' C (C' Xi C)^-1 C' e,   C an orthonormal basis of what is orthogonal to the columns of D,
 

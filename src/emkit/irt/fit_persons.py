@@ -1,8 +1,8 @@
 """How well people fit: whether their answers agree with where they lie.
 
-Zh is the log-likelihood of a person's answers, less what is expected of someone there, over its standard deviation (l_z):
-low where easy items were missed and hard ones solved. Infit and outfit are mean squares as for items. Answers that were
-not given are left out; of people without answers nothing is said.
+Zh (l_z) is the log-likelihood of a person's answers, less what is expected of someone there, over its standard
+deviation: low where easy items were missed and hard ones solved. Infit and outfit are mean squares as for items.
+Answers that were not given are left out; of people without answers nothing is said.
 
 References
 ----------
@@ -19,7 +19,7 @@ import numpy as np
 from emkit.core.arrays import FloatArray
 from emkit.irt.coding import MISSING
 from emkit.irt.fit_items import mean_squares, surprise
-from emkit.irt.fitted import Fitted, residuals_of
+from emkit.irt.fitted import Fitted, finite_rows, residuals_of
 from emkit.irt.printing import FitTable
 
 __all__ = ["PersonFit", "person_fit"]
@@ -51,7 +51,7 @@ class PersonFit(FitTable):
 def person_fit(fitted: Fitted, theta: FloatArray) -> PersonFit:
     """Return the fit of people at places `theta` (n, F)."""
     n = len(theta)
-    is_finite = np.isfinite(theta).all(axis=1)
+    is_finite = finite_rows(theta)
     seen = (fitted.codes != MISSING) & is_finite[:, None]
     off, var = np.zeros(n), np.zeros(n)
     moments = np.zeros((3, fitted.n_items, n))

@@ -15,7 +15,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.irt.coding import MISSING
 from emkit.irt.simulation import log_prob_at
 
-__all__ = ["Fitted", "residuals_of"]
+__all__ = ["Fitted", "finite_rows", "residuals_of"]
 
 _HERMITE = {2: 31, 3: 15, 4: 11}  # nodes per dimension where a bifactor model has few specific factors
 _SOBOL = 13  # log2 of the quasi-random places where it has many
@@ -45,7 +45,7 @@ class Fitted:
 
     @property
     def n_items(self) -> int:
-        return self.codes.shape[1]
+        return int(self.codes.shape[1])
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -109,6 +109,11 @@ class Fitted:
         prob = [self.table[item] for item in self.tests[g]]
         first = np.stack([np.arange(len(p)) @ p for p in prob])
         return first, np.stack([np.arange(len(p)) ** 2 @ p for p in prob])
+
+
+def finite_rows(theta: FloatArray) -> Array:
+    """Return which rows (n,) are finite."""
+    return np.asarray(np.isfinite(theta).all(axis=1))
 
 
 def residuals_of(prob: FloatArray, code: Array) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -1,7 +1,7 @@
 """Sparse cells of a table of sums by answers are pooled, so that a chi-squared statistic may be trusted.
 
-The rule is that of the R package mirt (its `itemfit`), so that degrees of freedom agree. A cell of no expectation is one
-that cannot occur, or has been pooled into another; it is left out of the statistic.
+The rule is that of the R package mirt (its `itemfit`), so that degrees of freedom agree. A cell of no expectation is
+one that cannot occur, or has been pooled into another; it is left out of the statistic.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from emkit.irt.coding import MISSING
 from emkit.irt.grids import Equispaced
 from emkit.kernels.quadrature import quadrature_joint
 
-__all__ = ["Scores", "eap", "mode", "plausible", "sum_eap"]
+__all__ = ["Scores", "eap", "mode", "plausible", "sum_distribution", "sum_eap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def sum_eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatA
     patterns, which = np.unique(seen, axis=0, return_inverse=True)
     groups = np.zeros(len(codes), dtype=np.int32) if group is None else group
     for p, pattern in enumerate(patterns):
-        chance = _sum_distribution(prob, model.first, np.flatnonzero(pattern))
+        chance = sum_distribution(prob, model.first, np.flatnonzero(pattern))
         for g in np.unique(groups[which.reshape(-1) == p]):
             joint = chance * np.exp(log_weights[g])
             resp = joint / joint.sum(axis=1, keepdims=True)
@@ -112,7 +112,7 @@ def sum_eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatA
     return mean, sd
 
 
-def _sum_distribution(prob: FloatArray, first: Array, items: Array) -> FloatArray:
+def sum_distribution(prob: FloatArray, first: Array, items: Array) -> FloatArray:
     """Return the probabilities (sums, q) of each sum of answers at each node (Lord & Wingersky 1984)."""
     chance = np.ones((1, prob.shape[1]))
     for j in items:
@@ -173,6 +173,8 @@ class _Slope:
             with np.errstate(divide="ignore"):
                 height = height + 0.5 * np.log(information)
         top = height.argmax(axis=1)
+        # far out steep curves are 1 to the last digit: the likelihood is flat, and its highest place the furthest
+        top = np.where(height[:, -1] >= height.max(axis=1), len(nodes) - 1, top)
         step = nodes[1] - nodes[0]
         return nodes[top] - step, nodes[top] + step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry
@@ -15,12 +16,29 @@ _MODEL = Argument(
 )
 _KEY = Argument(("--key",), "key", {"metavar": "A,B,...", "help": "right answers of multiple-choice items, in order"})
 
+_REPORT = Argument(
+    ("--report",), "report", {"metavar": "FILE", "help": "write a report of items and fit as one page of HTML"}
+)
+
 
 def _item_response(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
     from emkit.irt import ItemResponseModel
 
-    key = arguments.pop("key", None)
-    return ItemResponseModel(**arguments, key=None if key is None else _key_of(key)).fit(table, sample_weight=weights)
+    key, report = arguments.pop("key", None), arguments.pop("report", None)
+    if report is not None:
+        _check_report(report)
+    model = ItemResponseModel(**arguments, key=None if key is None else _key_of(key)).fit(table, sample_weight=weights)
+    if report is not None:
+        model.report(report, table, weights)
+    return model
+
+
+def _check_report(path: str) -> None:
+    """Raise before the work begins if a report could not be written in the end."""
+    from emkit.cli.fitting import check_picture_tools, writable
+
+    writable(Path(path))
+    check_picture_tools()
 
 
 def _key_of(text: str) -> list[Any]:
@@ -35,13 +53,14 @@ ENTRIES: tuple[ModelEntry, ...] = (
         {
             "item_type": "item_type",
             "key": "key",
+            "report": "report",
             "solver": "solver",
             "progress": "on_iteration",
             **CLIMB,
             **{name: argument for name, argument in SEARCH.items() if name != "starts"},
         },
         _item_response,
-        (_MODEL, _KEY),
+        (_MODEL, _KEY, _REPORT),
         takes_text=True,
     ),
 )

@@ -1,0 +1,185 @@
+"""A report on an item response model as one page of HTML that needs nothing else: no script, no font, no request."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emkit.core.arrays import FloatArray
+from emkit.errors import DataError, ParameterError
+from emkit.plot.display import Display
+from emkit.plot.items import InformationDisplay, ItemCurvesDisplay, WrightMapDisplay
+from emkit.report.layout import number
+
+__all__ = ["write_item_report"]
+
+_PICTURES = 60  # of curves: more make a page that browsers choke on
+_TOGETHER = 8  # items of two categories in one picture
+_PAIRS = 10
+_LOW = -2.0  # Zh below which a person's answers surprise
+_DOUBTFUL = 0.01
+
+_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px solid #ccc}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.8rem 0;display:block;overflow-x:auto}
+th,td{padding:.15rem .7rem;text-align:right;border-bottom:1px solid #eee;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}tr.doubtful td{background:#fdf0e0}
+img{max-width:100%;height:auto;margin:.5rem 0}p.note{background:#f5f5f5;padding:.5rem .8rem}"""
+
+
+def write_item_report(model: Any, path: Any, X: Any, *, sample_weight: Any = None, group: Any = None) -> Path:
+    """Write the report on a fitted `ItemResponseModel` and its answers, and return the path.
+
+    Raises
+    ------
+    DataError
+        If there is no folder to write to.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        message = f"there is no folder {str(target.parent)!r} to write {target.name!r} to: make it first"
+        raise DataError(message)
+    body = "\n".join(_sections(model, X, sample_weight, group))
+    head = f'<meta charset="utf-8"><title>Item report</title><style>{_STYLE}</style>'
+    page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
+    target.write_text(page, encoding="utf-8")
+    return target
+
+
+def _sections(model: Any, X: Any, sample_weight: Any, group: Any) -> Iterator[str]:
+    yield "<h1>Item report</h1>"
+    yield _table(("", ""), _facts(model), ())
+    for note in model.fit_.notes:
+        yield f'<p class="note">{html.escape(str(note))}</p>'
+    scores = model.scores(X, group=group)
+    is_line = model.model_.n_factors == 1
+    yield "<h2>Items</h2>"
+    yield from _items(model)
+    fit = model.item_fit(X, sample_weight, group=group)
+    yield "<h2>Fit of items</h2>"
+    yield "<p>Infit and outfit are about 1 where an item fits; a small p says that S-X2 finds misfit (shaded).</p>"
+    doubtful = [i for i, p in enumerate(fit.p) if p < _DOUBTFUL]
+    yield _of_columns(fit.to_dict(), doubtful)
+    yield "<h2>Fit of the model</h2>"
+    yield _model_fit(model, X, sample_weight, group)
+    pairs = model.local_dependence(X, sample_weight, group=group).to_dict()
+    yield "<h2>Pairs of items that depend on each other most</h2>"
+    yield _of_columns({name: column[:_PAIRS] for name, column in pairs.items()}, [])
+    if is_line:
+        yield "<h2>People and items</h2>"
+        yield from _pictures(model, scores.theta)
+    yield "<h2>People</h2>"
+    yield _table(("", ""), _people(model, X, group, scores), ())
+    if is_line:
+        yield "<h2>Curves</h2>"
+        yield from _curves(model)
+
+
+def _facts(model: Any) -> list[tuple[str, Any]]:
+    fit = model.fit_
+    return [
+        ("model", str(model.item_type)),
+        ("people (weights)", float(fit.weight)),
+        ("items", len(model.item_names_)),
+        ("log-likelihood", f"{fit.loglik:.3f}"),
+        ("parameters", fit.n_free),
+        ("AIC", f"{fit.aic:.2f}"),
+        ("BIC", f"{fit.bic:.2f}"),
+        ("status", fit.status.name.lower()),
+    ]
+
+
+def _items(model: Any) -> Iterator[str]:
+    found = model.coef(standard_errors=True)
+    yield "<p>Slopes and intercepts, each with its standard error.</p>"
+    columns: dict[str, Sequence[Any]] = {"item": found.items}
+    for c, name in enumerate(found.columns):
+        columns |= {name: found.values[:, c].tolist(), f"s.e. {name}": found.standard_errors[:, c].tolist()}
+    yield _of_columns(columns, [])
+    form = model.coef("traditional")
+    yield "<p>Discriminations and difficulties.</p>"
+    yield _of_columns({"item": form.items} | {name: form[name].tolist() for name in form.columns}, [])
+
+
+def _model_fit(model: Any, X: Any, sample_weight: Any, group: Any) -> str:
+    try:
+        return _of_columns(model.model_fit(X, sample_weight, group=group).to_dict(), [])
+    except (DataError, ParameterError) as problem:
+        return f'<p class="note">{html.escape(str(problem))}</p>'
+
+
+def _people(model: Any, X: Any, group: Any, scores: Any) -> list[tuple[str, Any]]:
+    theta = np.atleast_2d(scores.theta.T)
+    rows: list[tuple[str, Any]] = [("rows", theta.shape[1])]
+    for f, own in enumerate(theta):
+        label = "score" if len(theta) == 1 else f"score {f + 1}"
+        rows += [(f"mean {label}", float(own.mean())), (f"s.d. of {label}s", float(own.std()))]
+        low, middle, high = np.quantile(own, [0.05, 0.5, 0.95])
+        rows.append((f"5, 50 and 95 percent of {label}s", ", ".join(number(float(v), 3) for v in (low, middle, high))))
+    reliability = np.atleast_1d(scores.reliability)
+    rows.append(("reliability of EAP scores", ", ".join(number(float(value), 3) for value in reliability)))
+    zh = model.person_fit(X, group=group).zh
+    rows.append((f"rows of surprising answers (Zh below {_LOW:g})", int((zh < _LOW).sum())))
+    return rows
+
+
+# --- pictures ---
+
+
+def _pictures(model: Any, theta: FloatArray) -> Iterator[str]:
+    difficulty = np.atleast_2d(model.difficulty_.T).T[: len(model.item_names_)] if _has_difficulty(model) else None
+    if difficulty is not None:
+        yield _image(WrightMapDisplay(theta, difficulty, model.item_names_).plot(), "Wright map")
+    yield _image(InformationDisplay.from_estimator(model), "test information")
+
+
+def _has_difficulty(model: Any) -> bool:
+    return any(name[0] == "b" for name in model.coef("traditional").columns)
+
+
+def _curves(model: Any) -> Iterator[str]:
+    binary = [name for name in model.item_names_ if len(model.categories_[name]) == 2]
+    others = [[name] for name in model.item_names_ if len(model.categories_[name]) > 2]
+    chunks = [binary[i : i + _TOGETHER] for i in range(0, len(binary), _TOGETHER)] + others
+    for chunk in chunks[:_PICTURES]:
+        yield _image(ItemCurvesDisplay.from_estimator(model, chunk), f"curves of {', '.join(chunk)}")
+    if len(chunks) > _PICTURES:
+        yield f'<p class="note">The curves of {len(chunks) - _PICTURES} more pictures are left out.</p>'
+
+
+def _image(display: Display, text: str) -> str:
+    """Return a picture as an element that holds its own data."""
+    held = io.BytesIO()
+    display.figure_.savefig(held, format="svg", metadata={"Date": None})
+    data = base64.b64encode(held.getvalue()).decode("ascii")
+    return f'<img alt="{html.escape(text)}" src="data:image/svg+xml;base64,{data}">'
+
+
+# --- tables ---
+
+
+def _of_columns(columns: dict[str, Sequence[Any]], doubtful: Sequence[int]) -> str:
+    return _table(tuple(columns), list(zip(*columns.values(), strict=True)), doubtful)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]], doubtful: Sequence[int]) -> str:
+    lines = [_row("th", header, is_doubtful=False)] if any(header) else []
+    lines += [_row("td", row, is_doubtful=i in doubtful) for i, row in enumerate(rows)]
+    return "<table>\n" + "\n".join(lines) + "\n</table>"
+
+
+def _row(tag: str, cells: Sequence[Any], *, is_doubtful: bool) -> str:
+    inner = "".join(f"<{tag}>{html.escape(_text(cell))}</{tag}>" for cell in cells)
+    return f'<tr class="doubtful">{inner}</tr>' if is_doubtful else f"<tr>{inner}</tr>"
+
+
+def _text(cell: Any) -> str:
+    if isinstance(cell, str):
+        return cell
+    return "" if np.isnan(cell) else number(cell)
