@@ -12,8 +12,10 @@ import contextlib
 import io
 import re
 import shlex
+import sys
 import tempfile
 import traceback
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,14 +56,24 @@ def run_page(text: str, name: str) -> Iterator[tuple[Block, str, list[Any]]]:
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), _module("page") as namespace:
         for block in blocks_of(text):
             printed = io.StringIO()
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 shown = _run_commands(block, name) if block.language == "console" else _run(block, name, namespace)
             yield block, printed.getvalue(), [*map(plt.figure, plt.get_fignums()), *shown]
             plt.close("all")
+
+
+@contextlib.contextmanager
+def _module(name: str) -> Iterator[dict[str, Any]]:
+    """Yield the namespace of a new module: classes of a page are found again by the name of their module."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    try:
+        yield vars(module)
+    finally:
+        del sys.modules[name]
 
 
 def _run(block: Block, name: str, namespace: dict[str, Any]) -> list[Any]:
