@@ -39,6 +39,7 @@ _HOMES = {
     "ItemResponseModel": "emkit.irt",
     "BernoulliMixture": "emkit.mixture",
     "BinnedMixture": "emkit.mixture",
+    "CanonicalCorrelation": "emkit.factor",
     "CensoredNormal": "emkit.censored",
     "CensoredRegression": "emkit.censored",
     "LatentClassAnalysis": "emkit.mixture",

@@ -3,6 +3,7 @@
 import numpy as np
 from case import Case
 
+from emkit.factor.canonical_model import Canonical
 from emkit.factor.low_rank import LowRank
 from emkit.factor.model import FactorModel
 from emkit.factor.structure import Confirmatory, Exploratory, Isotropic
@@ -25,5 +26,7 @@ CASES = [
     Case("factor-confirmatory-missing", FactorModel(Confirmatory(_PATTERN)), _MISSING, takes_constant=False),
     Case("factor-marker", FactorModel(Confirmatory(_MARKED, True, True)), _COMPLETE, takes_constant=False),
     Case("principal-components", FactorModel(Isotropic(2)), _COMPLETE, takes_constant=False),
+    Case("canonical", Canonical(1, 3), _COMPLETE, takes_constant=False),
+    Case("canonical-missing", Canonical(1, 3), _MISSING, takes_constant=False),
     Case("low-rank-missing", LowRank(2), _MISSING, takes_constant=False),
 ]

@@ -19,7 +19,7 @@ from emkit.factor.structure import Exploratory, FactorParameters
 from emkit.families.gaussian_missing import patterns
 from emkit.families.normal_patterns import PatternMoments, PatternSource
 
-__all__ = ["FactorEstimator", "FactorScores"]
+__all__ = ["FactorEstimator", "FactorScores", "check_rank"]
 
 
 _SINGULAR = 1e-10  # a correlation matrix with an eigenvalue below this is singular
@@ -65,11 +65,16 @@ class FactorEstimator(ModelEstimator):
         return self
 
     def _check_rows(self, model: Any, source: Any) -> None:
+        if self.n_features_in_ == 1:
+            message = "X has 1 feature(s), and factors explain how several go together: give at least 2 columns"
+            raise DataError(message)
         if source.total_weight < 2:
             message = f"a covariance needs at least 2 rows of positive weight, got {source.total_weight:g}"
+            if source.total_weight == 1:
+                message = f"{message}: 1 sample says nothing of how columns vary"
             raise DataError(message)
         if isinstance(source, Source) and not source.has_missing and self._needs_inverse:
-            _check_rank(source, getattr(self, "feature_names_in_", None))
+            check_rank(source, getattr(self, "feature_names_in_", None))
 
     def _adopt(self, fit: Fit, source: Source) -> None:
         super()._adopt(fit, source)
@@ -175,7 +180,7 @@ class FactorEstimator(ModelEstimator):
         return 1.0, 1.0
 
 
-def _check_rank(source: Source, names: Any) -> None:
+def check_rank(source: Source, names: Any) -> None:
     """Raise if complete rows have a singular covariance, naming the columns."""
     d, moments = source.n_features, source.column_moments()
     called = [str(j) for j in range(d)] if names is None else [str(name) for name in names]

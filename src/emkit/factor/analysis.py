@@ -74,7 +74,7 @@ class FactorAnalysis(FactorEstimator):
     >>> X = ability @ [[0.9, 0.8, 0.7, 0.6]] + 0.5 * rng.standard_normal((500, 4))
     >>> analysis = emkit.FactorAnalysis(n_factors=1).fit(X)
     >>> analysis.loadings_.ravel().round(2)
-    array([0.91, 0.8 , 0.72, 0.61])
+    array([0.92, 0.8 , 0.75, 0.59])
     """
 
     _kind: ClassVar[str | None] = "transformer"
@@ -116,10 +116,8 @@ class FactorAnalysis(FactorEstimator):
         d, k = source.n_features, self.n_factors
         if (d - k) ** 2 < d + k:
             most = next(m for m in range(d, -1, -1) if m <= d and (d - m) ** 2 >= d + m)
-            message = (
-                f"{k} factors of {d} variables have more parameters than a covariance matrix has entries; "
-                f"use at most {most}"
-            )
+            have = "factor has" if k == 1 else "factors have"
+            message = f"{k} {have} more parameters than a covariance matrix of {d} variables; use at most {most}"
             raise ParameterError(message)
 
     def _adopt_parameters(self, model: FactorModel, parameters: FactorParameters) -> None:

@@ -61,8 +61,8 @@ class ConfirmatoryFactorAnalysis(FactorEstimator):
     >>> X = np.repeat(f, 3, axis=1) + rng.standard_normal((1000, 6))
     >>> analysis = ConfirmatoryFactorAnalysis({"a": [0, 1, 2], "b": [3, 4, 5]}).fit(X)
     >>> analysis.factor_covariance_.round(2)
-    array([[1.  , 0.51],
-           [0.51, 1.  ]])
+    array([[1. , 0.5],
+           [0.5, 1. ]])
     """
 
     _kind: ClassVar[str | None] = "transformer"
