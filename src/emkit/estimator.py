@@ -160,6 +160,7 @@ class ModelEstimator(Estimator):
             start=entered(held, start),
             solver=self._solver(),
             n_starts=self._n_starts(model, source),
+            n_ends=n_ends,
             tol=self.tol,
             max_iter=self.max_iter,
             rng=None if self.random_state is None else generator_of(self.random_state),

@@ -192,6 +192,7 @@ def maximise(
     start: Any = None,
     solver: Solver | Literal["auto"] = "auto",
     n_starts: int | Literal["auto"] = "auto",
+    n_ends: int | None = None,
     tol: float = 1e-6,
     max_iter: int = 1000,
     max_e_steps: int | None = None,
@@ -214,6 +215,9 @@ def maximise(
         "auto" stops after sixteen starts that agree (or as many as the model says), or after 128 if eight of them
         reached the best optimum, or after 256 (fewer where an E-step is expensive). Where there are more than 16384
         rows, starts compete on a random sample of that many and the winner climbs on all.
+    n_ends : int, optional
+        Of each eight starts, climb to the end from so many alone, those that promise most after a short climb; by
+        default from all that differ.
     tol : float, default 1e-6
         Objective still to be gained, as predicted, at which to stop. See `Convergence`.
     max_iter, max_e_steps, max_seconds : numbers, optional
@@ -250,7 +254,7 @@ def maximise(
         ledger = FileLedger.opened(as_checkpoint(checkpoint), identity)
         generator = generator_from(ledger.identity.rng)
     model, source = _prepared(model, source)
-    hill = _Hill(model, source, solver, tol, budget, on_iteration, ledger or NO_LEDGER)
+    hill = _Hill(model, source, solver, tol, budget, on_iteration, ledger or NO_LEDGER, n_ends)
     found = hill.from_one(start) if start is not None else hill.from_many(n_starts, generator)
     if ledger is not None:
         ledger.keep()
@@ -268,6 +272,7 @@ class _Hill:
     budget: Budget
     watch: Watcher | None
     ledger: Ledger = NO_LEDGER
+    n_ends: int | None = None
 
     def chosen(self, parameters: Any) -> Solver:
         return auto_solver(self.model, parameters) if self.solver == "auto" else self.solver
@@ -346,6 +351,7 @@ class _Hill:
             n_starts=limit,
             n_agreeing=getattr(self.model, Offer.AGREEMENT, UNANIMOUS) if is_adaptive else None,
             n_believed=getattr(self.model, Offer.BELIEF, None),
+            n_ends=self.n_ends,
             solver=self.chosen(first),
             tol=self.tol,
             budget=self.budget,

@@ -67,6 +67,21 @@ def leaves(parameters: Parameters, prefix: str = "") -> Iterator[Leaf]:
                 yield from leaves(child, path + ".")
 
 
+def _arrays(parameters: Parameters) -> list[Any]:
+    """Return every array of a record in field order: `leaves` without names and spaces, which climbs do not need."""
+    found: list[Any] = []
+    own = vars(parameters)
+    for name, kind in _fields(type(parameters)):
+        value = own[name]
+        if kind is not None:
+            found.append(value)
+        elif isinstance(value, Parameters):
+            found += _arrays(value)
+        elif isinstance(value, tuple):
+            found += [leaf.value for path, child in _children(value, name) for leaf in leaves(child)]
+    return found
+
+
 def rebuild(parameters: P, values: Iterator[Any]) -> P:
     """Return a record of the same shape with its arrays taken in order from `values`."""
     return type(parameters)(
@@ -108,22 +123,20 @@ class ParametersChart:
 
     def to_vector(self, parameters: Parameters, near: FloatArray | None = None) -> FloatArray:
         """Return the coordinates (size,) of a record; where several serve, those on the side of `near`."""
-        triples = zip(self._charts, self._slices, leaves(parameters), strict=True)
-        return np.concatenate(
-            [chart.to_vector(leaf.value, None if near is None else near[part]) for chart, part, leaf in triples]
-        )
+        triples = zip(self._charts, self._slices, _arrays(parameters), strict=True)
+        if near is None:
+            return np.concatenate([chart.to_vector(value) for chart, _, value in triples])
+        return np.concatenate([chart.to_vector(value, near[part]) for chart, part, value in triples])
 
     def from_vector(self, vector: FloatArray) -> Any:
         """Return the record with these coordinates."""
-        parts = (chart.from_vector(vector[part]) for chart, part in zip(self._charts, self._slices, strict=True))
-        return rebuild(self._record, parts)
+        parts = [chart.from_vector(vector[part]) for chart, part in zip(self._charts, self._slices, strict=True)]
+        return rebuild(self._record, iter(parts))
 
     def pull_back(self, parameters: Parameters, vector: FloatArray, gradient: Parameters) -> FloatArray:
         """Return the gradient (size,) in coordinates from a record of gradients by array entry."""
-        triples = zip(self._charts, self._slices, leaves(parameters), leaves(gradient), strict=True)
-        return np.concatenate(
-            [chart.pull_back(at.value, vector[part], slope.value) for chart, part, at, slope in triples]
-        )
+        triples = zip(self._charts, self._slices, _arrays(parameters), _arrays(gradient), strict=True)
+        return np.concatenate([chart.pull_back(at, vector[part], slope) for chart, part, at, slope in triples])
 
     def difference(
         self, function: Callable[[Any], float], vector: FloatArray, steps: FloatArray | None = None

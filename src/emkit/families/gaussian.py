@@ -208,6 +208,8 @@ class Gaussian(Family):
 
     def _posterior_scatter(self, statistics: GaussianStatistics, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the counts and scatter about `mean` of data and prior together, of the distinct covariances."""
+        if mean is statistics.pivot:
+            return self._with_prior(statistics.count, statistics.second, mean)
         move = mean - statistics.pivot
         cross = self.structure.outer(statistics.first, move)
         both = cross + np.swapaxes(cross, 1, 2) if cross.ndim == 3 else 2 * cross

@@ -21,6 +21,7 @@ __all__ = ["Grid", "Key"]
 Key = tuple[int, Any]  # number of components, structure
 
 SCOUTS = 4  # own starts of each cell; the fits of neighbors are further ones
+SCOUT_ENDS = 2  # of those, how many climb on when the first steps are done
 SCOUT_TOL = 0.05  # log-likelihood; cells are compared in units of BIC
 SCREEN_ROWS = 4096  # cells of many rows are scouted on so many; then each climbs on all
 LARGE = (
@@ -100,7 +101,7 @@ class Grid:
         made = self.estimator(key, n_init, SCOUT_TOL)
         model = made._model()
         made._check_rows(model, self.source)
-        fit: Fit = made._maximised(model, self.screen)
+        fit: Fit = made._maximised(model, self.screen, n_ends=SCOUT_ENDS)
         return fit
 
     def searched(self, key: Key, *, is_best: bool) -> Fit:

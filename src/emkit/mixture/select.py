@@ -215,8 +215,10 @@ class _Search:
         """Climb to rough fits of the cells that have none, and let all help one another."""
         self.is_kept = not self.grid.is_screened
         self._each(self.grid.scouted, begun)
+        fresh = set(self.fits)
         for _ in range(_REPAIRS):
-            if not self._help_one_another(keys):
+            fresh = self._help_one_another(keys, fresh)
+            if not fresh:
                 break
         self.is_kept = True
 
@@ -260,18 +262,19 @@ class _Search:
             self._write(self.path)
         return True
 
-    def _help_one_another(self, keys: Sequence[Key]) -> bool:
-        """Start each cell from the best of its neighbors; return whether any got better."""
+    def _help_one_another(self, keys: Sequence[Key], fresh: set[Key]) -> set[Key]:
+        """Start each cell from the best of its neighbors that have something new; return which got better."""
         if not isinstance(self.grid.template, GaussianMixture):
-            return False
+            return set()
         fits = dict(self.fits)
-        return bool(self._each(lambda key: self._from_neighbors(key, fits), [key for key in keys if key in fits]))
+        offering = {key: fit for key, fit in fits.items() if key in fresh and fit.is_converged}
+        return self._each(lambda key: self._from_neighbors(key, fits, offering), [key for key in keys if key in fits])
 
-    def _from_neighbors(self, key: Key, fits: dict[Key, Fit]) -> Fit | None:
+    def _from_neighbors(self, key: Key, fits: dict[Key, Fit], offering: dict[Key, Fit]) -> Fit | None:
         """Climb from the likeliest start that neighbors offer, unless the cell is clearly above it."""
         own, grid = fits[key], self.grid
         problem = Problem(own.model, grid.screen)
-        offers = [problem.evaluate(start) for start in self._offers(key, fits)]
+        offers = [problem.evaluate(start) for start in self._offers(key, own.model, offering)]
         offers = [point for point in offers if np.isfinite(point.objective)]
         if not offers:
             return None
@@ -280,13 +283,11 @@ class _Search:
             return None
         return grid.helped(key, best.parameters)
 
-    def _offers(self, key: Key, fits: dict[Key, Fit]) -> list[Any]:
-        model, (k, word) = fits[key].model, key
+    def _offers(self, key: Key, model: Any, offering: dict[Key, Fit]) -> list[Any]:
+        k, word = key
         code = _WORDS.get(word, word)
         found = []
-        for (other_k, other), fit in fits.items():
-            if not fit.is_converged:
-                continue
+        for (other_k, other), fit in offering.items():
             structure = fit.model.family.structure
             if other_k == k and are_neighbors(code, _WORDS.get(other, other)):
                 found.append(recast(fit.parameters, structure, model))

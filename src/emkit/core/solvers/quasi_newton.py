@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
@@ -91,31 +92,34 @@ class QuasiNewton(Solver):
             return None
         is_small = chart.size <= self.memory_limit
         blank = _Full(np.zeros((chart.size, chart.size))) if is_small else _Limited((), self.n_pairs)
-        return _read(problem, point, chart, vector, blank)
+        read = _read(problem, point, chart, vector)
+        return None if read is None else _View(chart, vector, *read, blank)
 
     def _look_on(self, problem: Problem, point: Point, vector: FloatArray, before: _View) -> _View | None:
         """Read score and EM step at the next point and let S learn from their changes."""
-        view = _read(problem, point, before.chart, vector, before.correction)
-        if view is None:
+        read = _read(problem, point, before.chart, vector)
+        if read is None:
             return None
-        changes = (vector - before.vector, view.score - before.score, view.em_step - before.em_step)
-        return replace(view, correction=before.correction.updated(*changes))
+        score, em_step = read
+        learned = before.correction.updated(vector - before.vector, score - before.score, em_step - before.em_step)
+        return _View(before.chart, vector, score, em_step, learned)
 
 
 _LENGTHS = (1.0, 0.5, 0.2)  # then a plain EM step, which costs no more and cannot fail
 
 
 def _read(
-    problem: Problem, point: Point, chart: ParametersChart, vector: FloatArray, correction: _Correction
-) -> _View | None:
+    problem: Problem, point: Point, chart: ParametersChart, vector: FloatArray
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return score and EM step at a point, or None where either is not to be had."""
     with np.errstate(all="ignore"):
         try:
             em_step = chart.to_vector(problem.em_step(point), vector) - vector
             score = problem.score(point, chart, vector)
         except OFF_CHART:
             return None
-    is_finite = bool(np.isfinite(em_step).all() and np.isfinite(score).all())
-    return _View(chart, vector, score, em_step, correction) if is_finite else None
+    is_finite = math.isfinite(float(score.dot(em_step)))  # an entry that is not finite makes the product so
+    return (score, em_step) if is_finite else None
 
 
 class _Correction(ABC):
@@ -145,8 +149,9 @@ class _Full(_Correction):
         with np.errstate(over="ignore", invalid="ignore"):
             ds = self.matrix @ dg - de
             left = ds - (0.5 * (1 + float(dg @ ds) / c)) * dt
-            cross = np.outer(left, dt / -c)
-            matrix = self.matrix + cross + cross.T
+            cross = left[:, None] * (dt / -c)
+            matrix = self.matrix + cross
+            matrix += cross.T
         return _Full(matrix) if np.isfinite(matrix).all() else _Full(np.zeros_like(matrix))
 
 
