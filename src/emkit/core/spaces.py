@@ -369,22 +369,23 @@ class _SimplexChart(Chart):
         self.shape = value.shape
         rows = value.reshape(-1, value.shape[-1])
         free = rows > 0
-        self.reference = np.argmax(rows, axis=1)
-        self.line = np.arange(rows.shape[0])
-        free[self.line, self.reference] = False
-        self.free = free
-        self.size = int(np.count_nonzero(free))
+        self.reference = np.arange(rows.shape[0]) * rows.shape[1] + np.argmax(rows, axis=1)  # places in the flat value
+        free.reshape(-1)[self.reference] = False
+        self.rows = free.shape
+        self.places = np.flatnonzero(free)
+        self.size = self.places.size
 
     def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
-        rows = value.reshape(self.free.shape)
-        top = rows[self.line, self.reference]
-        ratio: FloatArray = np.sqrt(rows / top[:, None])[self.free]
+        flat = value.reshape(-1)
+        scaled = value.reshape(self.rows) / flat.take(self.reference)[:, None]
+        ratio = np.sqrt(scaled.reshape(-1).take(self.places))
         return ratio if near is None else np.copysign(ratio, near)
 
     def _roots(self, vector: FloatArray) -> FloatArray:
-        roots = np.zeros(self.free.shape)
-        roots[self.free] = vector
-        roots[self.line, self.reference] = 1.0
+        roots = np.zeros(self.rows)
+        flat = roots.reshape(-1)
+        flat[self.places] = vector
+        flat[self.reference] = 1.0
         return roots
 
     def from_vector(self, vector: FloatArray) -> FloatArray:
@@ -393,15 +394,15 @@ class _SimplexChart(Chart):
         return squares.reshape(self.shape)
 
     def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
-        rows, slopes = value.reshape(self.free.shape), gradient.reshape(self.free.shape)
+        rows, slopes = value.reshape(self.rows), gradient.reshape(self.rows)
         roots = self._roots(vector)
         inner = (rows * np.where(rows > 0, slopes, 0.0)).sum(axis=1, keepdims=True)
         total = (roots * roots).sum(axis=1, keepdims=True)
-        chained: FloatArray = (2 * roots / total * (slopes - inner))[self.free]
-        return chained
+        chained = (2 * roots / total * (slopes - inner)).reshape(-1).take(self.places)
+        return np.asarray(chained)
 
     def own_entries(self) -> IntArray:
-        return np.flatnonzero(self.free)
+        return self.places
 
     def is_at_boundary(self, vector: FloatArray, observed: FloatArray, complete: FloatArray) -> Array:
         return vector * vector * np.maximum(observed, 0.0) < _VANISHED**2
@@ -460,21 +461,27 @@ class _CholeskyChart(Chart):
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape, d = shape, shape[-1]
         self.lower = np.flatnonzero(np.tri(d, dtype=bool))
-        self.diagonal = np.arange(d) * (np.arange(d) + 3) // 2  # places of the diagonal among the lower entries
         self.count = int(np.prod(shape[:-2], dtype=np.intp))
         self.size = self.count * self.lower.size
+        self.places = (np.arange(self.count)[:, None] * (d * d) + self.lower).reshape(-1)
 
     def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
-        flat = np.linalg.cholesky(value).reshape(self.count, -1)[:, self.lower]
-        flat[:, self.diagonal] = np.log(flat[:, self.diagonal])
-        return flat.reshape(-1)
+        factor = np.linalg.cholesky(value)
+        diagonal = self._diagonal(factor)
+        np.log(diagonal, out=diagonal)
+        return np.asarray(factor.reshape(-1).take(self.places))
+
+    def _diagonal(self, factor: FloatArray) -> FloatArray:
+        """Return a view (count, d) of the diagonals."""
+        d = self.shape[-1]
+        return factor.reshape(self.count, d * d)[:, :: d + 1]
 
     def _factor(self, vector: FloatArray) -> FloatArray:
-        entries = vector.reshape(self.count, -1).copy()
-        entries[:, self.diagonal] = np.exp(entries[:, self.diagonal])
-        factor = np.zeros((self.count, self.shape[-1] ** 2))
-        factor[:, self.lower] = entries
-        return factor.reshape(self.shape)
+        factor = np.zeros(self.shape)
+        factor.reshape(-1)[self.places] = vector
+        diagonal = self._diagonal(factor)
+        np.exp(diagonal, out=diagonal)
+        return factor
 
     def from_vector(self, vector: FloatArray) -> FloatArray:
         factor = self._factor(vector)
@@ -483,12 +490,12 @@ class _CholeskyChart(Chart):
     def pull_back(self, value: Array, vector: FloatArray, gradient: Array) -> FloatArray:
         factor = self._factor(vector)
         slope = 2 * (gradient @ factor)
-        flat = slope.reshape(self.count, -1)[:, self.lower]
-        flat[:, self.diagonal] *= factor.reshape(self.count, -1)[:, self.lower][:, self.diagonal]
-        return flat.reshape(-1)
+        diagonal = self._diagonal(slope)
+        diagonal *= self._diagonal(factor)
+        return np.asarray(slope.reshape(-1).take(self.places))
 
     def own_entries(self) -> IntArray:
-        return (np.arange(self.count)[:, None] * self.shape[-1] ** 2 + self.lower).reshape(-1)
+        return self.places
 
 
 class _CorrelationChart(Chart):
