@@ -47,6 +47,7 @@ class ModelEstimator(Estimator):
     on_iteration: Any = None
     _checkpoint: Any = None  # while `fit` runs
     _running: tuple[Fit, Running] | None = None  # the fit that `partial_fit` made, and where its stream stands
+    _n_ends: int | None = None  # of each round of starts, how many climb to the end
     model_: Any
     parameters_: Any
     _held: ClassVar[dict[str, Any]] = {}  # what `emkit.constrained` holds: fix, tie, bounds and prior
@@ -160,7 +161,7 @@ class ModelEstimator(Estimator):
             start=entered(held, start),
             solver=self._solver(),
             n_starts=self._n_starts(model, source),
-            n_ends=n_ends,
+            n_ends=self._n_ends,
             tol=self.tol,
             max_iter=self.max_iter,
             rng=None if self.random_state is None else generator_of(self.random_state),

@@ -454,7 +454,7 @@ def _finished(hill: _Hill, found: Search, began: float) -> Fit:
         n_e_steps=spent,
         seconds=time.perf_counter() - began,
         starts=found.report,
-        n_free=n_free(point.parameters),
+        n_free=n_free(point.parameters) + int(getattr(model, Offer.READ, 0)),
         weight=float(point.statistics.weight),
         notes=notes,
     )

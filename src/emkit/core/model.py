@@ -67,6 +67,7 @@ class Model(ABC):
       covariance of the complete-data score (by entry) given what is observed. Standard errors then cost two passes.
     - `wrapped: Model`: the model inside one that adds something to its fit alone; it has the same parameters, and
       answers for new rows.
+    - `n_read: int`: parameters that `prepare` reads off the data and no climb moves; they count in `Fit.n_free`.
     - `natural(parameters) -> Parameters`: the record whose entries carry names in tables, where it is another.
     """
 
@@ -107,6 +108,7 @@ class Offer:
     MISSING_INFORMATION = "missing_information"
     NATURAL = "natural"
     WRAPPED = "wrapped"
+    READ = "n_read"
 
 
 def offered(model: Model, name: str) -> Callable[..., Any] | None:

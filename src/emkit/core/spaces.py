@@ -378,7 +378,7 @@ class _SimplexChart(Chart):
     def to_vector(self, value: Array, near: FloatArray | None = None) -> FloatArray:
         flat = value.reshape(-1)
         scaled = value.reshape(self.rows) / flat.take(self.reference)[:, None]
-        ratio = np.sqrt(scaled.reshape(-1).take(self.places))
+        ratio: FloatArray = np.sqrt(scaled.reshape(-1).take(self.places))
         return ratio if near is None else np.copysign(ratio, near)
 
     def _roots(self, vector: FloatArray) -> FloatArray:

@@ -105,6 +105,8 @@ _HOMES = {
     "SkewT": "emkit.families.skew",
     "SkewTParameters": "emkit.families.skew",
     "WithNoise": "emkit.families.noise",
+    "GaussianNoise": "emkit.families.gaussian_noise",
+    "NoisyMixture": "emkit.mixture.noise",
     "NoiseParameters": "emkit.families.noise",
     "DensityParameters": "emkit.families.density",
     "Contaminated": "emkit.families.contaminated",

@@ -101,7 +101,8 @@ class Grid:
         made = self.estimator(key, n_init, SCOUT_TOL)
         model = made._model()
         made._check_rows(model, self.source)
-        fit: Fit = made._maximised(model, self.screen, n_ends=SCOUT_ENDS)
+        made._n_ends = SCOUT_ENDS if self.n_init == "auto" else None
+        fit: Fit = made._maximised(model, self.screen)
         return fit
 
     def searched(self, key: Key, *, is_best: bool) -> Fit:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from emkit.core import Solver
-from emkit.core.arrays import FloatArray
+from emkit.core.arrays import FloatArray, IntArray
 from emkit.data import Source
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
@@ -23,6 +23,7 @@ from emkit.families.gaussian_prior import NormalInverseWishart
 from emkit.mixture._base import MixtureEstimator
 from emkit.mixture.given import given_start, parameters_from
 from emkit.mixture.model import FiniteMixture, MixtureParameters
+from emkit.mixture.noise import NoisyMixture, noise_labelled, noisy_start, with_noise
 from emkit.mixture.slices import conditional_parameters, marginal_parameters, resolve_columns
 
 __all__ = ["GaussianMixture"]
@@ -47,6 +48,9 @@ class GaussianMixture(MixtureEstimator):
         Conjugate prior on means and covariances. None is maximum likelihood, but for a penalty that stops a collapsing
         covariance at a millionth of the columns' standard deviations (`families.gaussian_prior.FLOOR`); a fit in which
         it matters has the status `degenerate`.
+    noise : bool or float, default False
+        Whether there is a further component of noise, uniform over the box that the rows span (Banfield & Raftery
+        1993), for rows that belong to no group; a number is the volume of the noise.
     weight_concentration : float, default 1.0
         Of a symmetric Dirichlet prior on the mixing proportions; 1 is none.
     tol : float, default 1e-6
@@ -57,6 +61,8 @@ class GaussianMixture(MixtureEstimator):
         Starts. "auto" stops after 8 (k - 1) that agree, or 128 if eight of them reached the best optimum, or 256.
     weights_init, means_init, precisions_init : arrays, optional
         A start of one's own: means (k, d) alone will do.
+    noise_init : array (n,) of bool, optional
+        A first guess of which rows are noise, to start from that alone.
     start : Fit, GaussianMixture, labels (n,) or responsibilities (n, k), optional
         Another way to say where to start.
     solver : Solver or "auto"
@@ -71,7 +77,7 @@ class GaussianMixture(MixtureEstimator):
     Attributes
     ----------
     weights_ : array (k,)
-        Mixing proportions, falling.
+        Mixing proportions, falling; with noise (k + 1,), that of the noise last.
     means_ : array (k, d)
     covariances_ : array (k, d, d), or (k, d) for codes that end in I and "diag"
         For all components one (d, d) or (d,) where they share it ("tied", EEE, EEI), (k,) or (1,) where they are
@@ -84,6 +90,11 @@ class GaussianMixture(MixtureEstimator):
         `fit_.trace` the way there, `fit_.starts` what the starts found.
     n_features_in_ : int
     feature_names_in_ : array (d,) of str, where the data had names
+
+    Notes
+    -----
+    With noise `predict` gives -1 for rows that are most probably noise, and `predict_proba` has the noise in its last
+    column. Its volume counts as a parameter in `bic` (as in mclust). Rows outside the box of the data have no noise.
 
     Examples
     --------
@@ -107,6 +118,7 @@ class GaussianMixture(MixtureEstimator):
         *,
         covariance_type: Any = "full",
         prior: NormalInverseWishart | None = None,
+        noise: bool | float = False,
         weight_concentration: float = 1.0,
         tol: float = 1e-6,
         max_iter: int = 1000,
@@ -114,6 +126,7 @@ class GaussianMixture(MixtureEstimator):
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,
+        noise_init: Any = None,
         start: Any = None,
         solver: Solver | Literal["auto"] = "auto",
         random_state: Any = None,
@@ -123,6 +136,7 @@ class GaussianMixture(MixtureEstimator):
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.prior = prior
+        self.noise = noise
         self.weight_concentration = weight_concentration
         self.tol = tol
         self.max_iter = max_iter
@@ -130,6 +144,7 @@ class GaussianMixture(MixtureEstimator):
         self.weights_init = weights_init
         self.means_init = means_init
         self.precisions_init = precisions_init
+        self.noise_init = noise_init
         self.start = start
         self.solver = solver
         self.random_state = random_state
@@ -141,7 +156,18 @@ class GaussianMixture(MixtureEstimator):
     def _family(self) -> Gaussian:
         return Gaussian(structure_of(self.covariance_type), self.prior)
 
+    def _model(self) -> FiniteMixture:
+        model = super()._model()
+        if self.noise is False:
+            return model
+        return NoisyMixture(with_noise(model.family, self.noise), model.n_components + 1, model.concentration)
+
     def _start(self, model: FiniteMixture, source: Source) -> MixtureParameters | None:
+        if isinstance(model, NoisyMixture):
+            return noisy_start(self, model, source)
+        if self.noise_init is not None:
+            message = "`noise_init` is for a mixture with `noise`: set `noise=True`"
+            raise ParameterError(message)
         return given_start(self, model, source)
 
     def _check_rows(self, model: FiniteMixture, source: Source) -> None:
@@ -156,9 +182,10 @@ class GaussianMixture(MixtureEstimator):
 
     def _adopt_parameters(self, model: FiniteMixture, parameters: MixtureParameters) -> None:
         self.model_, self.parameters_ = model, parameters
-        self.weights_, self.means_ = parameters.mix, parameters.members.mean
+        members = parameters.members.members if isinstance(model, NoisyMixture) else parameters.members
+        self.weights_, self.means_ = parameters.mix, members.mean
         structure: Any = model.family.structure  # type: ignore[attr-defined]
-        cov, whiten = structure.cov(parameters.members), parameters.members.whiten
+        cov, whiten = structure.cov(members), members.whiten
         if whiten.ndim == 3:
             upper = np.swapaxes(whiten, 1, 2)
             self.precisions_cholesky_ = upper[0] if structure.is_shared else upper
@@ -199,7 +226,7 @@ class GaussianMixture(MixtureEstimator):
 
     def marginal(self, columns: Sequence[int | str]) -> GaussianMixture:
         """Return the mixture of some of the features alone."""
-        self._check_fitted()
+        self._check_noiseless("marginal")
         names = getattr(self, "feature_names_in_", None)
         keep = resolve_columns(columns, self.n_features_in_, names)
         parameters = marginal_parameters(self.parameters_, keep)
@@ -212,7 +239,7 @@ class GaussianMixture(MixtureEstimator):
         ----------
         given : mapping from column (number or name) to its value
         """
-        self._check_fitted()
+        self._check_noiseless("conditional")
         names = getattr(self, "feature_names_in_", None)
         known = resolve_columns(list(given), self.n_features_in_, names)
         parameters, rest = conditional_parameters(self.parameters_, known, np.array(list(given.values()), dtype=float))
@@ -234,6 +261,7 @@ class GaussianMixture(MixtureEstimator):
         if method not in ("mean", "draw"):
             message = f'`method` must be "mean" or "draw", got {method!r}'
             raise ParameterError(message)
+        self._check_noiseless("impute")
         source = self._new_source(X, None, self.n_threads)
         members, structure = self.parameters_.members, self.model_.family.structure
         k, d = members.mean.shape
@@ -247,6 +275,24 @@ class GaussianMixture(MixtureEstimator):
             return mixture_filled(block.X, self.model_.posterior(self.parameters_, block), members.mean, full, rng)
 
         return np.concatenate(source.map(fill))
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[FloatArray, IntArray]:
+        """Return new rows (n, d) and their components (n,), -1 for noise, in random order."""
+        rows, labels = super().sample(n_samples, random_state)
+        return rows, self._shown(labels)
+
+    def _labels(self, source: Source) -> IntArray:
+        return self._shown(super()._labels(source))
+
+    def _shown(self, labels: IntArray) -> IntArray:
+        model = self.model_
+        return noise_labelled(labels, model.n_components) if isinstance(model, NoisyMixture) else labels
+
+    def _check_noiseless(self, name: str) -> None:
+        self._check_fitted()
+        if isinstance(self.model_, NoisyMixture):
+            message = f"`{name}` is for mixtures of normal distributions alone, and this one has noise: fit without"
+            raise ParameterError(message)
 
 
 def _sliced_type(word: Any) -> str:

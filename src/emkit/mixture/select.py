@@ -264,7 +264,8 @@ class _Search:
 
     def _help_one_another(self, keys: Sequence[Key], fresh: set[Key]) -> set[Key]:
         """Start each cell from the best of its neighbors that have something new; return which got better."""
-        if not isinstance(self.grid.template, GaussianMixture):
+        template = self.grid.template
+        if not isinstance(template, GaussianMixture) or template.noise is not False:
             return set()
         fits = dict(self.fits)
         offering = {key: fit for key, fit in fits.items() if key in fresh and fit.is_converged}
