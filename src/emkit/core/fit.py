@@ -14,7 +14,7 @@ from emkit.core.checkpoint import FileLedger, as_checkpoint
 from emkit.core.identity import Identity, generator_from
 from emkit.core.ledger import LAST_LEG, NO_LEDGER, Ledger, Leg, recalled
 from emkit.core.loop import Climb, Watcher, climb
-from emkit.core.model import Model, Offer, offered
+from emkit.core.model import Model, Offer, bare, offered
 from emkit.core.parameters import check_parameters, n_free
 from emkit.core.problem import Problem
 from emkit.core.solvers import QuasiNewton, Solver, Squarem
@@ -454,7 +454,7 @@ def _finished(hill: _Hill, found: Search, began: float) -> Fit:
         n_e_steps=spent,
         seconds=time.perf_counter() - began,
         starts=found.report,
-        n_free=n_free(point.parameters) + int(getattr(model, Offer.READ, 0)),
+        n_free=n_free(point.parameters) + int(getattr(bare(model), Offer.READ, 0)),
         weight=float(point.statistics.weight),
         notes=notes,
     )
