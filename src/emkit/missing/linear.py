@@ -81,7 +81,7 @@ class LinearRegression(NormalEstimator):
         model = self._model()
         source = joined(self._fit_source(X, sample_weight, self.n_threads), checked_response(y, type(self).__name__))
         self._check_rows(model, source)
-        return self._climbed(model, source, checkpoint)
+        return self._fit_made(model, source, checkpoint)
 
     def _adopt_parameters(self, model: Any, parameters: Any) -> None:
         super()._adopt_parameters(model, parameters)

@@ -84,7 +84,7 @@ class LogisticRegression(NormalEstimator):
         self._check_rows(normal, covariates)
         self.classes_, codes = _coded(y, type(self).__name__)
         source = joined(covariates, codes)
-        return self._climbed(Logistic(normal), source, checkpoint)
+        return self._fit_made(Logistic(normal), source, checkpoint)
 
     def _adopt_parameters(self, model: Any, parameters: Any) -> None:
         super()._adopt_parameters(model, parameters)

@@ -113,7 +113,7 @@ class MultipleImputer(NormalEstimator):
         source = self._extended(given)
         model = self._model()
         self._check_rows(model, source)
-        self._climbed(model, source, checkpoint)
+        self._fit_made(model, source, checkpoint)
         rng = generator_of(self.random_state)
         seeds = [int(seed) for seed in rng.integers(2**62, size=self.n_imputations)]
         self.seed_ = int(rng.integers(2**62))

@@ -60,7 +60,7 @@ class NormalEstimator(ModelEstimator):
             )
             raise DataError(message)
 
-    def _climbed(self, model: Any, source: Source, checkpoint: Any) -> Self:
+    def _fit_made(self, model: Any, source: Source, checkpoint: Any) -> Self:
         """Fit a model to a source that is made of more than `X`, and adopt the fit."""
         self._checkpoint = checkpoint
         try:
