@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -239,9 +240,7 @@ def maximise(
     if solver != "auto" and not isinstance(solver, Solver):
         message = f'`solver` must be "auto" or a solver such as `emkit.EM()` or `emkit.QuasiNewton()`, got {solver!r}'
         raise ParameterError(message)
-    if not tol >= 0:
-        message = f"`tol` must be at least 0, got {tol!r}"
-        raise ParameterError(message)
+    _check_options(tol, on_iteration, start)
     began, given = time.perf_counter(), source
     if start is not None:
         check_parameters(start)
@@ -259,6 +258,18 @@ def maximise(
     if ledger is not None:
         ledger.keep()
     return replace(_finished(hill, found, began), source=source, given=given)
+
+
+def _check_options(tol: Any, on_iteration: Any, start: Any) -> None:
+    if not isinstance(tol, Real) or not tol >= 0:
+        message = f"`tol` must be at least 0, got {tol!r}"
+        raise ParameterError(message)
+    if on_iteration is not None and not callable(on_iteration):
+        message = f"`on_iteration` must be a function that takes an iteration, or None, got {on_iteration!r}"
+        raise ParameterError(message)
+    if start is not None and (isinstance(start, type) or not is_dataclass(start)):
+        message = f"`start` must be parameters of this model, as in `fit.parameters`, got {start!r}"
+        raise ParameterError(message)
 
 
 @dataclass(frozen=True)

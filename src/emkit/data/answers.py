@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emkit.data.checks import checked_weights
 from emkit.data.codes import distinct_values, encoded
 from emkit.data.frames import frame_columns, series_column
 from emkit.data.table import Table
@@ -187,7 +188,7 @@ def _from_long(
             raise DataError(message)
     label, known = encoded(columns[2], labels)
     _refuse_unknown(label, columns[2], known)
-    return _kept(item, rater, label, items, raters, known, _weights(weights, len(item)))
+    return _kept(item, rater, label, items, raters, known, checked_weights(weights, len(item)))
 
 
 def _from_matrix(
@@ -232,17 +233,3 @@ def _refuse_unknown(codes: NDArray[np.intp], column: NDArray[Any], known: tuple[
         value = distinct_values(column[unknown[:1]])[0][0]
         message = f"label {value!r} did not occur in the training data; known are {', '.join(map(repr, known))}"
         raise DataError(message)
-
-
-def _weights(weights: Any, n_answers: int) -> NDArray[np.float64] | None:
-    if weights is None:
-        return None
-    array = np.asarray(weights, dtype=np.float64)
-    wrong = array.shape != (n_answers,) or not np.isfinite(array).all() or (array < 0).any()
-    if wrong:
-        message = (
-            f"`sample_weight` must hold a finite number of at least 0 for each of the {n_answers} answers, "
-            f"got shape {array.shape}"
-        )
-        raise DataError(message)
-    return array

@@ -158,7 +158,8 @@ class LabelEstimator(ModelEstimator):
 
     def predict(self, X: Any = None) -> Array:
         """Return the most probable label (items,) of each item."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        prob = self.predict_proba(X)
+        return np.asarray(self.classes_[prob.argmax(axis=1)])
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None, *, gold: Any = None) -> Array:
         """Fit, and return the most probable label (items,) of each item."""

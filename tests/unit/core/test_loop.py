@@ -206,6 +206,9 @@ def test_start_outside_its_space_is_refused(toy, slow):
     ("options", "words"),
     [
         ({"tol": -1.0}, "`tol` must be at least 0, got -1.0"),
+        ({"tol": "small"}, "`tol` must be at least 0, got 'small'"),
+        ({"on_iteration": 5}, "`on_iteration` must be a function that takes an iteration, or None, got 5"),
+        ({"start": "kmeans"}, "`start` must be parameters of this model, as in `fit.parameters`, got 'kmeans'"),
         ({"tol": math.nan}, "`tol` must be at least 0, got nan"),
         ({"max_iter": -1}, "`max_iter` must be at least 0, got -1"),
         ({"max_e_steps": -1}, "`max_e_steps` must be at least 0, got -1"),

@@ -157,8 +157,22 @@ def test_all_missing_is_told():
         _fit(np.full((3, 4), np.nan))
     with pytest.raises(DataError, match="row 1 has no rater"):
         _fit({"item": [1, 2], "rater": ["a", None], "label": [0, 1]})
-    with pytest.raises(DataError, match="for each of the 2 answers"):
+    with pytest.raises(DataError, match=r"must have shape \(2,\)"):
         _fit({"item": [1, 2], "rater": ["a", "b"], "label": [0, 1]}, sample_weight=[1.0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [([0.0, 0.0], "zero for all 2 rows"), ([1.0, -2.0], "is -2.0 in row 1"), (["a", "b"], "must be numbers")],
+)
+def test_weights_of_answers_that_are_none_are_refused_at_the_row(weights, words):
+    with pytest.raises(DataError, match=words):
+        _fit({"item": [1, 2], "rater": ["a", "b"], "label": [0, 1]}, sample_weight=weights)
+
+
+def test_asking_before_the_fit_is_told_as_such():
+    with pytest.raises(AttributeError, match="is not fitted yet"):
+        emkit.DawidSkene().predict(_long())
 
 
 def test_new_answers():
