@@ -60,6 +60,7 @@ _HOMES = {
     "CategoricalHMM": "emkit.hmm",
     "GaussianHMM": "emkit.hmm",
     "HiddenMarkovModel": "emkit.hmm",
+    "HiddenSemiMarkovModel": "emkit.hmm",
     "MultinomialHMM": "emkit.hmm",
     "PoissonHMM": "emkit.hmm",
     "StudentHMM": "emkit.hmm",

@@ -1,5 +1,6 @@
 """Hidden Markov models of any family."""
 
+from emkit.hmm.any_durations import HiddenSemiMarkovModel
 from emkit.hmm.any_family import HiddenMarkovModel
 from emkit.hmm.chain import Chain, ChainParameters
 from emkit.hmm.choice import StateChoice, choose_states
@@ -8,6 +9,7 @@ from emkit.hmm.forecast import Forecast
 from emkit.hmm.gaussian import GaussianHMM, StudentHMM
 from emkit.hmm.mixture import GMMHMM
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters, HiddenMarkovStatistics
+from emkit.hmm.semi_markov import HiddenSemiMarkov, HiddenSemiMarkovParameters, HiddenSemiMarkovStatistics
 
 __all__ = [
     "GMMHMM",
@@ -20,6 +22,10 @@ __all__ = [
     "HiddenMarkovModel",
     "HiddenMarkovParameters",
     "HiddenMarkovStatistics",
+    "HiddenSemiMarkov",
+    "HiddenSemiMarkovModel",
+    "HiddenSemiMarkovParameters",
+    "HiddenSemiMarkovStatistics",
     "MultinomialHMM",
     "PoissonHMM",
     "StateChoice",

@@ -57,6 +57,21 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
     def _members(self, given: Mapping[str, Any]) -> tuple[Family, Any]:
         """Return family and members from attributes set by hand; the reverse of `_show`."""
 
+    # --- what a subclass with more than chain and members says besides ---
+
+    def _record(self, model: Any, chain: Any, given: Mapping[str, Any]) -> Any:
+        """Return parameters from those of the chain and the other attributes, without underscores, of a start."""
+        return HiddenMarkovParameters(chain, self._members({f"{name}_": value for name, value in given.items()})[1])
+
+    def _shown_of(self, model: Any, parameters: Any) -> dict[str, Any]:
+        """Return the learned attributes beside those of the chain."""
+        return self._show(model.family, parameters.members)
+
+    def _by_hand(self, chain: Chain, record: Any, given: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Return model and parameters from attributes set by hand."""
+        family, members = self._members(given)
+        return HiddenMarkov(family, chain), HiddenMarkovParameters(record, members)
+
     # --- the model ---
 
     def _chain(self) -> Chain:
@@ -86,10 +101,9 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         k = model.n_components
         init = np.asarray(names.get("startprob", np.full(k, 1 / k)), dtype=np.float64)
         trans = np.asarray(names.get("transmat", np.full((k, k), 1 / k)), dtype=np.float64)
-        _, members = self._members({f"{name}_": value for name, value in names.items()})
-        parameters = HiddenMarkovParameters(model.chain.parameters(init, trans), members)
+        parameters = self._record(model, model.chain.parameters(init, trans), names)
         check_parameters(parameters)
-        return parameters
+        return parameters  # type: ignore[no-any-return]
 
     def _n_starts(self, model: HiddenMarkov, source: Any) -> int | Literal["auto"]:
         return 1 if model.n_components == 1 else self.n_init
@@ -179,7 +193,7 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         shown = {
             "startprob_": parameters.chain.init,
             "transmat_": parameters.chain.trans,
-            **self._show(model.family, parameters.members),
+            **self._shown_of(model, parameters),
         }
         self.__dict__.update(shown)
         self._seen = shown
@@ -196,13 +210,13 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
                 raise not_fitted_error(type(self).__name__)
             message = f"{type(self).__name__} has {', '.join(set(names) - set(missing))} but not {', '.join(missing)}"
             raise ParameterError(message)
-        family, members = self._members({name: mine[name] for name in names})
         init = np.asarray(mine["startprob_"], dtype=np.float64)
         trans = np.asarray(mine["transmat_"], dtype=np.float64)
         chain = Chain(len(init))
-        parameters = HiddenMarkovParameters(_checked_chain(chain, init, trans), members)
+        given = {name: mine[name] for name in names}
+        model, parameters = self._by_hand(chain, _checked_chain(chain, init, trans), given)
         check_parameters(parameters)
-        self.model_, self.parameters_ = HiddenMarkov(family, chain), parameters
+        self.model_, self.parameters_ = model, parameters
         self._seen = {name: mine[name] for name in names}
         return self.model_, self.parameters_
 

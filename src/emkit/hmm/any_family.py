@@ -10,6 +10,7 @@ from emkit.errors import ParameterError
 from emkit.families.base import Family
 from emkit.families.names import family_named
 from emkit.hmm._base import HiddenMarkovEstimator
+from emkit.hmm.by_hand import members_by_hand
 
 __all__ = ["HiddenMarkovModel"]
 
@@ -99,4 +100,4 @@ class HiddenMarkovModel(HiddenMarkovEstimator):
             message = "`start` needs `emissions`, a record of the family's parameters"
             raise ParameterError(message)
         family = self.model_.family if "model_" in self.__dict__ else family_named(self.emission)
-        return family, given["emissions_"]
+        return members_by_hand(family, given["emissions_"])

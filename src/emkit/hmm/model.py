@@ -32,7 +32,14 @@ from emkit.hmm.starts import SequenceStarts
 from emkit.hmm.stationary import stationary_distribution
 from emkit.kernels import hmm as kernel
 
-__all__ = ["HiddenMarkov", "HiddenMarkovParameters", "HiddenMarkovStatistics"]
+__all__ = [
+    "HiddenMarkov",
+    "HiddenMarkovParameters",
+    "HiddenMarkovStatistics",
+    "as_one_sequence",
+    "weight_of",
+    "weighted_total",
+]
 
 _START_ROWS = 16384
 
@@ -100,7 +107,7 @@ class HiddenMarkov(Model):
         for part in parts[1:]:
             members = members + part
         return HiddenMarkovStatistics(
-            _total(done.loglik, block), _weight(block), done.first, done.moves, counts, members
+            weighted_total(done.loglik, block), weight_of(block), done.first, done.moves, counts, members
         )
 
     def m_step(self, statistics: HiddenMarkovStatistics, parameters: HiddenMarkovParameters) -> HiddenMarkovParameters:
@@ -132,7 +139,7 @@ class HiddenMarkov(Model):
 
     def prepare(self, source: Any) -> tuple[HiddenMarkov, Any]:
         """Return the model with the family's constants, and the sequences; plain rows are one sequence."""
-        sequences = source if isinstance(source, SequenceSource) else _one_sequence(source)
+        sequences = source if isinstance(source, SequenceSource) else as_one_sequence(source)
         ready = replace(self, family=self.family.prepared(sequences, self.n_components))
         return ready, coded(ready.family, sequences)
 
@@ -234,7 +241,8 @@ class HiddenMarkov(Model):
         return emissions, *_probabilities(parameters.chain)
 
 
-def _one_sequence(source: Any) -> SequenceSource:
+def as_one_sequence(source: Any) -> SequenceSource:
+    """Return plain rows as one sequence."""
     if source.is_weighted:
         return as_sequences(np.concatenate([block.X for block in source.blocks()]), sample_weight=source.weights)
     X = np.concatenate([block.X for block in source.blocks()])
@@ -247,7 +255,8 @@ def _probabilities(chain: ChainParameters) -> tuple[FloatArray, FloatArray]:
     return np.ascontiguousarray(chain.init, dtype=np.float64), np.ascontiguousarray(chain.trans, dtype=np.float64)
 
 
-def _total(each: FloatArray, block: Any) -> float:
+def weighted_total(each: FloatArray, block: Any) -> float:
+    """Return the log-likelihood of a block from that (s,) of each sequence."""
     weights = passes.weights_of(block)
     if weights is None:
         return float(each.sum())
@@ -255,5 +264,6 @@ def _total(each: FloatArray, block: Any) -> float:
     return float(weights[used] @ each[used])
 
 
-def _weight(block: Any) -> float:
+def weight_of(block: Any) -> float:
+    """Return the weight of the rows of a block."""
     return float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
