@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma
+from scipy.special import gammaln
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
@@ -40,10 +40,11 @@ __all__ = [
     "durations_named",
 ]
 
-_NEWTON = 50
-_LIMITS = (-25.0, 12.0)  # of logarithms: a rate of zero, and a size or shape at which the distribution is its limit
+_NEWTON = 12  # steps of an M-step: from the last one's place two or three suffice
+_HALVINGS = 8
+_LIMITS = (-25.0, 8.0)  # of logarithms: a rate of zero, and a size or shape at which the distribution is its limit
 _STEP = 2.0
-_FINE = 1e-12
+_FINE = 1e-13
 _CURVED = 1e-8  # least curvature per stay: flatter directions get a bounded step
 
 
@@ -113,48 +114,49 @@ class _Tilted(Durations):
         """Return the parameters (m, k)."""
 
     @abstractmethod
-    def _weights(self, longest: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return log w (k, d), its slopes (m, k, d) by the parameters, and its second derivatives (m, k, d)."""
+    def _log_weights(self, longest: int) -> FloatArray:
+        """Return log w (k, d)."""
+
+    @abstractmethod
+    def _slopes(self, longest: int) -> tuple[FloatArray, FloatArray]:
+        """Return the slopes (m, k, d) of log w by the parameters, and its second derivatives (m, k, d)."""
 
     def log_prob(self, longest: int) -> FloatArray:
-        return _normalised(self._weights(longest)[0])
+        return _normalised(self._log_weights(longest))
 
     def reordered(self, order: Array) -> Durations:
         return type(self)(*self._theta()[:, order])
 
     def slope(self, counts: FloatArray) -> Durations:
-        log_w, slopes, _ = self._weights(counts.shape[1])
-        centred = _centred(np.exp(_normalised(log_w)), slopes)
+        centred = _centred(self.prob(counts.shape[1]), self._slopes(counts.shape[1])[0])
         return type(self)(*(counts * centred).sum(axis=2))
 
     def stepped(self, counts: FloatArray) -> Durations:
-        here = self._coordinates()
-        level = _objective(self, counts)
-        at: Durations = self
+        here, level, at = self._coordinates(), _objective(self, counts), self
         for _ in range(_NEWTON):
-            move = at._newton(counts)  # type: ignore[attr-defined]
-            length = np.ones(counts.shape[0])
-            for _ in range(30):
+            move, promise = at._newton(counts)
+            length = np.where(promise > _FINE * (1 + np.abs(level)), 1.0, 0.0)
+            if not length.any():
+                break
+            for _ in range(_HALVINGS):
                 trial = np.clip(here + length * move, *_LIMITS)
                 there = self._from(trial)
                 reached = _objective(there, counts)
-                worse = ~(reached >= level)
+                worse = ~(reached >= level) & (length > 0)
                 if not worse.any():
                     break
-                length = np.where(worse, length / 2, length)
-            else:
-                trial = np.where(worse, here, trial)
-                there = self._from(trial)
-                reached = _objective(there, counts)
-            gain, here, at, level = float((reached - level).sum()), trial, there, reached
-            if not gain > _FINE * (1.0 + abs(float(level.sum()))):
+                length = np.where(worse, length / 4, length)
+            kept = worse | (length == 0)
+            here, level = np.where(kept, here, trial), np.where(kept, level, reached)
+            at = self._from(here)
+            if (worse | (length == 0)).all():
                 break
         return at
 
-    def _newton(self, counts: FloatArray) -> FloatArray:
-        """Return the step (m, k) in coordinates."""
-        log_w, slopes, second = self._weights(counts.shape[1])
-        prob, total = np.exp(_normalised(log_w)), counts.sum(axis=1)
+    def _newton(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the step (m, k) in coordinates, and what it promises to gain (k,)."""
+        slopes, second = self._slopes(counts.shape[1])
+        prob, total = self.prob(counts.shape[1]), counts.sum(axis=1)
         centred = _centred(prob, slopes)
         gradient = (counts * centred).sum(axis=2)
         info = total * np.einsum("kd,akd,bkd->abk", prob, centred, centred)
@@ -166,7 +168,8 @@ class _Tilted(Durations):
         values = np.maximum(np.abs(values), _CURVED * np.maximum(total, 1e-300)[:, None])
         step = np.einsum("kab,kb,kcb,ck->ak", vectors, 1 / values, vectors, gradient_in)
         step = step * np.minimum(1.0, _STEP / np.maximum(np.abs(step).max(axis=0), _STEP))
-        return np.asarray(np.where(total > 0, step, 0.0))
+        step = np.where(total > 0, step, 0.0)
+        return step, np.asarray((gradient_in * step).sum(axis=0))
 
     def _coordinates(self) -> FloatArray:
         pairs = zip(self._theta(), self._is_share, strict=True)
@@ -198,9 +201,13 @@ class PoissonDurations(_Tilted):
     def _theta(self) -> FloatArray:
         return np.asarray(self.rate)[None]
 
-    def _weights(self, longest: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _log_weights(self, longest: int) -> FloatArray:
+        u = np.arange(longest, dtype=np.float64)
+        return np.asarray(u * np.log(self.rate[:, None]) - gammaln(u + 1))
+
+    def _slopes(self, longest: int) -> tuple[FloatArray, FloatArray]:
         u, rate = np.arange(longest, dtype=np.float64), self.rate[:, None]
-        return u * np.log(rate) - gammaln(u + 1), (u / rate)[None], (-u / rate**2)[None]
+        return (u / rate)[None], (-u / rate**2)[None]
 
 
 @dataclass(frozen=True)
@@ -219,12 +226,17 @@ class NegativeBinomialDurations(_Tilted):
     def _theta(self) -> FloatArray:
         return np.stack([self.size, self.more])
 
-    def _weights(self, longest: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _log_weights(self, longest: int) -> FloatArray:
+        u, size = np.arange(longest, dtype=np.float64), self.size[:, None]
+        return np.asarray(gammaln(u + size) - gammaln(size) - gammaln(u + 1) + u * np.log(self.more[:, None]))
+
+    def _slopes(self, longest: int) -> tuple[FloatArray, FloatArray]:
+        """Return what `_Tilted` says; differences of digamma and trigamma functions are sums over 0..u-1."""
         u, size, more = np.arange(longest, dtype=np.float64), self.size[:, None], self.more[:, None]
-        log_w = gammaln(u + size) - gammaln(size) - gammaln(u + 1) + u * np.log(more)
-        slopes = np.stack([digamma(u + size) - digamma(size), u / more])
-        second = np.stack([polygamma(1, u + size) - polygamma(1, size), -u / more**2])
-        return log_w, slopes, second
+        before = np.zeros((len(self.size), 1))
+        first = np.concatenate([before, np.cumsum(1 / (size + u[:-1]), axis=1)], axis=1)
+        second = np.concatenate([before, -np.cumsum(1 / (size + u[:-1]) ** 2, axis=1)], axis=1)
+        return np.stack([first, u / more]), np.stack([second, -u / more**2])
 
 
 @dataclass(frozen=True)
@@ -243,11 +255,14 @@ class GammaDurations(_Tilted):
     def _theta(self) -> FloatArray:
         return np.stack([self.shape, self.rate])
 
-    def _weights(self, longest: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _log_weights(self, longest: int) -> FloatArray:
         u = np.arange(1, longest + 1, dtype=np.float64)
-        log_w = (self.shape[:, None] - 1) * np.log(u) - self.rate[:, None] * u
-        slopes = np.stack([np.broadcast_to(np.log(u), log_w.shape), np.broadcast_to(-u, log_w.shape)])
-        return log_w, slopes, np.zeros_like(slopes)
+        return np.asarray((self.shape[:, None] - 1) * np.log(u) - self.rate[:, None] * u)
+
+    def _slopes(self, longest: int) -> tuple[FloatArray, FloatArray]:
+        u, k = np.arange(1, longest + 1, dtype=np.float64), len(self.shape)
+        slopes = np.stack([np.tile(np.log(u), (k, 1)), np.tile(-u, (k, 1))])
+        return slopes, np.zeros_like(slopes)
 
 
 DURATIONS: dict[str, type[Durations]] = {
