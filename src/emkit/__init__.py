@@ -57,6 +57,7 @@ _HOMES = {
     "DawidSkene": "emkit.labels",
     "FellegiSunter": "emkit.linkage",
     "GMMHMM": "emkit.hmm",
+    "AutoregressiveHMM": "emkit.hmm",
     "CategoricalHMM": "emkit.hmm",
     "GaussianHMM": "emkit.hmm",
     "HiddenMarkovModel": "emkit.hmm",

@@ -2,6 +2,7 @@
 
 from emkit.hmm.any_durations import HiddenSemiMarkovModel
 from emkit.hmm.any_family import HiddenMarkovModel
+from emkit.hmm.autoregressive import AutoregressiveHMM
 from emkit.hmm.chain import Chain, ChainParameters
 from emkit.hmm.choice import StateChoice, choose_states
 from emkit.hmm.discrete import CategoricalHMM, MultinomialHMM, PoissonHMM
@@ -10,9 +11,11 @@ from emkit.hmm.gaussian import GaussianHMM, StudentHMM
 from emkit.hmm.mixture import GMMHMM
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters, HiddenMarkovStatistics
 from emkit.hmm.semi_markov import HiddenSemiMarkov, HiddenSemiMarkovParameters, HiddenSemiMarkovStatistics
+from emkit.hmm.switching_mean import SwitchingMean, SwitchingMeanParameters
 
 __all__ = [
     "GMMHMM",
+    "AutoregressiveHMM",
     "CategoricalHMM",
     "Chain",
     "ChainParameters",
@@ -30,5 +33,7 @@ __all__ = [
     "PoissonHMM",
     "StateChoice",
     "StudentHMM",
+    "SwitchingMean",
+    "SwitchingMeanParameters",
     "choose_states",
 ]

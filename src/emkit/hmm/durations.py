@@ -132,7 +132,8 @@ class _Tilted(Durations):
         return type(self)(*(counts * centred).sum(axis=2))
 
     def stepped(self, counts: FloatArray) -> Durations:
-        here, level, at = self._coordinates(), _objective(self, counts), self
+        here, level = self._coordinates(), _objective(self, counts)
+        at: Any = self
         for _ in range(_NEWTON):
             move, promise = at._newton(counts)
             length = np.where(promise > _FINE * (1 + np.abs(level)), 1.0, 0.0)
@@ -151,7 +152,7 @@ class _Tilted(Durations):
             at = self._from(here)
             if (worse | (length == 0)).all():
                 break
-        return at
+        return at  # type: ignore[no-any-return]
 
     def _newton(self, counts: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the step (m, k) in coordinates, and what it promises to gain (k,)."""
@@ -195,7 +196,7 @@ class PoissonDurations(_Tilted):
     _is_share: ClassVar[tuple[bool, ...]] = (False,)
 
     @classmethod
-    def started(cls, mean: FloatArray, longest: int) -> PoissonDurations:
+    def started(cls, mean: FloatArray, longest: int) -> PoissonDurations:  # noqa: ARG003
         return cls(np.maximum(mean - 1, 0.25))
 
     def _theta(self) -> FloatArray:
@@ -219,7 +220,7 @@ class NegativeBinomialDurations(_Tilted):
     _is_share: ClassVar[tuple[bool, ...]] = (False, True)
 
     @classmethod
-    def started(cls, mean: FloatArray, longest: int) -> NegativeBinomialDurations:
+    def started(cls, mean: FloatArray, longest: int) -> NegativeBinomialDurations:  # noqa: ARG003
         size = np.full(len(mean), 1.5)
         return cls(size, np.maximum(mean - 1, 0.25) / (np.maximum(mean - 1, 0.25) + size))
 
@@ -248,7 +249,7 @@ class GammaDurations(_Tilted):
     _is_share: ClassVar[tuple[bool, ...]] = (False, False)
 
     @classmethod
-    def started(cls, mean: FloatArray, longest: int) -> GammaDurations:
+    def started(cls, mean: FloatArray, longest: int) -> GammaDurations:  # noqa: ARG003
         shape = np.full(len(mean), 1.5)
         return cls(shape, shape / mean)
 

@@ -99,16 +99,12 @@ class HiddenSemiMarkov(Model):
         emissions, stays = self._emissions(parameters, block), self.stays(parameters)
         lengths, weights = passes.lengths_of(block), passes.weights_of(block)
         chain = parameters.chain
-        done = kernel.smooth_stays(
-            emissions, lengths, weights, *_probabilities(chain), stays, censored=self.censored
-        )
+        done = kernel.smooth_stays(emissions, lengths, weights, *_probabilities(chain), stays, censored=self.censored)
         members = statistics_of(self.family, parameters.members, block, slice(0, block.n_rows), done.resp)
         count = np.ones(len(done.resp)) @ done.resp
         total = weighted_total(done.loglik, block)
         whole = done.ended + _shared_out(done.cut, stays)
-        return HiddenSemiMarkovStatistics(
-            total, weight_of(block), done.first, done.moves, whole, count, members
-        )
+        return HiddenSemiMarkovStatistics(total, weight_of(block), done.first, done.moves, whole, count, members)
 
     def m_step(
         self, statistics: HiddenSemiMarkovStatistics, parameters: HiddenSemiMarkovParameters
@@ -122,9 +118,7 @@ class HiddenSemiMarkov(Model):
     def log_prior(self, parameters: HiddenSemiMarkovParameters) -> float:
         return self.family.log_prior(parameters.members) + self.chain.log_prior(parameters.chain)
 
-    def expected_loglik(
-        self, parameters: HiddenSemiMarkovParameters, statistics: HiddenSemiMarkovStatistics
-    ) -> float:
+    def expected_loglik(self, parameters: HiddenSemiMarkovParameters, statistics: HiddenSemiMarkovStatistics) -> float:
         counts, used = statistics.stays, statistics.stays != 0
         own = float(counts[used] @ parameters.durations.log_prob(counts.shape[1])[used])
         own += self.chain.expected_loglik(parameters.chain, statistics.first, statistics.moves)
@@ -215,7 +209,7 @@ class HiddenSemiMarkov(Model):
 
     def canonical(self, parameters: HiddenSemiMarkovParameters) -> HiddenSemiMarkovParameters:
         """Return the states by the family's key, rising, then by falling long-run share."""
-        if self.is_ordered or self.chain.start == "fixed" and np.ptp(self.chain.init) > 0:
+        if self.is_ordered or (self.chain.start == "fixed" and np.ptp(self.chain.init) > 0):
             return parameters
         key = np.asarray(self.family.sort_key(parameters.members), dtype=np.float64)
         order = np.lexsort((-np.round(self.long_run(parameters), 9), key))

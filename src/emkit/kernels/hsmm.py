@@ -66,9 +66,7 @@ def filter_stays(
     return FilteredStays(*twin.hsmm_filter(log_emit, lengths, init, trans, stays, censored, keep))
 
 
-def viterbi_stays(
-    log_emit: Any, lengths: Any, init: Any, trans: Any, stays: Any, *, censored: bool
-) -> tuple[Any, Any]:
+def viterbi_stays(log_emit: Any, lengths: Any, init: Any, trans: Any, stays: Any, *, censored: bool) -> tuple[Any, Any]:
     """Return the states (n,) of the most probable path of each sequence, and its log joint probability (s,)."""
     states, log_joint = _code.hsmm_viterbi(log_emit, lengths, init, trans, stays, censored)
     return states, log_joint
@@ -89,4 +87,4 @@ def _parts(log_emit: Any, lengths: Any, weights: Any, chain: tuple[Any, ...]) ->
         mine = done.first, done.moves, done.ended, done.cut
         sums = mine if sums is None else tuple(a + b for a, b in zip(sums, mine, strict=True))
         start += n
-    return SmoothedStays(loglik, *sums, resp, *bad)  # type: ignore[misc]
+    return SmoothedStays(loglik, *sums, resp, *bad)  # type: ignore[misc, call-arg]

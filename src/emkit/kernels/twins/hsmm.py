@@ -86,12 +86,10 @@ def hsmm_filter(
     return loglik, filtered if keep else filtered[:0, :], going if keep else going[:0, :, :], *bad
 
 
-def hsmm_viterbi(
-    log_emit: Any, lengths: Any, init: Any, trans: Any, stays: Any, censored: bool
-) -> tuple[Any, Any]:
+def hsmm_viterbi(log_emit: Any, lengths: Any, init: Any, trans: Any, stays: Any, censored: bool) -> tuple[Any, Any]:
     xp = namespace(log_emit)
     chain = _chain(xp, init, trans, stays, censored)
-    k, d = stays.shape
+    d = stays.shape[1]
     states, log_joint = xp.zeros(log_emit.shape[0], dtype=xp.int32), xp.zeros(lengths.shape[0], **placed_as(log_emit))
     for s, (start, stop) in enumerate(_bounds(lengths)):
         if stop == start:
