@@ -66,9 +66,9 @@ class HiddenSemiMarkovModel(HiddenMarkovEstimator):
     --------
     >>> import emkit
     >>> waiting = emkit.load_data("faithful")["waiting"]
-    >>> model = emkit.HiddenSemiMarkovModel("gaussian", 2, durations="poisson", random_state=0).fit(waiting)
-    >>> model.expected_durations_.round(1)
-    array([1. , 1.8])
+    >>> model = emkit.HiddenSemiMarkovModel("gaussian", 2, durations="poisson", n_init=4, random_state=0)
+    >>> model.fit(waiting).expected_durations_.round(1)
+    array([1.1, 1.5])
     """
 
     _shown = ("durations_", "emissions_")

@@ -43,7 +43,7 @@ def members_by_hand(family: Family, value: Any) -> tuple[Family, Any]:
     if array.ndim in (1, 2) and array.size and isinstance(family, Poisson):
         return family, PoissonParameters(np.ascontiguousarray(array.reshape(len(array), -1)))
     message = (
-        f"`emissions_` of a {type(family).__name__} family must be the record of its parameters, as a fit shows it; for "
+        f"`emissions_` of a {type(family).__name__} family must be the record of its parameters; for "
         "categorical and poisson also an array, for gaussian a mapping with means and covars"
     )
     raise ParameterError(message)

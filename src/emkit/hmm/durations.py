@@ -6,14 +6,15 @@ the durations they may come to. The parametric ones are restricted to 1..d, so t
     P_j(u) = w(u; theta_j) / sum_v w(v; theta_j),
 
     poisson            w(u) = rate^(u-1) / (u-1)!                          a shifted Poisson
-    negative-binomial  w(u) = Gamma(u-1+size) / (u-1)! more^(u-1)          a shifted negative binomial; size 1: geometric
+    negative-binomial  w(u) = Gamma(u-1+size) / (u-1)! more^(u-1)          shifted negative binomial; size 1: geometric
     gamma              w(u) = u^(shape-1) exp(-rate u)                     a gamma density at whole numbers
 
 and are fitted by Newton's method on the counts, in logarithms and logits.
 
 References
 ----------
-Guedon 2003, J. Computational and Graphical Statistics 12:604. O'Connell & Hojsgaard 2011, J. Statistical Software 39(4).
+Guedon 2003, J. Computational and Graphical Statistics 12:604. O'Connell & Hojsgaard 2011,
+J. Statistical Software 39(4).
 """
 
 from __future__ import annotations

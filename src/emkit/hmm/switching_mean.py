@@ -31,6 +31,7 @@ from emkit.data import SequenceBlock, SequenceSource
 from emkit.families.gaussian_starts import StartingRows
 from emkit.hmm import passes
 from emkit.hmm.chain import Chain, ChainParameters
+from emkit.hmm.histories import chain_counts, grouped, histories_of, solved_near, sums_of, unrolled_chain
 from emkit.hmm.lags import lag_columns
 from emkit.hmm.model import as_one_sequence, weight_of, weighted_total
 from emkit.hmm.starts import SequenceStarts
@@ -95,8 +96,7 @@ class SwitchingMean(Model):
     @cached_property
     def histories(self) -> IntArray:
         """States (c, p + 1) of each history, the latest first."""
-        k, m = self.n_components, self.order + 1
-        return np.stack([np.arange(k**m) // k ** (m - 1 - j) % k for j in range(m)], axis=1).astype(np.intp)
+        return histories_of(self.n_components, self.order)
 
     # --- the protocol ---
 
@@ -108,11 +108,11 @@ class SwitchingMean(Model):
         init, trans = self.unrolled(parameters.chain)
 
         def collect(rows: slice, resp: FloatArray) -> None:
-            for into, part in zip(sums, _sums(own.X[rows], resp, self.center), strict=True):
+            for into, part in zip(sums, sums_of(own.X[rows], resp, self.center), strict=True):
                 np.add(into, part, out=into)
 
         done = passes.expected(own, self._emissions(parameters, own), init, trans, collect)
-        first, moves = self._chain_counts(done.first, done.moves)
+        first, moves = chain_counts(self.histories, self.n_components, done.first, done.moves)
         return SwitchingMeanStatistics(weighted_total(done.loglik, own), weight_of(block), first, moves, *sums)
 
     def m_step(
@@ -150,8 +150,8 @@ class SwitchingMean(Model):
         by_ar = np.einsum("cij,cj->ci", about[:, 1:, :], filters) / var[:, None]
         scatter = np.einsum("ci,cij,cj->c", filters, about, filters)
         by_var = 0.5 * (scatter / var - statistics.count) / var
-        ar = _grouped(by_ar, now if self.switching_slopes else np.zeros_like(now), len(parameters.ar))
-        own = _grouped(by_var[:, None], now if self.switching_variance else np.zeros_like(now), len(parameters.var))
+        ar = grouped(by_ar, now if self.switching_slopes else np.zeros_like(now), len(parameters.ar))
+        own = grouped(by_var[:, None], now if self.switching_variance else np.zeros_like(now), len(parameters.var))
         slope = own[:, 0] + 0.5 * _FLOOR * self.unit**2 / parameters.var**2
         chain = self.chain.score(parameters.chain, statistics.first, statistics.moves)
         return SwitchingMeanParameters(chain, by_mean.reshape(k), ar, slope)
@@ -161,7 +161,7 @@ class SwitchingMean(Model):
     @property
     def starts_to_agree(self) -> int:
         """How many starts must agree."""
-        return max(16, 16 * (self.n_components - 1))
+        return max(8, 8 * (self.n_components - 1))
 
     def prepare(self, source: Any) -> tuple[SwitchingMean, Any]:
         """Return the model with mean and unit of the series, and the sequences."""
@@ -199,7 +199,7 @@ class SwitchingMean(Model):
         code = now * k**self.order + label @ (k ** np.arange(self.order - 1, -1, -1))
         joint = np.zeros((len(now), k ** (self.order + 1)))
         joint[np.arange(len(now)), code] = own.weights
-        sums = _sums(own.X, joint, self.center)
+        sums = sums_of(own.X, joint, self.center)
         nothing = np.zeros(k), np.zeros((k, k))
         found = self._round(at, SwitchingMeanStatistics(0.0, 0.0, *nothing, *sums))
         return replace(found, mean=mean, var=np.maximum(found.var, 0.01 * self.unit**2))
@@ -287,26 +287,7 @@ class SwitchingMean(Model):
 
     def unrolled(self, chain: ChainParameters) -> tuple[FloatArray, FloatArray]:
         """Return first probabilities (c,) and moves (c, c) of histories."""
-        past, trans, k = self.histories, chain.trans, self.n_components
-        init = chain.init[past[:, -1]]
-        for j in range(self.order):
-            init = init * trans[past[:, j + 1], past[:, j]]
-        c = len(past)
-        moves = np.zeros((c, c))
-        for new in range(k):
-            moves[np.arange(c), new * k**self.order + np.arange(c) // k] = trans[past[:, 0], new]
-        return np.ascontiguousarray(init), moves
-
-    def _chain_counts(self, first: FloatArray, moves: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return counts of oldest states and of moves from those of histories."""
-        past, k = self.histories, self.n_components
-        begun, counts = np.zeros(k), np.zeros((k, k))
-        np.add.at(begun, past[:, -1], first)
-        for j in range(self.order):
-            np.add.at(counts, (past[:, j + 1], past[:, j]), first)
-        for new in range(k):
-            np.add.at(counts[:, new], past[:, 0], moves[:, past[:, 0] == new].sum(axis=1))
-        return begun, counts
+        return unrolled_chain(self.histories, chain.init, chain.trans)
 
     def _by_row(self, block: Any, parameters: SwitchingMeanParameters, run: Any) -> FloatArray:
         own = self._rows(block)
@@ -365,18 +346,18 @@ class SwitchingMean(Model):
         if self.order:
             about = self._about(self._levels(at), statistics) / var[:, None, None]
             group = now if self.switching_slopes else np.zeros_like(now)
-            pooled = _grouped(about, group, len(at.ar))
-            ar = np.stack([_solved(v[1:, 1:], v[1:, 0], own) for v, own in zip(pooled, at.ar, strict=True)])
+            pooled = grouped(about, group, len(at.ar))
+            ar = np.stack([solved_near(v[1:, 1:], v[1:, 0], own) for v, own in zip(pooled, at.ar, strict=True)])
             at = replace(at, ar=ar)
         filters = self._filters(at)
         share = self._shares(filters)
         system = np.einsum("c,ci,cj->ij", statistics.count / var, share, share)
         aim = share.T @ (np.einsum("cm,cm->c", filters, statistics.total) / var)
-        at = replace(at, mean=_solved(system, aim, at.mean - self.center) + self.center)
+        at = replace(at, mean=solved_near(system, aim, at.mean - self.center) + self.center)
         scatter = self._residual(at, statistics)
         group = now if self.switching_variance else np.zeros_like(now)
-        n = _grouped(statistics.count[:, None], group, len(at.var))[:, 0]
-        square = _grouped(scatter[:, None], group, len(at.var))[:, 0] + _FLOOR * self.unit**2
+        n = grouped(statistics.count[:, None], group, len(at.var))[:, 0]
+        square = grouped(scatter[:, None], group, len(at.var))[:, 0] + _FLOOR * self.unit**2
         return replace(at, var=np.where(n > 1e-9 * k, square / np.maximum(n, 1e-300), at.var))
 
     def _emitted(self, at: SwitchingMeanParameters, statistics: SwitchingMeanStatistics) -> float:
@@ -417,26 +398,3 @@ class SwitchingMean(Model):
     def _no_sums(self) -> tuple[FloatArray, FloatArray, FloatArray]:
         c, m = len(self.histories), self.order + 1
         return np.zeros(c), np.zeros((c, m)), np.zeros((c, m, m))
-
-
-def _sums(X: FloatArray, resp: FloatArray, center: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return counts (c,), sums (c, m) and products (c, m, m) about `center` of the complete rows."""
-    seen = ~np.isnan(X).any(axis=1)
-    w, share = (X - center)[seen], resp[seen]
-    m = w.shape[1]
-    products = (w[:, :, None] * w[:, None, :]).reshape(len(w), m * m)
-    return share.sum(axis=0), share.T @ w, (share.T @ products).reshape(-1, m, m)
-
-
-def _grouped(values: FloatArray, group: IntArray, n: int) -> FloatArray:
-    total = np.zeros((n, *values.shape[1:]))
-    np.add.at(total, group, values)
-    return total
-
-
-def _solved(system: FloatArray, aim: FloatArray, before: FloatArray) -> FloatArray:
-    """Return the solution nearest to `before`: directions that carry no information stay."""
-    values, vectors = np.linalg.eigh(system)
-    keep = values > 1e-12 * max(float(values[-1]), 1e-300)
-    inverse = np.where(keep, 1 / np.where(keep, values, 1.0), 0.0)
-    return np.asarray(before + vectors @ (inverse * (vectors.T @ (aim - system @ before))))
