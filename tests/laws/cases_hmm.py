@@ -17,7 +17,7 @@ from emkit.families.covariance import STRUCTURES
 from emkit.families.gaussian import Gaussian
 from emkit.families.poisson import Poisson
 from emkit.families.student import Student
-from emkit.hmm import Chain, HiddenMarkov
+from emkit.hmm import Chain, HiddenMarkov, HiddenSemiMarkov, SwitchingMean
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,11 @@ def _case(name, family, chain, X, d=1, **kinds):
     return Case(f"hmm-{name}", RowsAreSequences(HiddenMarkov(family, chain), d), X, **kinds)
 
 
+def _stays(name, durations, family, X, **kinds):
+    chain = Chain(2, allowed=~np.eye(2, dtype=bool))
+    return Case(f"hsmm-{name}", RowsAreSequences(HiddenSemiMarkov(family, chain, durations)), X, **kinds)
+
+
 _DIAG = Gaussian(STRUCTURES["diag"])
 _UPPER = np.triu(np.ones((2, 2), dtype=bool))
 _KNOWN = np.array([[0.8, 0.2], [np.nan, np.nan]])
@@ -123,4 +128,14 @@ CASES = [
     _case("student", Student(dof=4.0), Chain(2), _numbers(n=30), takes_constant=False),
     _case("fixed-moves", Poisson(), Chain(2, fixed=_KNOWN), _counts(), is_continuous=False),
     _case("categorical", Categorical(), Chain(2, start_prior=1.5), _symbols(), is_continuous=False),
+    _stays("poisson", "poisson", Poisson(), _counts(steps=8), is_continuous=False),
+    _stays("free", "nonparametric", _DIAG, _numbers(steps=6), takes_constant=False),
+    _stays("gamma", "gamma", _DIAG, _numbers(n=20, steps=24), takes_constant=False),
+    Case(
+        "hmm-switching-mean",
+        RowsAreSequences(SwitchingMean(Chain(2, "stationary"), 1)),
+        _numbers(steps=8),
+        is_continuous=False,  # the first rows are conditioned on, so that a change of units counts the others only
+        takes_constant=False,
+    ),
 ]

@@ -166,10 +166,9 @@ class SwitchingMean(Model):
     def prepare(self, source: Any) -> tuple[SwitchingMean, Any]:
         """Return the model with mean and unit of the series, and the sequences."""
         sequences = source if isinstance(source, SequenceSource) else as_one_sequence(source)
-        y = np.asarray(sequences.X[:, 0], dtype=np.float64)
-        seen = y[~np.isnan(y)]
-        sd = float(seen.std()) if len(seen) else 1.0
-        return replace(self, center=float(seen.mean()) if len(seen) else 0.0, unit=sd if sd > 0 else 1.0), sequences
+        moments = sequences.column_moments()
+        sd = float(np.sqrt(moments.var[0]))
+        return replace(self, center=float(moments.mean[0]), unit=sd if sd > 0 else 1.0), sequences
 
     def portfolio(
         self, source: Any, rng: np.random.Generator
