@@ -95,6 +95,16 @@ def _numbers(n=40, steps=4, d=1, k=2, missing=0.0, gap=3.0):
     return rows.reshape(n, steps * d)
 
 
+def _cycles(n=20, steps=24):
+    """States that take turns, each for 2 to 5 rows."""
+    rng = np.random.default_rng(6)
+    rows = []
+    for _ in range(n):
+        state = np.repeat(np.arange(steps) % 2, rng.integers(2, 6, steps))[:steps]
+        rows.append(4.0 * state + rng.normal(size=steps))
+    return np.array(rows)
+
+
 def _counts(n=40, steps=4):
     rng, states = _states(n, steps, 4)
     return rng.poisson(np.where(states, 6.0, 1.0)).astype(float)
@@ -130,7 +140,7 @@ CASES = [
     _case("categorical", Categorical(), Chain(2, start_prior=1.5), _symbols(), is_continuous=False),
     _stays("poisson", "poisson", Poisson(), _counts(steps=8), is_continuous=False),
     _stays("free", "nonparametric", _DIAG, _numbers(steps=6), takes_constant=False),
-    _stays("gamma", "gamma", _DIAG, _numbers(n=20, steps=24), takes_constant=False),
+    _stays("gamma", "gamma", _DIAG, _cycles(), takes_constant=False),
     Case(
         "hmm-switching-mean",
         RowsAreSequences(SwitchingMean(Chain(2, "stationary"), 1)),

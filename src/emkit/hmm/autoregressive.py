@@ -73,7 +73,7 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
     >>> y = np.where(np.arange(300) // 50 % 2, 4.0, 0.0) + rng.normal(size=300)
     >>> model = emkit.AutoregressiveHMM(2, order=1, random_state=0).fit(y)
     >>> model.intercepts_.round(1)
-    array([0.1, 4.2])
+    array([0. , 4.1])
     """
 
     _shown = ("intercepts_", "ar_coefs_", "exog_coefs_", "variances_")
@@ -230,14 +230,15 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
             return super().sample(n_samples, random_state, currstate)
         self._refuse_columns("sample")
         rng = generator_of(self.random_state if random_state is None else random_state)
+        shown = self._shown_of(model, parameters)
         chain, p, burn = parameters.chain, int(self.order), 0 if currstate is not None else 200
         y, states = np.zeros(n_samples + burn), np.empty(n_samples + burn, dtype=np.intp)
         for t in range(n_samples + burn):
             prob = chain.init if t == 0 else chain.trans[states[t - 1]]
             s = currstate if t == 0 and currstate is not None else int(rng.choice(len(prob), p=prob))
             past = y[max(0, t - p) : t][::-1]
-            mean = self.intercepts_[s] + self.ar_coefs_[s, : len(past)] @ past
-            states[t], y[t] = s, mean + rng.normal() * np.sqrt(self.variances_[s])
+            mean = shown["intercepts_"][s] + shown["ar_coefs_"][s, : len(past)] @ past
+            states[t], y[t] = s, mean + rng.normal() * np.sqrt(shown["variances_"][s])
         return y[burn:, None], states[burn:]
 
     def predict_mean(self, X: Any, lengths: Any = None, h: int = 1, *, sequence: Any = None, time: Any = None) -> Any:
@@ -253,7 +254,8 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         given = super()._source(X, lengths, sequence, time)
         source, series, p = self._arranged(given), given.X[:, 0], int(self.order)
         filtered = self._filtered(source)
-        found = []
+        shown, found = self._shown_of(model, parameters), []
+        coef = np.column_stack([shown["intercepts_"], shown["ar_coefs_"]])
         for n, end in zip(source.lengths.tolist(), source.ends.tolist(), strict=True):
             if n < max(p, 1):
                 message = f"a forecast of order {p} needs as many rows, got a sequence of {n}"
@@ -262,7 +264,7 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
             if np.isnan(past).any():
                 message = "a forecast needs the last rows of the series, and one of them is missing"
                 raise DataError(message)
-            found.append(_expected(self, parameters.chain.trans, filtered[end - 1], past, h))
+            found.append(_expected(coef, parameters.chain.trans, filtered[end - 1], past, h))
         return found[0] if len(found) == 1 else found
 
     def forecast(self, *args: Any, **kwargs: Any) -> Any:
@@ -292,8 +294,9 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         return super().sample_paths(X, lengths, n_paths, random_state, sequence=sequence, time=time)
 
     def _refuse_columns(self, name: str) -> None:
-        if self.exog_coefs_.shape[1]:
-            message = f"{name} knows nothing of explaining columns to come; this model has {self.exog_coefs_.shape[1]}"
+        n_more = np.shape(self.exog_coefs_)[-1]
+        if n_more:
+            message = f"{name} knows nothing of explaining columns to come; this model has {n_more}"
             raise ParameterError(message)
 
 
@@ -311,14 +314,13 @@ def _arrays(given: Mapping[str, Any]) -> tuple[FloatArray, FloatArray, FloatArra
     return base, ar, exog, np.asarray(given["variances_"], dtype=np.float64).reshape(-1)
 
 
-def _expected(model: Any, trans: FloatArray, states: FloatArray, past: FloatArray, h: int) -> FloatArray:
+def _expected(coef: FloatArray, trans: FloatArray, states: FloatArray, past: FloatArray, h: int) -> FloatArray:
     """Return E[y] (h,): moments E[(1, lags) 1(state)] move linearly from row to row."""
     k, p = len(states), len(past)
     held = states[:, None] * np.concatenate([[1.0], past])
     found = []
     for _ in range(h):
         held = trans.T @ held
-        coef = np.column_stack([model.intercepts_, model.ar_coefs_])
         y = (held * coef).sum(axis=1)
         found.append(float(y.sum()))
         held = np.column_stack([held[:, :1], y.reshape(k, 1), held[:, 1:p]]) if p else held

@@ -64,7 +64,7 @@ def test_durations_are_found(kind):
     model = emkit.HiddenSemiMarkovModel("poisson", 3, durations=kind, max_duration=15, n_init=4, random_state=0).fit(X)
     assert model.fit_.is_converged
     assert (model.predict(X) == states).mean() > 0.97
-    true = [np.array([u for u in _runs(states, j)]).mean() for j in range(3)]
+    true = [np.mean(_runs(states, j)) for j in range(3)]
     np.testing.assert_allclose(model.expected_durations_, true, rtol=0.12)
     np.testing.assert_allclose(model.stationary_, np.bincount(states) / len(states), atol=0.05)
     assert model.fit_.loglik == pytest.approx(model.score(X), abs=1e-8)

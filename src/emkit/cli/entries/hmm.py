@@ -28,33 +28,69 @@ _BEGIN = Argument(
 )
 
 
-def _fitted(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
-    from emkit.hmm import HiddenMarkovModel
+_DURATIONS = Argument(
+    ("--durations",),
+    "durations",
+    {
+        "choices": ("nonparametric", "poisson", "negative-binomial", "gamma"),
+        "help": "how long stays last; nonparametric unless given",
+    },
+)
+_LONGEST = Argument(("--longest",), "longest", {"type": int, "metavar": "D", "help": "longest stay, in rows"})
+_ORDER = Argument(("--order",), "order", {"type": int, "metavar": "P", "help": "lags; 1 unless given"})
+_FORM = Argument(
+    ("--form",),
+    "form",
+    {"choices": ("intercept", "mean"), "help": "what switches: the regression (unless given), or a mean (Hamilton)"},
+)
+_CHAIN = {
+    "states": "n_components",
+    "components": "n_components",
+    "sequence": "sequence",
+    "time": "time",
+    "transitions": "transmat",
+    "begin": "startprob",
+    "solver": "solver",
+    "progress": "on_iteration",
+    **CLIMB,
+    **SEARCH,
+}
 
-    keys = [arguments[name] for name in ("sequence", "time") if name in arguments]
-    kept = [name for name in table.names if name in keys or name not in table.skipped]
-    return HiddenMarkovModel(**arguments).fit(table.select(kept), sample_weight=weights)
+
+def _builder(name: str) -> Any:
+    def build(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
+        import emkit.hmm
+
+        keys = [arguments[key] for key in ("sequence", "time") if key in arguments]
+        kept = [column for column in table.names if column in keys or column not in table.skipped]
+        return getattr(emkit.hmm, name)(**arguments).fit(table.select(kept), sample_weight=weights)
+
+    return build
 
 
 ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         "hmm",
         "each row comes from one of K states, which follow one another as a Markov chain",
-        {
-            "states": "n_components",
-            "components": "n_components",
-            "emission": "emission",
-            "sequence": "sequence",
-            "time": "time",
-            "transitions": "transmat",
-            "begin": "startprob",
-            "solver": "solver",
-            "progress": "on_iteration",
-            **CLIMB,
-            **SEARCH,
-        },
-        _fitted,
+        {**_CHAIN, "emission": "emission"},
+        _builder("HiddenMarkovModel"),
         (_STATES, _EMISSION, _SEQUENCE, _TIME, _TRANSITIONS, _BEGIN),
+        takes_text=True,
+    ),
+    ModelEntry(
+        "hsmm",
+        "each row comes from one of K states, whose stays have durations of any distribution",
+        {**_CHAIN, "emission": "emission", "durations": "durations", "longest": "max_duration"},
+        _builder("HiddenSemiMarkovModel"),
+        (_STATES, _EMISSION, _SEQUENCE, _TIME, _TRANSITIONS, _BEGIN, _DURATIONS, _LONGEST),
+        takes_text=True,
+    ),
+    ModelEntry(
+        "ar-hmm",
+        "a series explained by its past, with coefficients that switch as a Markov chain",
+        {**_CHAIN, "order": "order", "form": "form"},
+        _builder("AutoregressiveHMM"),
+        (_STATES, _SEQUENCE, _TIME, _TRANSITIONS, _BEGIN, _ORDER, _FORM),
         takes_text=True,
     ),
 )
