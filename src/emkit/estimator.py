@@ -146,8 +146,12 @@ class ModelEstimator(Estimator):
         source = self._fit_source(X, sample_weight, self.n_threads)
         self._check_rows(model, source)
         self._adopt(self._maximised(model, source), source)
-        warn_of(self.fit_, stacklevel=3)
+        self._warn()
         return source
+
+    def _warn(self) -> None:
+        """Warn of a fit that went wrong."""
+        warn_of(self.fit_, stacklevel=4)
 
     def _maximised(self, model: Any, source: Any) -> Fit:
         return self._climbed(model, source, self._start(model, source))

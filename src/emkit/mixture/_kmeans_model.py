@@ -28,7 +28,7 @@ from emkit.core.describe import Description
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive, Real
-from emkit.core.statistics import Statistics
+from emkit.core.statistics import Statistics, shared
 from emkit.families.starts import kmeans_centers, line_centers
 from emkit.kernels import kmeans as kernel
 from emkit.mixture._kmeans_sample import CoresetSource
@@ -58,11 +58,22 @@ class KMeansStatistics(Statistics):
     count : array (k,)
     first : array (k, d)
         Sums of row minus centre.
+    pivot : array (k, d)
+        The centres of the E-step.
     """
 
     inertia: float
     count: FloatArray
     first: FloatArray
+    pivot: FloatArray = shared()
+
+    def _aligned(self, other: KMeansStatistics) -> KMeansStatistics:
+        """Return the statistics of the same rows and labels about the centres of this one."""
+        if other.pivot is self.pivot:
+            return other
+        move, count = other.pivot - self.pivot, other.count[:, None]
+        inertia = other.inertia + float((move * (2 * other.first + count * move)).sum())
+        return replace(other, inertia=inertia, first=other.first + count * move, pivot=self.pivot)
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,8 @@ class KMeansModel(Model):
         count = statistics.count[:, None]
         step = np.divide(statistics.first, count, out=np.zeros_like(statistics.first), where=count > 0)
         within = max(statistics.inertia - float((step * statistics.first).sum()), 0.0)
-        return self.parameters(parameters.centers + step, within, statistics.weight)
+        centers = np.where(count > 0, statistics.pivot + step, parameters.centers)
+        return self.parameters(centers, within, statistics.weight)
 
     # --- what else it offers ---
 
@@ -157,7 +169,8 @@ class KMeansModel(Model):
         """Return statistics with the log-likelihood that this inertia means."""
         d, var = first.shape[1], float(parameters.var[0])
         constant = -math.log(self.n_clusters) - 0.5 * d * math.log(2 * math.pi * var)
-        return KMeansStatistics(weight * constant - inertia / (2 * var), weight, inertia, count, first)
+        loglik = weight * constant - inertia / (2 * var)
+        return KMeansStatistics(loglik, weight, inertia, count, first, parameters.centers)
 
 
 def _padded(centers: FloatArray, k: int) -> FloatArray:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from emkit.core import Fit, maximise
+from emkit.core import Fit, Solver, Status
 from emkit.core.arrays import Array, FloatArray
-from emkit.data import Estimator, Source
-from emkit.data.estimator import generator_of
+from emkit.data import Source
 from emkit.errors import ParameterError, warn_convergence
+from emkit.estimator import ModelEstimator, warn_of
 from emkit.kernels import kmeans as kernel
 from emkit.kernels.foreign import host
 from emkit.mixture._kmeans_lloyd import Lloyd
@@ -24,7 +24,7 @@ __all__ = ["KMeans"]
 _STARTS = 8  # each finds the proven optimum of iris (k <= 10) or faithful (k <= 10) in four cases of ten or more
 
 
-class KMeans(Estimator):
+class KMeans(ModelEstimator):
     """k-means: k centres that make the sum of squared distances from each row to its nearest centre small.
 
     Parameters
@@ -71,6 +71,10 @@ class KMeans(Estimator):
     2 tol / (n d). Columns in large units count for more: scale them first if they should not. Missing entries are not
     taken; `GaussianMixture(covariance_type="spherical")` takes them.
 
+    `partial_fit` follows batches: the centres of the first batch move to the weighted means of what came since, old
+    batches fading; `labels_` and `inertia_` are then those of the last batch. There is no Q function, so neither
+    `emkit.constrained` nor standard errors: fixed centres are a `GaussianMixture` of equal spherical covariances.
+
     Rows cost n k d per iteration at first and far less later: a row whose nearest centre cannot have changed is not
     looked at. Memory beyond the data is 12 bytes per row, and 4 where n_clusters * (d + 5) <= 160.
 
@@ -91,7 +95,6 @@ class KMeans(Estimator):
     _kind: ClassVar[str | None] = "clusterer"
     _takes_missing: ClassVar[bool] = False
     _takes_device: ClassVar[bool] = True
-    _checkpoint: Any = None  # while `fit` runs
 
     def __init__(
         self,
@@ -116,30 +119,6 @@ class KMeans(Estimator):
 
     # --- fitting ---
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
-        """Find the centres of rows `X` (n, d), with case weights (n,) if given; `y` is ignored.
-
-        With `checkpoint`, a path or an `emkit.Checkpoint`, the fit is kept in a file while it runs and goes on from it.
-
-        Raises
-        ------
-        DataError, DataTypeError
-            If `X` or `sample_weight` is not what was expected; missing entries are among that.
-        ParameterError
-            If a constructor argument is out of range.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the iterations ran out, or there are fewer distinct rows than clusters.
-        """
-        self._checkpoint = checkpoint
-        try:
-            self._run(X, sample_weight)
-        finally:
-            del self._checkpoint
-        return self
-
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Find the centres, and return the nearest one (n,) of each row."""
         self._run(X, sample_weight)
@@ -149,9 +128,14 @@ class KMeans(Estimator):
         """Find the centres, and return the distance (n, k) of each row to each of them."""
         return self._distances(self._run(X, sample_weight))
 
-    def _run(self, X: Any, sample_weight: Any) -> Source:
-        model = KMeansModel(self._checked_k())
-        source = self._fit_source(X, sample_weight, self.n_threads)
+    def _model(self) -> KMeansModel:
+        k = self.n_clusters
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            message = f"`n_clusters` must be an integer of at least 1, got {k!r}"
+            raise ParameterError(message)
+        return KMeansModel(int(k))
+
+    def _check_rows(self, model: KMeansModel, source: Source) -> None:
         n_rows = source.n_used
         if n_rows < model.n_clusters:
             message = (
@@ -159,31 +143,9 @@ class KMeans(Estimator):
                 f"use at most {n_rows} clusters or more rows"
             )
             raise ParameterError(message)
-        start = self._start(model, source)
-        self._adopt(
-            maximise(
-                model,
-                source,
-                start=start,
-                solver=Lloyd(),
-                n_starts=self._n_starts(model, source),
-                tol=self.tol,
-                max_iter=self.max_iter,
-                rng=None if self.random_state is None else generator_of(self.random_state),
-                on_iteration=self.on_iteration,
-                checkpoint=self._checkpoint,
-            ),
-            source,
-        )
-        self._warn()
-        return source
 
-    def _checked_k(self) -> int:
-        k = self.n_clusters
-        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-            message = f"`n_clusters` must be an integer of at least 1, got {k!r}"
-            raise ParameterError(message)
-        return int(k)
+    def _solver(self) -> Solver:
+        return Lloyd()
 
     def _n_starts(self, model: KMeansModel, source: Source) -> Any:
         if self.n_init != "auto":
@@ -210,17 +172,17 @@ class KMeans(Estimator):
         done = _assigned(source, found)
         count = np.asarray(sum(part.count for part in done))
         order = np.lexsort((*found.T[::-1], -count))
-        self.fit_ = replace(fit, parameters=replace(fit.parameters, centers=fit.parameters.centers[order]))
+        if fit.status is Status.PARTIAL:  # the centres of a stream keep their places
+            order = np.arange(len(found))
+        ordered = replace(fit, parameters=replace(fit.parameters, centers=fit.parameters.centers[order]))
+        super()._adopt(ordered, source)
         self.cluster_centers_ = found[order]
-        self.n_iter_ = fit.n_iter
-        self.converged_ = fit.is_converged
         self.labels_: Array = np.argsort(order).astype(np.int32)[np.concatenate([part.labels for part in done])]
         self.inertia_ = float(sum(part.inertia for part in done))
         self._n_filled = int(np.count_nonzero(count))
 
-    @property
-    def _centers(self) -> FloatArray:
-        return np.asarray(self.cluster_centers_, dtype=np.float64)
+    def _adopt_parameters(self, model: KMeansModel, parameters: KMeansParameters) -> None:
+        self.model_, self.parameters_ = model, parameters
 
     def _warn(self) -> None:
         if self._n_filled < self.fit_.model.n_clusters:
@@ -229,8 +191,12 @@ class KMeans(Estimator):
                 f"({self.fit_.model.n_clusters}): there are only so many distinct rows. Use fewer clusters.",
                 stacklevel=4,
             )
-        elif not self.fit_.status.is_success:
-            warn_convergence(self.fit_.status.help, stacklevel=4)
+        else:
+            warn_of(self.fit_, stacklevel=4)
+
+    @property
+    def _centers(self) -> FloatArray:
+        return np.asarray(self.cluster_centers_, dtype=np.float64)
 
     # --- answers ---
 

@@ -182,7 +182,9 @@ def test_a_constrained_estimator_is_saved_and_loaded(tmp_path):
 
 def test_an_estimator_with_a_way_of_its_own_is_told():
     with pytest.raises(ParameterError, match="must be an emkit estimator of one model"):
-        emkit.constrained(emkit.KMeans(2), fix={"mix": 0.5}).fit(FAITHFUL)
+        emkit.constrained(3, fix={"mix": 0.5}).fit(FAITHFUL)
+    with pytest.raises(ParameterError, match="`KMeansModel` has no `expected_loglik`"):
+        emkit.constrained(emkit.KMeans(2), fix={"centers": 0.5}).fit(FAITHFUL)
 
 
 @pytest.mark.parametrize(

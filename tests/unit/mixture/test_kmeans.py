@@ -241,3 +241,33 @@ def test_seeds_repeat_and_restarts_help(iris):
     legacy = [emkit.KMeans(4, random_state=np.random.RandomState(0)).fit(iris).labels_ for _ in range(2)]
     np.testing.assert_array_equal(*legacy)
     assert len(emkit.KMeans(9, n_init=3, random_state=0).fit(iris).fit_.starts.optima) >= 1
+
+
+def test_batches_are_followed():
+    X = groups(8000, 2, 4, spread=6.0)
+    whole = emkit.KMeans(4, random_state=0).fit(X)
+    stream = emkit.KMeans(4, random_state=0)
+    places = []
+    for i in range(0, 8000, 500):
+        stream.partial_fit(X[i : i + 500])
+        places.append(cdist(stream.cluster_centers_, whole.cluster_centers_).argmin(axis=1))
+    assert all((place == places[0]).all() for place in places)  # no centre changes its number
+    assert stream.fit_.status is emkit.Status.PARTIAL
+    assert cdist(stream.cluster_centers_, whole.cluster_centers_).min(axis=1).max() < 0.15
+    assert len(stream.labels_) == 500
+    assert -stream.score(X) < 1.01 * whole.inertia_
+
+
+def test_statistics_add_up_wherever_their_centres_were():
+    from emkit.data import as_source
+    from emkit.mixture._kmeans_model import KMeansModel
+
+    X = groups(600, 2, 3)
+    model, block = KMeansModel(3), next(iter(as_source(X).blocks()))
+    here = model.parameters(X[:3], 1.0, 600.0)
+    there = model.parameters(X[:3] + 0.01, 1.0, 600.0)
+    one, other = model.e_step(here, block), model.e_step(there, block)
+    means = model.m_step(other, there)
+    moved = model.m_step(one * 0.0 + other, here)
+    np.testing.assert_allclose(moved.centers, means.centers, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(moved.var, means.var, rtol=1e-9)
