@@ -10,6 +10,7 @@ import numpy as np
 
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.spaces import Chart, Space
+from emkit.errors import ParameterError
 
 __all__ = ["Parameters", "ParametersChart", "check_parameters", "leaves", "n_free", "rebuild", "space"]
 
@@ -102,6 +103,9 @@ def _rebuild_child(value: Any, values: Iterator[Any]) -> Any:
 
 def check_parameters(parameters: Parameters) -> None:
     """Raise `ParameterError` at the first array outside its space."""
+    if not isinstance(parameters, Parameters):
+        message = f"expected parameters, such as `fit.parameters` of an earlier fit, got {type(parameters).__name__}"
+        raise ParameterError(message)
     for leaf in leaves(parameters):
         leaf.space.check(leaf.name, leaf.value)
 

@@ -49,12 +49,18 @@ class FactorEstimator(ModelEstimator):
             If it is not square, symmetric and positive definite; `Polychoric.nearest` makes one that is.
         """
         matrix = _checked_cov(cov)
+        n_rows = _checked_count(n_rows)
         self.n_features_in_ = len(matrix)
         names = getattr(cov, "columns", None)
         self.__dict__.pop("feature_names_in_", None)
         if names is not None:
             self.feature_names_in_ = np.asarray(names, dtype=object)
         centre = np.zeros(len(matrix)) if mean is None else np.asarray(mean, dtype=np.float64)
+        if centre.shape != (len(matrix),) or not np.isfinite(centre).all():
+            message = (
+                f"expected `mean` of {len(matrix)} finite numbers, one for each variable, got shape {centre.shape}"
+            )
+            raise DataError(message)
         seen = np.ones((1, len(matrix)), dtype=bool)
         weights = np.array([float(n_rows)])
         source: Any = PatternSource(PatternMoments(seen, weights, centre[None], n_rows * matrix[None]))
@@ -73,6 +79,8 @@ class FactorEstimator(ModelEstimator):
             if source.total_weight == 1:
                 message = f"{message}: 1 sample says nothing of how columns vary"
             raise DataError(message)
+        if isinstance(source, Source):
+            _check_spread(source, getattr(self, "feature_names_in_", None), at_all=not self._needs_inverse)
         if isinstance(source, Source) and not source.has_missing and self._needs_inverse:
             check_rank(source, getattr(self, "feature_names_in_", None))
 
@@ -180,14 +188,31 @@ class FactorEstimator(ModelEstimator):
         return 1.0, 1.0
 
 
+def _check_spread(source: Source, names: Any, *, at_all: bool) -> None:
+    """Raise if a column does not vary, or if none does where `at_all` is enough."""
+    constant = np.flatnonzero(source.column_moments().var <= 0)
+    if at_all and len(constant) == source.n_features:
+        message = "no column varies: there is nothing to explain"
+        raise DataError(message)
+    if len(constant) and not at_all:
+        name = str(constant[0]) if names is None else str(names[constant[0]])
+        message = f"column {name!r} is constant: a factor model needs columns that vary; leave it out"
+        raise DataError(message)
+
+
+def _checked_count(n_rows: Any) -> float:
+    """Return a number of rows."""
+    is_number = isinstance(n_rows, (int, float, np.number)) and not isinstance(n_rows, bool)
+    if not is_number or not np.isfinite(n_rows):
+        message = f"`n_rows` must be the number of rows behind the matrix, got {n_rows!r}"
+        raise ParameterError(message)
+    return float(n_rows)
+
+
 def check_rank(source: Source, names: Any) -> None:
     """Raise if complete rows have a singular covariance, naming the columns."""
     d, moments = source.n_features, source.column_moments()
     called = [str(j) for j in range(d)] if names is None else [str(name) for name in names]
-    constant = np.flatnonzero(moments.var <= 0)
-    if len(constant):
-        message = f"column {called[constant[0]]!r} is constant: a factor model needs columns that vary; leave it out"
-        raise DataError(message)
     sd = np.sqrt(moments.var)
 
     def scatter(block: Any) -> FloatArray:
@@ -206,8 +231,12 @@ def check_rank(source: Source, names: Any) -> None:
 
 
 def _checked_cov(cov: Any) -> FloatArray:
-    matrix = np.array(cov, dtype=np.float64)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+    try:
+        matrix = np.array(cov, dtype=np.float64)
+    except (TypeError, ValueError):
+        message = "expected a covariance matrix (d, d) of numbers, got something that holds others"
+        raise DataError(message) from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         message = f"expected a covariance matrix (d, d), got shape {matrix.shape}"
         raise DataError(message)
     if not np.isfinite(matrix).all():

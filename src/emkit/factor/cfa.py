@@ -130,7 +130,11 @@ class ConfirmatoryFactorAnalysis(FactorEstimator):
 def _pattern(factors: Any, d: int | None, names: Sequence[str] | None) -> FloatArray:
     """Return the pattern (d, k) that a mapping or an array stands for."""
     if not isinstance(factors, Mapping):
-        pattern = np.array(factors, dtype=np.float64)
+        try:
+            pattern = np.array(factors, dtype=np.float64)
+        except (TypeError, ValueError):
+            message = "`factors` must map names to variables, such as {'verbal': ['x1', 'x2', 'x3']}, or be an array"
+            raise ParameterError(message) from None
         if pattern.ndim != 2 or (d is not None and len(pattern) != d):
             message = f"`factors` must map names to variables or be an array ({d}, k), got shape {pattern.shape}"
             raise ParameterError(message)

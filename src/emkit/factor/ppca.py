@@ -9,7 +9,7 @@ import numpy as np
 from emkit.core import Fit, Solver
 from emkit.core.arrays import FloatArray
 from emkit.data import Source
-from emkit.errors import ParameterError
+from emkit.errors import DataError, ParameterError
 from emkit.factor._base import FactorEstimator
 from emkit.factor.indices import FitIndices
 from emkit.factor.low_rank import LowRank
@@ -131,7 +131,11 @@ class ProbabilisticPCA(FactorEstimator):
     def inverse_transform(self, scores: Any) -> FloatArray:
         """Return the rows (n, d) expected for component scores (n, k)."""
         self._check_fitted()
-        rows: FloatArray = self.mean_ + np.asarray(scores, dtype=np.float64) @ self.loadings_.T
+        given, k = np.asarray(scores, dtype=np.float64), self.loadings_.shape[1]
+        if given.ndim != 2 or given.shape[1] != k:
+            message = f"expected component scores (n, {k}), got shape {given.shape}"
+            raise DataError(message)
+        rows: FloatArray = self.mean_ + given @ self.loadings_.T
         return rows
 
     def impute(self, X: Any) -> FloatArray:
