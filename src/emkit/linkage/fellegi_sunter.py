@@ -35,7 +35,7 @@ class FellegiSunter(ModelEstimator):
     Parameters
     ----------
     fields : sequence of str, optional
-        Columns to compare by; those that begin with "gamma_", or else all but the counts, where None.
+        Columns to compare by; those that begin with `gamma_`, or else all but the counts, where None.
     counts : str, optional
         Column that says how many pairs have each pattern; "counts", "count" or "n" where None and there is one.
     levels : mapping of str to int, optional
