@@ -6,7 +6,18 @@ from emkit.core.model import Model
 from emkit.core.parameters import Parameters, ParametersChart, check_parameters, leaves, n_free, rebuild, space
 from emkit.core.problem import Point, Problem
 from emkit.core.running import Running, following
-from emkit.core.solvers import EM, Anderson, Incremental, Online, QuasiNewton, Solver, Squarem
+from emkit.core.solvers import (
+    EM,
+    Anderson,
+    Annealed,
+    ClassificationEM,
+    Incremental,
+    Online,
+    QuasiNewton,
+    Solver,
+    Squarem,
+    StochasticEM,
+)
 from emkit.core.spaces import (
     Constant,
     Interval,
@@ -29,7 +40,9 @@ __all__ = [
     "EM",
     "Additive",
     "Anderson",
+    "Annealed",
     "Checkpoint",
+    "ClassificationEM",
     "Constant",
     "Fit",
     "Incremental",
@@ -58,6 +71,7 @@ __all__ = [
     "StartReport",
     "Statistics",
     "Status",
+    "StochasticEM",
     "Trace",
     "check_parameters",
     "following",

@@ -57,7 +57,8 @@ class Fit:
     loglik : float
         Observed-data log-likelihood at `parameters`.
     objective : float
-        `loglik` plus the log prior; equal to it for maximum likelihood.
+        `loglik` plus the log prior; equal to it for maximum likelihood. What `ClassificationEM` climbs is another:
+        the classification log-likelihood.
     status : Status
         How the fit ended; `status.help` says what to do.
     trace : Trace
@@ -253,11 +254,12 @@ def maximise(
         ledger = FileLedger.opened(as_checkpoint(checkpoint), identity)
         generator = generator_from(ledger.identity.rng)
     model, source = _prepared(model, source)
-    hill = _Hill(model, source, solver, tol, budget, on_iteration, ledger or NO_LEDGER, n_ends)
+    climbed = model if solver == "auto" else solver.seen(model)
+    hill = _Hill(climbed, source, solver, tol, budget, on_iteration, ledger or NO_LEDGER, n_ends)
     found = hill.from_one(start) if start is not None else hill.from_many(n_starts, generator)
     if ledger is not None:
         ledger.keep()
-    return replace(_finished(hill, found, began), source=source, given=given)
+    return replace(_finished(hill, found, began, model), source=source, given=given)
 
 
 def _check_options(tol: Any, on_iteration: Any, start: Any) -> None:
@@ -290,8 +292,10 @@ class _Hill:
 
     def from_one(self, start: Any) -> Search:
         """Climb on all the data from one start."""
-        done, n_e_steps = self._climbed(start, LAST_LEG)
-        return Search(done, StartReport(1, (Optimum(done.point.objective, 1, done.collapse),)), n_e_steps)
+        begun = Problem(self.model, self.source)
+        done, n_e_steps = self._climbed(self.chosen(start).started(begun, start), LAST_LEG)
+        own = StartReport(1, (Optimum(done.point.objective, 1, done.collapse),))
+        return Search(done, own, begun.n_e_steps + n_e_steps)
 
     def from_best(self, found: Search) -> Search:
         """Climb on all the data from the best of a search on a sample, and from the next best while it collapses."""
@@ -442,15 +446,19 @@ class _OneBlock:
         return self._block
 
 
-def _finished(hill: _Hill, found: Search, began: float) -> Fit:
-    """Put the winning climb into canonical order and make the record."""
-    model, best = hill.model, found.best
+def _finished(hill: _Hill, found: Search, began: float, model: Model) -> Fit:
+    """Put the winning climb into canonical order and make the record; `model` is what was asked for."""
+    best = found.best
     point, spent = best.point, found.n_e_steps
+    if hill.model is not model:  # the solver climbed an objective of its own
+        observed = Problem(model, hill.source).evaluate(point.parameters)
+        point, spent = replace(observed, objective=point.objective), spent + 1
     canonical = offered(model, Offer.CANONICAL)
     if canonical is not None:
         ordered = canonical(point.parameters)
         if ordered is not point.parameters:  # summing in another order changes the last digits of the log-likelihood
-            point, spent = Problem(model, hill.source).evaluate(ordered), spent + 1
+            again, spent = Problem(model, hill.source).evaluate(ordered), spent + 1
+            point = again if hill.model is model else replace(again, objective=point.objective)
     remarks = offered(model, Offer.REMARKS)
     own = remarks(point.parameters) if remarks is not None else ()
     notes = tuple(note for note in (best.collapse, found.report.doubt) if note) + own

@@ -68,6 +68,8 @@ class Model(ABC):
     - `wrapped: Model`: the model inside one that adds something to its fit alone; it has the same parameters, and
       answers for new rows.
     - `n_read: int`: parameters that `prepare` reads off the data and no climb moves; they count in `Fit.n_free`.
+    - `assigning(rule) -> Model`: the model with rows assigned to components by a rule (`core.assignments`) in place of
+      expected memberships. Unlocks `ClassificationEM`, `StochasticEM` and `Annealed`.
     - `natural(parameters) -> Parameters`: the record whose entries carry names in tables, where it is another.
     """
 
@@ -109,6 +111,7 @@ class Offer:
     NATURAL = "natural"
     WRAPPED = "wrapped"
     READ = "n_read"
+    ASSIGNING = "assigning"
 
 
 def offered(model: Model, name: str) -> Callable[..., Any] | None:

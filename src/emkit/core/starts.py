@@ -263,7 +263,7 @@ def _begun(problem: Problem, draw: Callable[[int], Any], index: int, solver: Sol
     known = ledger.ended(leg)
     if known is not None:
         return _recalled(_Run(index, known.climb, problem), known)
-    point = problem.evaluate(draw(index))
+    point = problem.evaluate(solver.started(problem, draw(index)))
     status = Status.MAX_ITER if point.is_finite else Status.NOT_FINITE
     row = Iteration(0, 1, point.objective, 1.0, True, 0.0, index, "short")
     begun = Climb(point, status, Trace.of([row]), 0, solver.begin(problem, point))

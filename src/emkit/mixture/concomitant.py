@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from emkit.core.arrays import Array, FloatArray
+from emkit.core.assignments import Assignment
 from emkit.core.describe import Description
 from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters, space
@@ -34,6 +35,7 @@ from emkit.families.gaussian import Gaussian
 from emkit.families.regression import Regressions
 from emkit.kernels.gaussian import softmax_rows
 from emkit.mixture._logit import LogitStatistics, log_proportions, logit_sums
+from emkit.mixture.assigning import Assigning
 
 __all__ = ["ConcomitantMixture", "ConcomitantParameters", "ConcomitantStatistics"]
 
@@ -86,22 +88,26 @@ class ConcomitantMixture(Model):
         return self.portfolio(source, rng)(rng, 0)
 
     def e_step(self, parameters: ConcomitantParameters, block: Any) -> ConcomitantStatistics:
-        rows = picked(block.X, self._wanted)
-        log_mix = self._log_mix(parameters, rows)
-        none = np.zeros(self.n_components)
-        own = self._own(block.X)
-        density, resp = softmax_rows(self.family.log_joint(none, parameters.members, own) + log_mix)
+        density, resp = softmax_rows(self.log_joint(parameters, block))
         weights = block.weights
         if block.is_weighted:
             density = np.where(weights > 0, density, 0.0)
             resp *= weights[:, None]
-        return ConcomitantStatistics(
-            float(weights @ density),
-            float(weights.sum()),
-            resp.sum(axis=0),
-            logit_sums(self.known_basis, parameters.gating, rows, np.exp(log_mix), resp, weights),
-            self.family.statistics(parameters.members, own, resp),
-        )
+        return self.collected(parameters, block, resp, float(weights @ density))
+
+    def collected(
+        self, parameters: ConcomitantParameters, block: Any, resp: FloatArray, loglik: float
+    ) -> ConcomitantStatistics:
+        """Return the statistics of a block from memberships (n, k), case weights included."""
+        rows, weights = self.gate_rows(block.X), block.weights
+        mix = np.exp(log_proportions(parameters.gating, rows))
+        logit = logit_sums(self.known_basis, parameters.gating, rows, mix, resp, weights)
+        members = self.family.statistics(parameters.members, self._own(block.X), resp)
+        return ConcomitantStatistics(loglik, float(weights.sum()), resp.sum(axis=0), logit, members)
+
+    def assigning(self, rule: Assignment) -> Assigning:
+        """Return the mixture with rows assigned by a rule."""
+        return Assigning(self, rule)
 
     def m_step(self, statistics: ConcomitantStatistics, parameters: ConcomitantParameters) -> ConcomitantParameters:
         members = self.family.m_step(statistics.members, parameters.members)

@@ -140,6 +140,11 @@ class KnownMixture(Model):
         return int(self.model.starts_to_agree)
 
     @property
+    def n_read(self) -> int:
+        """What the mixture inside reads off the data."""
+        return int(getattr(self.model, Offer.READ, 0))
+
+    @property
     def wrapped(self) -> Any:
         """The mixture inside, which answers for rows of which nothing is known."""
         return self.model
@@ -260,7 +265,7 @@ def _told(resp: FloatArray, units: _Units, weights: FloatArray, *, is_first: boo
         weighted = np.zeros_like(weighted)
     told = known[units.of_row]
     weighted[told] = one_hot[units.of_row[told]] * weights[told, None]
-    return weighted
+    return np.asarray(weighted, dtype=np.float64)
 
 
 def _check_units(X: FloatArray, weights: FloatArray, first: IntArray, lengths: IntArray) -> None:

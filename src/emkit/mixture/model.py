@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
+from emkit.core.assignments import Assignment
 from emkit.core.describe import Description
 from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters, space
@@ -26,6 +27,7 @@ from emkit.core.statistics import Statistics
 from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
 from emkit.kernels.gaussian import softmax_rows
+from emkit.mixture.assigning import Assigning
 from emkit.mixture.scores import missing_information, row_scores
 
 __all__ = ["FiniteMixture", "MixtureParameters", "MixtureStatistics"]
@@ -78,6 +80,17 @@ class FiniteMixture(Model):
     def e_step(self, parameters: MixtureParameters, block: Any) -> MixtureStatistics:
         step = self.family.mixture_step(_log(parameters.mix), parameters.members, block)
         return MixtureStatistics(step.loglik, _weight(block), step.count, step.statistics)
+
+    def collected(
+        self, parameters: MixtureParameters, block: Any, resp: FloatArray, loglik: float
+    ) -> MixtureStatistics:
+        """Return the statistics of a block from memberships (n, k), case weights included."""
+        members = self.family.statistics(parameters.members, block.X, resp)
+        return MixtureStatistics(loglik, _weight(block), resp.sum(axis=0), members)
+
+    def assigning(self, rule: Assignment) -> Assigning:
+        """Return the mixture with rows assigned by a rule."""
+        return Assigning(self, rule)
 
     def m_step(self, statistics: MixtureStatistics, parameters: MixtureParameters) -> MixtureParameters:
         count = statistics.count + (self.concentration - 1)

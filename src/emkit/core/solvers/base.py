@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from emkit.core.arrays import FloatArray
+from emkit.core.assignments import Assignment
+from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import ParametersChart
 from emkit.core.problem import Point, Problem
 from emkit.errors import ParameterError
 
-__all__ = ["OFF_CHART", "Move", "Solver", "evaluate_vector", "plain_step", "vector_of"]
+__all__ = ["OFF_CHART", "Move", "Solver", "assigning", "evaluate_vector", "plain_step", "vector_of"]
 
 OFF_CHART = (np.linalg.LinAlgError, ParameterError, FloatingPointError)  # what a step out of a chart's reach raises
 
@@ -47,6 +50,14 @@ class Move:
 class Solver(ABC):
     """A way to climb. It never loops over iterations: that is the loop's work."""
 
+    def seen(self, model: Model) -> Model:
+        """Return the model as this solver climbs it: another only where it climbs another objective."""
+        return model
+
+    def started(self, problem: Problem, parameters: Any) -> Any:
+        """Return the parameters at which the climb begins, from those of a start."""
+        return parameters
+
     @abstractmethod
     def begin(self, problem: Problem, point: Point) -> Any:
         """Return the memory with which the first step is taken."""
@@ -61,6 +72,22 @@ class Solver(ABC):
     @abstractmethod
     def step(self, problem: Problem, point: Point, memory: Any) -> Move:
         """Take one iteration from `point`."""
+
+
+def assigning(model: Model, solver: Solver) -> Callable[[Assignment], Model]:
+    """Return the function from a rule for memberships to the model that follows it.
+
+    Raises
+    ------
+    ParameterError
+        If the model has no memberships to assign.
+    """
+    found = offered(model, Offer.ASSIGNING)
+    if found is None:
+        name = type(model).__name__
+        message = f"{type(solver).__name__} assigns rows to components, which `{name}` does not offer: use another"
+        raise ParameterError(message)
+    return found
 
 
 def plain_step(problem: Problem, point: Point, memory: Any, *, is_accepted: bool = True) -> Move:
