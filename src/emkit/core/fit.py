@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, is_dataclass, replace
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -263,7 +262,7 @@ def maximise(
 
 
 def _check_options(tol: Any, on_iteration: Any, start: Any) -> None:
-    if not isinstance(tol, Real) or not tol >= 0:
+    if not isinstance(tol, (int, float, np.integer, np.floating)) or not tol >= 0:
         message = f"`tol` must be at least 0, got {tol!r}"
         raise ParameterError(message)
     if on_iteration is not None and not callable(on_iteration):

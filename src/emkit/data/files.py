@@ -76,7 +76,7 @@ def read_table(
     *,
     delimiter: str | None = None,
     header: bool | None = None,
-    decimal: str = ".",
+    decimal: str | None = None,
     encoding: str = "utf-8-sig",
 ) -> Table:
     """Return the table in a file, or a shipped data set.
@@ -90,8 +90,8 @@ def read_table(
         Which columns to keep; None for all.
     delimiter, header, decimal, encoding
         For text: what separates cells; whether the first line holds names; the decimal mark; the encoding.
-        The first two are found out from the file where None. Missing cells are empty, NA, N/A, NaN, nan,
-        null, None, ``?`` or ``.``.
+        The first three are found out from the file where None, and so is UTF-16 by its mark. Missing cells are
+        empty, NA, N/A, NaN, nan, null, None, ``?`` or ``.``.
 
     Returns
     -------

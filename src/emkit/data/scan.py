@@ -33,7 +33,7 @@ def scan(
     cache: str | os.PathLike[str] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
-    decimal: str = ".",
+    decimal: str | None = None,
     encoding: str = "utf-8-sig",
 ) -> Source:
     """Return a source of the rows of files of any size, read anew in every pass of a fit at constant memory.

@@ -9,10 +9,11 @@ from __future__ import annotations
 import csv
 import gzip
 import importlib
+import re
 import statistics
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 
@@ -32,6 +33,11 @@ _MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "Non
 _TRUTH = {"TRUE": 1.0, "True": 1.0, "true": 1.0, "FALSE": 0.0, "False": 0.0, "false": 0.0}
 _DELIMITERS = ("\t", ";", "|", ",")
 _BLANKS = " "
+_UTF8 = "utf-8-sig"
+_POINT = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
+# Not 1,234: that may as well be a number of thousands.
+_COMMA = re.compile(r"[+-]?(0?,\d+|\d{4,},\d+|\d+,(\d{1,2}|\d{4,}))(e[+-]?\d+)?", re.IGNORECASE)
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _HEAD_LINES = 50
 _CHUNK_ROWS = 2000  # small enough that the cells stay in cache: twice as fast as 50,000
 _ARROW_BYTES = 16_000_000  # below, importing pyarrow costs more than it saves
@@ -47,15 +53,16 @@ class TextFormat:
         One character; a blank stands for any run of blanks.
     header : bool or None
         Whether the first line holds names. None: it does unless one of its cells is a number.
-    decimal : str
-        The decimal mark, "." or ",".
+    decimal : str or None
+        The decimal mark, "." or ",". None: the comma if cells are separated otherwise and hold numbers only with it.
     encoding : str
+        A file that begins with the mark of UTF-16 is read as that where this is the default.
     """
 
     delimiter: str | None = None
     header: bool | None = None
-    decimal: str = "."
-    encoding: str = "utf-8-sig"
+    decimal: str | None = None
+    encoding: str = _UTF8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ def read_text(path: Path, layout: TextFormat) -> dict[str, NDArray[Any]]:
     DataError
         If the file is empty, ragged, not text in this encoding, or badly quoted; it names the line.
     """
+    layout = _marked(path, layout)
     with _explained(path, layout.encoding):
         found = _look(path, layout)
         columns = _by_arrow(found) or _by_csv(found)
@@ -94,6 +102,7 @@ class TextStream:
     """
 
     def __init__(self, path: Path, layout: TextFormat) -> None:
+        layout = _marked(path, layout)
         with _explained(path, layout.encoding):
             self._layout = _look(path, layout)
         self.names = self._layout.names
@@ -125,6 +134,14 @@ class TextStream:
                 yield dict(zip(self.names, columns, strict=True))
 
 
+def _marked(path: Path, layout: TextFormat) -> TextFormat:
+    """Return the layout with the encoding that the first bytes of the file tell."""
+    if layout.encoding != _UTF8:
+        return layout
+    with path.open("rb") as file:
+        return replace(layout, encoding="utf-16") if file.read(2) in _UTF16_MARKS else layout
+
+
 def _look(path: Path, layout: TextFormat) -> _Layout:
     """Read the head of the file: what separates cells, and what the columns are called."""
     with _open(path, layout.encoding) as file:
@@ -133,15 +150,16 @@ def _look(path: Path, layout: TextFormat) -> _Layout:
         msg = f"{path} is empty: expected lines of numbers, with column names in the first."
         raise DataError(msg)
     delimiter = layout.delimiter or ("\t" if path.suffix in {".tsv", ".tab"} else _guess_delimiter(head))
+    decimal = layout.decimal or _guess_decimal(head, delimiter)
     with _open(path, layout.encoding) as file:
         first, second = ([*islice(_rows(file, delimiter), 2), None])[:2]
     assert first is not None, "a file with text has a first row"
-    has_header = layout.header if layout.header is not None else not any(_is_number(c, layout.decimal) for c in first)
+    has_header = layout.header if layout.header is not None else not any(_is_number(c, decimal) for c in first)
     if has_header and second is None:
         msg = f"{path} holds one line of names ({', '.join(first[:5])}) and no data."
         raise DataError(msg)
     names = _names(first, second) if has_header else tuple(f"x{j + 1}" for j in range(len(first)))
-    return _Layout(path, delimiter, names, has_header, layout.decimal, layout.encoding)
+    return _Layout(path, delimiter, names, has_header, decimal, layout.encoding)
 
 
 def _guess_delimiter(head: Sequence[str]) -> str:
@@ -155,6 +173,16 @@ def _guess_delimiter(head: Sequence[str]) -> str:
         # By the most frequent width: one ragged line shall be reported as such.
         return _BLANKS if statistics.mode(len(line.split()) for line in head[1:] or head) > 1 else ","
     return max(_DELIMITERS, key=lambda d: (head[0].count(d), d == ","))
+
+
+def _guess_decimal(head: Sequence[str], delimiter: str) -> str:
+    """Return the decimal mark of the numbers in the head of a file."""
+    if delimiter == ",":
+        return "."
+    rows = (line.split() for line in head) if delimiter == _BLANKS else csv.reader(head, delimiter=delimiter)
+    cells = [cell.strip() for row in rows for cell in row]
+    is_comma = any(map(_COMMA.fullmatch, cells)) and not any(map(_POINT.fullmatch, cells))
+    return "," if is_comma else "."
 
 
 def _names(first: Sequence[str], second: Sequence[str] | None) -> tuple[str, ...]:

@@ -56,6 +56,20 @@ class TestText:
     def test_delimiter_given(self, tmp_path):
         assert_columns(read(tmp_path, "a:b\n1:2\n", delimiter=":"), a=[1], b=[2])
 
+    @pytest.mark.parametrize("text", ["a;b\n1,5;2\n3;-4,25\n", "a\tb\n1,5\t2\n3\t-4,25\n", "a b\n1,5 2\n3 -4,25\n"])
+    def test_decimal_comma_is_found_out(self, tmp_path, text):
+        assert_columns(read(tmp_path, text), a=[1.5, 3], b=[2, -4.25])
+
+    def test_thousands_are_no_decimals(self, tmp_path):
+        assert_columns(read(tmp_path, "a;b\n1,234;2\n3,456;4\n"), a=["1,234", "3,456"], b=[2, 4])
+        assert_columns(read(tmp_path, "a;b\n1,5;2.5\n3,4;4\n"), a=["1,5", "3,4"], b=[2.5, 4])
+
+    def test_utf16_is_found_out_by_its_mark(self, tmp_path):
+        path = tmp_path / "a.txt"
+        path.write_text("größe\tb\n1,5\t2\n", encoding="utf-16")
+        table = read_table(path)
+        assert_columns(table, größe=[1.5], b=[2])
+
     def test_decimal_comma(self, tmp_path):
         assert_columns(read(tmp_path, "a;b\n1,5;2\n3;-4,25\n", decimal=","), a=[1.5, 3], b=[2, -4.25])
 
