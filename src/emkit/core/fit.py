@@ -215,7 +215,8 @@ def maximise(
     n_starts : int or "auto"
         "auto" stops after sixteen starts that agree (or as many as the model says), or after 128 if eight of them
         reached the best optimum, or after 256 (fewer where an E-step is expensive). Where there are more than 16384
-        rows, starts compete on a random sample of that many and the winner climbs on all.
+        rows, starts compete on a random sample of that many and the winner climbs on all; half of that agreement is
+        then enough if it is half of all and no other end is near.
     n_ends : int, optional
         Of each eight starts, climb to the end from so many alone, those that promise most after a short climb; by
         default from all that differ.
@@ -372,6 +373,7 @@ class _Hill:
             watch=self.watch,
             n_threads=n_threads,
             ledger=self.ledger,
+            is_sample=is_large,
         )
         if not is_large or found.best.status in (Status.INTERRUPTED, Status.STOPPED):
             return found if not is_large else self._carried_over(found)

@@ -129,13 +129,16 @@ def search(
     watch: Watcher | None = None,
     n_threads: int = 1,
     ledger: Ledger = NO_LEDGER,
+    is_sample: bool = False,
 ) -> Search:
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
     Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
     `n_agreeing` that many starts are believed if they all agree, and after 128 an optimum that `n_believed` reached;
-    otherwise all `n_starts` are looked at. With `n_ends` only so many of a round go on after their short climbs, those
-    that promise most (Biernacki, Celeux & Govaert 2003, CSDA 41:561). Climbs that the ledger knows are not made again.
+    otherwise all `n_starts` are looked at. On a sample of many rows half of `n_agreeing`, if they are half of all, are
+    enough where every other end is far below. With `n_ends` only so many of a round go on after their short climbs,
+    those that promise most (Biernacki, Celeux & Govaert 2003, CSDA 41:561). Climbs that the ledger knows are not made
+    again.
     """
     camp = _Camp(watch, n_threads)
     ended: list[_Run] = []
@@ -154,7 +157,8 @@ def search(
                     runs = sorted(runs, key=_hope, reverse=True)[:n_ends]
             ended += runs
             ledger.settle(indices.stop, tuple(run.index for run in _first(ended)))
-            if _is_settled(ended, merged, n_agreeing, n_believed):
+            is_plain = is_sample and _is_plain(ended, merged, n_agreeing)
+            if is_plain or _is_settled(ended, merged, n_agreeing, n_believed):
                 break
     except _Halt as halt:
         return camp.cut_short(halt.status, ended, merged)
@@ -338,6 +342,21 @@ def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int |
         is_common = n_believed is not None and bool(proper) and proper[0].n_hits >= max(n_believed, report.n_starts / 2)
         return is_common or (is_finished and len(proper) == 1 and proper[0].n_hits >= n_agreeing)
     return not proper or proper[0].n_hits >= (ENOUGH_HITS if n_believed is None else n_believed)
+
+
+def _is_plain(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None) -> bool:
+    """Tell whether half of the starts on a large sample reached the best optimum and none came near it elsewhere.
+
+    Near is within one unit of log-likelihood for each free parameter: by so much the sample may mislead.
+    """
+    if n_agreeing is None:
+        return False
+    best = _first(ended)[0].climb.point
+    report = _report(ended, merged)
+    first, *others = report.optima
+    is_common = first.n_hits >= max(n_agreeing / 2, report.n_starts / 2)
+    least = best.objective - n_free(best.parameters)
+    return not first.collapse and is_common and all(other.collapse or other.objective < least for other in others)
 
 
 def _report(ended: Sequence[_Run], merged: dict[int, int]) -> StartReport:

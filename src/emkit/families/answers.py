@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,21 +41,60 @@ class Answers(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Bytes:
-    """Codes (n, d) of a byte each, the number of levels where there is no answer."""
+    """Codes (n, g) of a byte each for groups of items: few items of few levels are one of more levels."""
 
     codes: Array
-    levels: Array
+    groups: _Groups
 
     def log_joint(self, log_mix: FloatArray, log_prob: FloatArray) -> FloatArray:
-        return np.asarray(categorical_log_joint(self.codes, self.levels, log_mix, log_prob))
+        table = self.groups.log_table(log_prob)
+        return np.asarray(categorical_log_joint(self.codes, self.groups.levels, log_mix, table))
 
     def counts(self, resp: FloatArray) -> FloatArray:
-        return np.asarray(categorical_counts(self.codes, self.levels, np.ascontiguousarray(resp, dtype=np.float64)))
+        share = np.ascontiguousarray(resp, dtype=np.float64)
+        return self.groups.apart(categorical_counts(self.codes, self.groups.levels, share))
 
     def moments(
         self, weights: FloatArray | None, log_mix: FloatArray, log_prob: FloatArray
     ) -> tuple[float, FloatArray, FloatArray]:
-        return categorical_moments(self.codes, self.levels, weights, log_mix, log_prob)
+        table = self.groups.log_table(log_prob)
+        loglik, count, counts = categorical_moments(self.codes, self.groups.levels, weights, log_mix, table)
+        return loglik, count, self.groups.apart(counts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Groups:
+    """Which items are looked up together, and what each value of a group stands for.
+
+    Parameters
+    ----------
+    levels : array (g,), int32
+        Values of each group.
+    members : array (values of all groups, most items of a group)
+        The levels, counted over all items, that a value stands for; their total number where there is no answer.
+    n_levels : int
+        Of all items.
+    """
+
+    levels: Array
+    members: Array
+    n_levels: int
+
+    def log_table(self, log_prob: FloatArray) -> FloatArray:
+        """Return log probabilities of the values of all groups, (values, k)."""
+        known = np.concatenate([log_prob, np.zeros((1, log_prob.shape[1]))])
+        return np.asarray(known[self.members].sum(axis=1))
+
+    def apart(self, counts: FloatArray) -> FloatArray:
+        """Return counts of the values of groups as counts of levels."""
+        return np.asarray(self._map @ counts)[:-1]
+
+    @cached_property
+    def _map(self) -> csr_array:
+        """The sums from values to levels, the last of which is no answer."""
+        n_values, width = self.members.shape
+        ones, values = np.ones(n_values * width), np.repeat(np.arange(n_values), width)
+        return csr_array((ones, (self.members.reshape(-1), values)), shape=(self.n_levels + 1, n_values))
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,10 +121,43 @@ class _Ones:
 
 def answers(X: Array, levels: Array) -> Answers:
     """Return rows (n, d) of codes, NaN where there is no answer, for items of `levels` (d,) levels."""
-    if levels.max(initial=0) > MOST_LEVELS:
+    if levels.max(initial=0) >= MOST_LEVELS:  # one more than the levels is no answer
         return _Ones(expanded(X, levels))
     codes, seen = _checked(X, levels)
-    return _Bytes(np.where(seen, codes, levels).astype(np.uint8), levels.astype(np.int32))
+    return _grouped(np.where(seen, codes, levels).astype(np.int64), levels, has_missing=not seen.all())
+
+
+_MOST_VALUES = 32  # of a group: tables of log probabilities and counts then stay in the fastest cache
+
+
+def _grouped(codes: Array, levels: Array, *, has_missing: bool) -> _Bytes:
+    """Return answers with items side by side put together while their combinations are few."""
+    sizes = levels + int(has_missing)
+    columns, parts, item = [], [], 0
+    first = np.cumsum(levels) - levels
+    while item < len(levels):
+        value, part = codes[:, item], _own_levels(item, levels, first, sizes)
+        item += 1
+        while item < len(levels) and len(part) * sizes[item] <= _MOST_VALUES:
+            own = _own_levels(item, levels, first, sizes)
+            part = np.hstack([part.repeat(len(own), axis=0), np.tile(own, (len(part), 1))])
+            value = value * sizes[item] + codes[:, item]
+            item += 1
+        columns.append(value)
+        parts.append(part)
+    width, none = max((part.shape[1] for part in parts), default=1), int(levels.sum())
+    padded = [np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=none) for part in parts]
+    members = np.concatenate([*padded, np.empty((0, width), dtype=np.int64)])
+    table = np.column_stack(columns) if columns else codes
+    groups = _Groups(np.array([len(part) for part in parts], dtype=np.int32), members, none)
+    return _Bytes(np.ascontiguousarray(table, dtype=np.uint8), groups)
+
+
+def _own_levels(item: int, levels: Array, first: Array, sizes: Array) -> Array:
+    """Return the levels (values, 1) of one item, counted over all items, and their total number for no answer."""
+    own = first[item] + np.arange(sizes[item])
+    own[levels[item] :] = levels.sum()
+    return np.asarray(own)[:, None]
 
 
 def expanded(X: Array, levels: Array) -> csr_array:

@@ -12,7 +12,7 @@ import pytest
 from emkit.core import EM, Optimum, Problem, QuasiNewton, Squarem, StartReport, Status, maximise
 from emkit.core.fit import SCREEN_ROWS, _Hill
 from emkit.core.loop import Climb
-from emkit.core.starts import Search, _report
+from emkit.core.starts import Search, _is_plain, _report
 from emkit.core.stopping import Budget
 from emkit.data import as_source
 from emkit.mixture import FiniteMixture
@@ -193,6 +193,34 @@ def test_starts_merged_twice_are_counted_once_each():
     )
     report = _report([end], {0: 1, 1: 2, 2: 3, 4: 3})  # 0 met 1, then 1 met 2, then 2 met 3
     assert report == StartReport(5, (Optimum(1.0, 5),))
+
+
+def _ends(toy, *objectives, collapse=""):
+    """Runs of a model of one free parameter that have ended; all but the first may have collapsed."""
+    return [
+        SimpleNamespace(
+            index=i,
+            rank=(not (i and collapse), objective),
+            climb=SimpleNamespace(
+                point=SimpleNamespace(
+                    objective=objective, parameters=toy.TwoHills().start(None, np.random.default_rng(0))
+                ),
+                collapse=collapse if i else "",
+            ),
+        )
+        for i, objective in enumerate(objectives)
+    ]
+
+
+def test_half_of_the_starts_on_a_sample_are_enough_where_no_other_end_is_near(toy):
+    met = dict.fromkeys(range(10, 17), 0)  # with the first run eight
+    assert _is_plain(_ends(toy, 50.0), met, 16)
+    assert _is_plain(_ends(toy, 50.0, 40.0), met, 16)
+    assert not _is_plain(_ends(toy, 50.0, 49.5), met, 16)
+    assert _is_plain(_ends(toy, 50.0, 49.5, collapse="fell"), met, 16)
+    assert not _is_plain(_ends(toy, 50.0, *range(9)), met, 16)  # eight of seventeen
+    assert not _is_plain(_ends(toy, 50.0), met, 18)
+    assert not _is_plain(_ends(toy, 50.0), met, None)
 
 
 def test_interruption_before_anything_is_known_surfaces(toy):

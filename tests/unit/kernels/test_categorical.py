@@ -84,13 +84,14 @@ def test_a_row_without_answers_tells_nothing():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("size", [255, 256])
-def test_bytes_and_sparse_rows_give_the_same(dtype, size):
+@pytest.mark.parametrize("n_missing", [0, 0.1])
+@pytest.mark.parametrize("levels", [(2,), (3, 254), (3, 255), (2, 2, 2, 2, 2, 2), (4, 4, 4, 30, 2, 1, 1), (32, 2, 40)])
+def test_bytes_and_sparse_rows_give_the_same(dtype, levels, n_missing):
     rng = np.random.default_rng(3)
-    levels = np.array([3, size])
-    X = np.column_stack([rng.integers(0, 3, 300), rng.integers(0, size, 300)]).astype(dtype)
-    X[rng.random(X.shape) < 0.1] = np.nan
-    log_mix, log_prob = np.log([0.4, 0.6]), np.log(rng.dirichlet(np.ones(3 + size), 2).T.copy())
+    levels = np.array(levels)
+    X = np.column_stack([rng.integers(0, size, 300) for size in levels]).astype(dtype)
+    X[rng.random(X.shape) < n_missing] = np.nan
+    log_mix, log_prob = np.log([0.4, 0.6]), np.log(rng.dirichlet(np.ones(levels.sum()), 2).T.copy())
     weights = rng.integers(0, 3, 300).astype(float)
     own, ones = answers(X, levels), expanded(X, levels)
     joint = own.log_joint(log_mix, log_prob)
