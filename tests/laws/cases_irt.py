@@ -6,6 +6,7 @@ import numpy as np
 from case import Case
 
 from emkit.irt import Equispaced, ItemResponse, LogitNormalPrior, LogNormalPrior, NormalPrior
+from emkit.irt.correlation import CorrelatedNormal
 from emkit.irt.curves.asymptotes import FourParameters
 from emkit.irt.curves.base import Slopes
 from emkit.irt.curves.credit import NominalResponse, PartialCredit, RatingScale
@@ -43,8 +44,20 @@ _PLANE = ItemResponse(
     Equispaced(7, -3, 3),
     pattern=((True, False), (True, True), (True, True), (True, True)),
 )
+_CORRELATED = replace(
+    _PLANE,
+    grid=Equispaced(9, -4, 4),
+    latent=CorrelatedNormal(),
+    pattern=((True, False), (True, False), (False, True), (False, True)),
+)
 _RASCH = ItemRun(PartialCredit(Slopes.ONE), tuple(range(6)), 2, (("intercept", NormalPrior(0.0, 2.0)),))
 _CLASSES = ItemResponseClasses(ItemResponse((_RASCH,), grid=Equispaced(15, -5, 5)), 2)
+
+
+def _two_factors(n=300):
+    rng = np.random.default_rng(4)
+    theta = rng.multivariate_normal([0, 0], [[1, 0.3], [0.3, 1]], n)[:, [0, 0, 1, 1]]
+    return (rng.random((n, 4)) < 1 / (1 + np.exp(-2 * theta))).astype(float)
 
 
 def _two_kinds(n=200):
@@ -84,6 +97,7 @@ CASES = [
         is_continuous=False,
     ),
     Case("irt-two-factors", _PLANE, _answers(2, missing=0.1), is_continuous=False),
+    Case("irt-correlated", _CORRELATED, _two_factors(), is_continuous=False),
     Case("irt-bifactor", replace(_PLANE, specific=(0, 0, 1, 1), pattern=None), _answers(2), is_continuous=False),
     Case("irt-classes", _CLASSES, _two_kinds(), is_continuous=False),
     Case("irt-mixed", _MIXED, _MIXED_ROWS, is_continuous=False),

@@ -264,6 +264,8 @@ _HOMES = {
     "QuasiMonteCarlo": "emkit.irt",
     "ItemRun": "emkit.irt.items",
     "GroupLayout": "emkit.irt.groups",
+    "CorrelatedNormal": "emkit.irt.correlation",
+    "CorrelatedParameters": "emkit.irt.correlation",
     "StandardNormal": "emkit.irt.latent",
     "NoParameters": "emkit.irt.latent",
     "FreeNormal": "emkit.irt.latent",

@@ -25,6 +25,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from emkit.core.arrays import FloatArray
+from emkit.core.parameters import n_free
 from emkit.irt.coding import MISSING, coded_source
 from emkit.irt.fitted import Fitted, finite_rows, residuals_of
 from emkit.irt.pooling import pooled
@@ -250,7 +251,7 @@ def _n_free(fitted: Fitted) -> FloatArray:
     for run, own in zip(fitted.model.runs, fitted.parameters.items, strict=True):
         free, _ = run.kind.is_free(run.kind.matrix(own, run.n_items), run.kind.layout(own))
         by_item[list(run.items)] = free.sum(axis=1)
-    latent = sum(np.size(value) for value in vars(fitted.parameters.latent).values())
-    shared = float(latent) if fitted.model.latent.is_parametric else 0.0
+    latent = fitted.parameters.latent
+    shared = float(n_free(latent)) if fitted.model.latent.is_parametric else 0.0
     own_items = [{test[j] for test in fitted.tests} for j in range(fitted.n_items)]
     return np.array([shared + sum(by_item[item] for item in items) for items in own_items])

@@ -20,6 +20,7 @@ from emkit.irt import build
 from emkit.irt.answers import ItemResponseAnswers
 from emkit.irt.checking import check_identified, warn_of_separate_forms
 from emkit.irt.coding import MISSING, coded_source
+from emkit.irt.correlation import CorrelatedNormal
 from emkit.irt.covariates import CovariateLayout
 from emkit.irt.curves.base import Slopes
 from emkit.irt.fit_answers import ItemResponseFit
@@ -67,6 +68,8 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         The latent distribution: normal, or a probability at each node (the empirical histogram). The likelihood of a
         histogram is so flat, and its maximum so rough, that `tol` is then 1e-3 at least; its mean is zero and its
         variance one (in the first group).
+    factor_correlation : "none" or "free", default "none"
+        Of several factors, whose `loadings` are then to be given: their correlations are in `latent_correlation_`.
     free_items : sequence of str, or "all", default ()
         With groups: items whose parameters differ among them; all others are anchors. The first group (in sorted order)
         has mean 0 (and variance 1), the others' are free unless all items are.
@@ -83,6 +86,8 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
     coef_ : ItemTable
         Slopes `a1` ..., intercepts `d` or `d1` ..., asymptotes `g` and `u` of each item; `coef_["a1"]` is a column.
     latent_mean_, latent_var_ : array (groups,), or (groups, F)
+    latent_correlation_ : array (F, F)
+        Where it is free.
     latent_coef_ : array (p,)
         Of the covariates, whose names are `covariate_names_`; `latent_var_` is then what they leave.
     categories_ : dict of item name to tuple
@@ -116,6 +121,7 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         levels: Any = None,
         priors: Mapping[str, Any] | None = None,
         density: Literal["normal", "histogram"] = "normal",
+        factor_correlation: Literal["none", "free"] = "none",
         free_items: Sequence[str] | str = (),
         quadrature: Grid | None = None,
         tol: float = 1e-8,
@@ -134,6 +140,7 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         self.levels = levels
         self.priors = priors
         self.density = density
+        self.factor_correlation = factor_correlation
         self.free_items = free_items
         self.quadrature = quadrature
         self.tol = tol
@@ -268,6 +275,8 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
 
     def _latent(self, is_rasch: bool, layout: GroupLayout, n_items: int, explained: CovariateLayout) -> Latent:
         n_groups = layout.n_groups
+        if self.factor_correlation != "none":
+            return self._correlated(is_rasch, n_groups, explained)
         if explained.names:
             if n_groups > 1 or self.density != "normal" or self.n_factors > 1:
                 message = (
@@ -292,6 +301,17 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
             message = "groups are compared on one factor here; with several factors fit them one by one"
             raise ParameterError(message)
         return FreeNormal(n_groups, others, free_var)
+
+    def _correlated(self, is_rasch: bool, n_groups: int, explained: CovariateLayout) -> Latent:
+        is_plain = n_groups == 1 and not explained.names and self.density == "normal" and not is_rasch
+        if self.factor_correlation != "free" or self.n_factors < 2 or self.loadings is None or not is_plain:
+            message = (
+                "`factor_correlation` is 'none' or 'free', which goes with several factors, `loadings` that say which "
+                f"items measure which, free slopes and one group; got {self.factor_correlation!r} and "
+                f"n_factors={self.n_factors}"
+            )
+            raise ParameterError(message)
+        return CorrelatedNormal()
 
     def _solver(self) -> Solver | Literal["auto"]:
         return QuasiNewton(warm_up=1) if isinstance(self.solver, str) and self.solver == "auto" else self.solver
@@ -334,6 +354,9 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         self.coef_ = ItemTable(model.item_names, names, values)
         if model.latent.n_covariates:
             self.latent_coef_ = parameters.latent.coefficient
+        correlation = model.latent.correlation(parameters.latent)
+        if correlation is not None:
+            self.latent_correlation_ = correlation
         mean, sd = model.latent_moments(parameters)
         one = model.n_factors == 1
         self.latent_mean_, self.latent_var_ = (mean[:, 0], sd[:, 0] ** 2) if one else (mean, sd**2)

@@ -27,6 +27,7 @@ class Latent(ABC):
     n_groups: int = 1
     n_covariates: ClassVar[int] = 0
     is_parametric: ClassVar[bool] = True  # whether it means the same on another grid
+    is_even: ClassVar[bool] = False  # whether turning a factor round leaves a distribution of the same kind
 
     @abstractmethod
     def start(self, nodes: FloatArray) -> Any:
@@ -37,12 +38,24 @@ class Latent(ABC):
         """Return log-probabilities (groups, q) of the nodes."""
 
     @abstractmethod
-    def m_step(self, parameters: Any, statistics: Any, nodes: FloatArray) -> Any:
+    def m_step(self, parameters: Any, statistics: Any, nodes: FloatArray, log_width: FloatArray) -> Any:
         """Return parameters from the expected rows at each node, `statistics.mass` (groups, q)."""
 
     @abstractmethod
     def score(self, parameters: Any, statistics: Any, nodes: FloatArray, log_width: FloatArray) -> Any:
         """Return the gradient of sum mass * log_weights, entry by entry."""
+
+    def turned(self, parameters: Any, turn: FloatArray) -> Any:
+        """Return the parameters of the factors turned round where `turn` (F,) is -1."""
+        return parameters
+
+    def mixed(self, parameters: Any, draws: FloatArray) -> FloatArray:
+        """Return independent standard normal draws (n, F) with the correlations of the factors."""
+        return draws
+
+    def correlation(self, parameters: Any) -> FloatArray | None:
+        """Return the correlations (F, F) of the factors where they are estimated."""
+        return None
 
     def origin(self, parameters: Any) -> float:
         """Return where the origin of reported item parameters lies on the scale of the nodes."""
@@ -64,6 +77,8 @@ class NoParameters(Parameters):
 class StandardNormal(Latent):
     """Independent standard normal factors."""
 
+    is_even: ClassVar[bool] = True
+
     def start(self, nodes: FloatArray) -> NoParameters:
         return NoParameters()
 
@@ -71,7 +86,7 @@ class StandardNormal(Latent):
         own = log_softmax(log_width - 0.5 * (nodes**2).sum(axis=1))
         return np.ascontiguousarray(np.broadcast_to(own, (self.n_groups, len(own))))
 
-    def m_step(self, parameters: Any, statistics: Any, nodes: FloatArray) -> NoParameters:
+    def m_step(self, parameters: Any, statistics: Any, nodes: FloatArray, log_width: FloatArray) -> NoParameters:
         return NoParameters()
 
     def score(self, parameters: Any, statistics: Any, nodes: FloatArray, log_width: FloatArray) -> NoParameters:
@@ -124,13 +139,15 @@ class FreeNormal(Latent):
         z2 = (nodes[:, 0] - mean[:, None]) ** 2 / var[:, None]
         return np.asarray(log_softmax(log_width - 0.5 * z2, axis=1))
 
-    def m_step(self, parameters: FreeNormalParameters, statistics: Any, nodes: FloatArray) -> FreeNormalParameters:
+    def m_step(
+        self, parameters: FreeNormalParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
+    ) -> FreeNormalParameters:
         mean, var = self.all_moments(parameters)
         mass = statistics.mass
         for g in range(self.n_groups):
             free = np.array([g in self.free_mean, g in self.free_var])
             if free.any() and mass[g].sum() > 0:
-                mean[g], var[g] = _normal_on_grid(mass[g], nodes[:, 0], mean[g], var[g], free)
+                mean[g], var[g] = _normal_on_grid(mass[g], nodes[:, 0], log_width, (mean[g], var[g]), free)
         return FreeNormalParameters(mean[list(self.free_mean)], var[list(self.free_var)])
 
     def score(
@@ -145,20 +162,22 @@ class FreeNormal(Latent):
         return FreeNormalParameters(by_mean[list(self.free_mean)], by_var[list(self.free_var)])
 
 
-def _normal_on_grid(mass: FloatArray, x: FloatArray, mean: float, var: float, free: Array) -> tuple[float, float]:
+def _normal_on_grid(
+    mass: FloatArray, x: FloatArray, log_width: FloatArray, start: tuple[float, float], free: Array
+) -> tuple[float, float]:
     """Return mean and variance that maximise sum mass log w, where w is the normal density normalized on the nodes.
 
     On a wide and fine grid these are the moments of the mass. They begin Newton's method, which counts where the grid
     cuts the tails off.
     """
-    share = mass / mass.sum()
+    share, (mean, var) = mass / mass.sum(), start
     if free[0]:
         mean = float(share @ x)
     if free[1]:
         var = max(float(share @ (x - mean) ** 2), 1e-6)
-    at = _on_grid(share, x, mean, var)
+    at = _on_grid(share, x, log_width, mean, var)
     for _ in range(_NEWTON):
-        tail = np.exp(log_softmax(-0.5 * (x - mean) ** 2 / var))
+        tail = np.exp(log_softmax(log_width - 0.5 * (x - mean) ** 2 / var))
         basis = np.stack([(x - mean) / var, (x - mean) ** 2 / (2 * var)])[free]  # by the mean, and by log var
         centred = basis - (basis @ tail)[:, None]
         slope, bend = centred @ share, (centred * tail) @ centred.T
@@ -168,7 +187,7 @@ def _normal_on_grid(mass: FloatArray, x: FloatArray, mean: float, var: float, fr
             break
         for _ in range(_HALVINGS):
             trial = mean + step[0], min(var * float(np.exp(step[1])), _LARGEST)
-            value = _on_grid(share, x, *trial)
+            value = _on_grid(share, x, log_width, *trial)
             if value >= at - _ROUNDING:
                 break
             step /= 2
@@ -183,8 +202,8 @@ _ROUNDING = 1e-14
 _LARGEST = 1e4  # a variance this large on a grid says that the grid is too narrow
 
 
-def _on_grid(share: FloatArray, x: FloatArray, mean: float, var: float) -> float:
-    return float(share @ log_softmax(-0.5 * (x - mean) ** 2 / var))
+def _on_grid(share: FloatArray, x: FloatArray, log_width: FloatArray, mean: float, var: float) -> float:
+    return float(share @ log_softmax(log_width - 0.5 * (x - mean) ** 2 / var))
 
 
 @dataclass(frozen=True)
@@ -208,7 +227,9 @@ class Histogram(Latent):
         with np.errstate(divide="ignore"):
             return np.maximum(np.log(parameters.prob), -1e5)  # finite, so that a node without mass stays harmless
 
-    def m_step(self, parameters: HistogramParameters, statistics: Any, nodes: FloatArray) -> HistogramParameters:
+    def m_step(
+        self, parameters: HistogramParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
+    ) -> HistogramParameters:
         return HistogramParameters(statistics.mass / statistics.mass.sum(axis=1, keepdims=True))
 
     def score(

@@ -151,7 +151,9 @@ class ItemResponse(Model):
             run.m_step(own, part, self.nodes)
             for run, own, part in zip(self.runs, parameters.items, counts, strict=True)
         )
-        return ItemResponseParameters(items, self.latent.m_step(parameters.latent, statistics, self.nodes))
+        return ItemResponseParameters(
+            items, self.latent.m_step(parameters.latent, statistics, self.nodes, self.log_width)
+        )
 
     def log_prior(self, parameters: ItemResponseParameters) -> float:
         return sum(run.log_prior(own) for run, own in zip(self.runs, parameters.items, strict=True))
@@ -216,7 +218,7 @@ class ItemResponse(Model):
         if (turn > 0).all():
             return parameters
         items = tuple(type(own)(**{**vars(own), "slope": own.slope * turn}) for own in parameters.items)
-        return ItemResponseParameters(items, parameters.latent)
+        return ItemResponseParameters(items, self.latent.turned(parameters.latent, turn))
 
     def degeneracy(self, parameters: ItemResponseParameters, statistics: ItemResponseStatistics) -> str:
         for run, own in zip(self.runs, parameters.items, strict=True):
@@ -250,7 +252,12 @@ class ItemResponse(Model):
         cells = [tuple("" if np.isnan(value) else float(value) for value in row) for row in values]
         rows = tuple((name, *row) for name, row in zip(items, cells, strict=True))
         tables = [Description("Items", ("item", *names), rows)]
-        if not isinstance(self.latent, StandardNormal):
+        correlation = self.latent.correlation(parameters.latent)
+        if correlation is not None:
+            factors = tuple(f"factor {f + 1}" for f in range(self.n_factors))
+            correlated = tuple((name, *map(float, row)) for name, row in zip(factors, correlation, strict=True))
+            tables.append(Description("Correlations of the factors", ("", *factors), correlated))
+        elif not isinstance(self.latent, StandardNormal):
             mean, sd = self.latent_moments(parameters)
             spread = tuple(
                 (str(g + 1), float(m[0]), float(s[0])) for g, (m, s) in enumerate(zip(mean, sd, strict=True))
@@ -313,7 +320,7 @@ class ItemResponse(Model):
     @cached_property
     def _is_reflectable(self) -> bool:
         nodes = self.nodes
-        is_even = np.allclose(nodes, -nodes[::-1]) and isinstance(self.latent, StandardNormal)
+        is_even = np.allclose(nodes, -nodes[::-1]) and self.latent.is_even
         kinds = all(run.kind.slopes is Slopes.FREE and run.kind.is_reflectable for run in self.runs)
         return bool(is_even and kinds and not any(run.priors for run in self.runs))
 

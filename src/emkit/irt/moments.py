@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from emkit.core.arrays import FloatArray
+from emkit.core.parameters import ParametersChart
 from emkit.irt.fitted import Fitted
 
 __all__ = ["Moments", "independence_slopes", "moment_slopes"]
@@ -214,13 +215,12 @@ def _by_items(fitted: Fitted, g: int, slopes: tuple[list[tuple[FloatArray, Any]]
 def _by_latent(fitted: Fitted, groups: list[int]) -> list[FloatArray]:
     """Return derivatives by the parameters of a parametric latent distribution, by central differences of weights."""
     latent, own = fitted.model.latent, fitted.parameters.latent
-    at = (fitted.model.nodes, fitted.model.log_width)
-    rises = []
-    for name, value in vars(own).items() if latent.is_parametric else ():
-        for step in np.eye(np.size(value)) * _BLUR:
-            moved = (replace(own, **{name: value + sign * step.reshape(np.shape(value))}) for sign in (1, -1))
-            ahead, behind = (np.exp(latent.log_weights(other, *at)) for other in moved)
-            rises.append((ahead - behind) / (2 * _BLUR))
+    at, rises = (fitted.model.nodes, fitted.model.log_width), []
+    chart = ParametersChart(own)
+    for step in np.eye(chart.size)[: chart.size if latent.is_parametric else 0] * _BLUR:
+        here = chart.to_vector(own)
+        ahead, behind = (np.exp(latent.log_weights(chart.from_vector(here + s * step), *at)) for s in (1, -1))
+        rises.append((ahead - behind) / (2 * _BLUR))
     return [_along(fitted, g, [rise[g] for rise in rises]) for g in groups]
 
 

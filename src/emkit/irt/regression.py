@@ -95,7 +95,9 @@ class Regression(Latent):
         """Return those (1, q) of the average person."""
         return self.row_log_weights(parameters, nodes, log_width, np.zeros((1, self.n_columns)))
 
-    def m_step(self, parameters: RegressionParameters, statistics: Any, nodes: FloatArray) -> RegressionParameters:
+    def m_step(
+        self, parameters: RegressionParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
+    ) -> RegressionParameters:
         people = statistics.people
         coefficient = np.linalg.solve(people.cross, people.along)
         left = self._residual(coefficient, people)

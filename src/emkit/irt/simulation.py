@@ -16,7 +16,9 @@ def draw_latent(model: Any, parameters: Any, n: int, rng: np.random.Generator) -
     if model.specific is not None:
         return rng.standard_normal((n, 1 + model.n_specific))
     mean, sd = model.latent_moments(parameters)
-    return np.asarray(mean[0] + sd[0] * rng.standard_normal((n, model.n_factors)))
+    return np.asarray(
+        mean[0] + sd[0] * model.latent.mixed(parameters.latent, rng.standard_normal((n, model.n_factors)))
+    )
 
 
 def answers_at(model: Any, parameters: Any, theta: FloatArray, rng: np.random.Generator) -> FloatArray:
