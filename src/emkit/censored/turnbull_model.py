@@ -20,12 +20,14 @@ from typing import Any
 
 import numpy as np
 
+from emkit.censored.coding import CodedBlock, CodedSource, Codes
 from emkit.censored.rows import limits_of
 from emkit.core import Model, Parameters, Statistics
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.describe import Description
 from emkit.core.parameters import space
 from emkit.core.spaces import Simplex
+from emkit.data import MemorySource
 from emkit.families.discrete import distinct_rows
 
 __all__ = ["IntervalMasses", "MassParameters", "MassStatistics"]
@@ -80,14 +82,16 @@ class IntervalMasses(Model):
         rows = distinct_rows(source)
         used = [np.asarray(block.X, dtype=np.float64)[block.weights > 0] for block in rows.blocks()]
         ends = _innermost(*limits_of(np.concatenate(used)))
-        return replace(self, low=ends[0], high=ends[1]), rows
+        ready = replace(self, low=ends[0], high=ends[1])
+        return ready, CodedSource(rows, ready.coded) if isinstance(rows, MemorySource) else rows
 
     def start(self, source: Any, rng: np.random.Generator) -> MassParameters:
         return MassParameters(np.full(len(self.low), 1 / len(self.low)))
 
     def e_step(self, parameters: MassParameters, block: Any) -> MassStatistics:
         used = block.weights > 0
-        first, last, begin, end = self.coded(block.X[used])
+        known = block.codes if isinstance(block, CodedBlock) else self.coded(block.X)
+        first, last, begin, end = known if used.all() else (part[used] for part in known)
         weights, mass, m = block.weights[used], parameters.mass, len(self.low)
         prob = _between(mass, first, last)
         with np.errstate(divide="ignore"):
@@ -128,7 +132,7 @@ class IntervalMasses(Model):
 
     # --- what else it offers ---
 
-    def coded(self, rows: Array) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    def coded(self, rows: Array) -> Codes:
         """Return first and last innermost interval (n,) within each row, and within its recorded range."""
         low, high, begin, end = limits_of(rows)
         first, last = self._inside(low, high)
