@@ -8,11 +8,13 @@ from emkit.families.categorical import Categorical
 from emkit.families.covariance import STRUCTURES
 from emkit.families.factor_analytic import FactorAnalytic
 from emkit.families.gaussian import Gaussian
+from emkit.families.gaussian_noise import GaussianNoise
 from emkit.families.gaussian_prior import NormalInverseWishart
 from emkit.families.poisson import Poisson
 from emkit.families.student import Student
 from emkit.mixture import FiniteMixture
 from emkit.mixture._kmeans_model import KMeansModel
+from emkit.mixture.noise import NoisyMixture
 
 
 def _iris(share_missing=0.0):
@@ -67,6 +69,11 @@ def _answers(share_missing=0.0):
 _CARCINOMA = emkit.load_data("carcinoma").numeric()[0]
 _FAITHFUL = emkit.load_data("faithful").numeric()[0]
 
+
+def _noisy():
+    return np.concatenate([_FAITHFUL[:80], np.random.default_rng(0).uniform((1, 30), (7, 110), (20, 2))])
+
+
 CASES = [
     Case("gaussian-full", _mixture("full"), _iris()),
     Case("gaussian-tied", _mixture("tied"), _iris()),
@@ -96,6 +103,7 @@ CASES = [
     Case("gaussian-diag-map", _mixture("diag", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
     Case("gaussian-spherical-map", _mixture("spherical", 2, NormalInverseWishart()), _FAITHFUL, takes_constant=False),
     Case("gaussian-one", _mixture("full", 1), _FAITHFUL),
+    Case("noise-last", NoisyMixture(GaussianNoise(Gaussian()), 3), _noisy(), takes_constant=False),
     Case("student-fixed", _student(4.0), _FAITHFUL, takes_constant=False),
     Case("student-each", _student("each"), _FAITHFUL, takes_constant=False),
     Case("student-shared", _student("shared"), _FAITHFUL, takes_constant=False),

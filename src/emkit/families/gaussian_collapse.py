@@ -31,10 +31,10 @@ def collapse_of(family: Any, parameters: Any, count: FloatArray) -> str:
     free = ~family.is_pinned
     if not free.any():
         return ""
-    smallest, is_flat = _smallest(family, parameters, free)
+    smallest = _smallest(family, parameters, free)
     held = count.sum() if family.structure.is_shared else np.maximum(count, 1e-300)
     is_floored = smallest * held < _FLOOR_MARGIN * max(family.floor, 1e-16)
-    if is_floored.all() and is_flat:
+    if is_floored.all() and _are_flat_alike(family, parameters, free):
         return "All components are flat: some columns are linear functions of others. Leave those out, or set a prior."
     is_few = np.zeros(len(count), dtype=bool)
     if not family.structure.is_shared:
@@ -44,15 +44,25 @@ def collapse_of(family: Any, parameters: Any, count: FloatArray) -> str:
     return _sentence(np.flatnonzero(is_floored | is_few), count)
 
 
-def _smallest(family: Any, parameters: Any, free: Array) -> tuple[FloatArray, bool]:
-    """Return the smallest variance (k,) in any direction, in units of the data, and if all are flat in the same one."""
+def _smallest(family: Any, parameters: Any, free: Array) -> FloatArray:
+    """Return the smallest variance (k,) in any direction, in units of the data."""
     unit, k = family.unit[free], len(parameters.mean)
     if not family.is_dense:
         var = np.broadcast_to(parameters.var, parameters.mean.shape)[:, free] / unit**2
-        return np.asarray(var.min(axis=1)), False
-    cov = parameters.cov[:, free][:, :, free] / np.outer(unit, unit)
-    smallest = np.broadcast_to(np.linalg.eigvalsh(cov)[:, 0], (k,))
-    return smallest, cov.shape[1] > 1 and bool(np.linalg.eigvalsh(cov.mean(axis=0))[0] < 1e-10)
+        return np.asarray(var.min(axis=1))
+    return np.broadcast_to(np.linalg.eigvalsh(_in_units(parameters, free, unit))[:, 0], (k,))
+
+
+def _are_flat_alike(family: Any, parameters: Any, free: Array) -> bool:
+    """Tell whether all covariances are flat in the same direction."""
+    if not family.is_dense:
+        return False
+    cov = _in_units(parameters, free, family.unit[free])
+    return cov.shape[1] > 1 and bool(np.linalg.eigvalsh(cov.mean(axis=0))[0] < 1e-10)
+
+
+def _in_units(parameters: Any, free: Array, unit: FloatArray) -> FloatArray:
+    return np.asarray(parameters.cov[:, free][:, :, free] / np.outer(unit, unit))
 
 
 def _sentence(where: Any, count: FloatArray) -> str:

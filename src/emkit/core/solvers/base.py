@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def assigning(model: Model, solver: Solver) -> Callable[[Assignment], Model]:
 
 def plain_step(problem: Problem, point: Point, memory: Any, *, is_accepted: bool = True) -> Move:
     """Take one plain EM step: an M-step on the statistics of `point`, then an E-step at what it gives."""
-    return Move(problem.evaluate(problem.em_step(point)), memory, 1.0, is_accepted, float("nan"))
+    return Move(problem.evaluate(problem.em_step(point)), memory, 1.0, is_accepted, math.nan)
 
 
 def vector_of(chart: ParametersChart, parameters: Any, near: FloatArray | None = None) -> FloatArray | None:

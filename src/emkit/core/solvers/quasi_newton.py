@@ -68,7 +68,7 @@ class QuasiNewton(Solver):
 
     def step(self, problem: Problem, point: Point, memory: _Memory) -> Move:
         if memory.n_warm > 0:
-            return plain_step(problem, point, replace(memory, n_warm=memory.n_warm - 1))
+            return plain_step(problem, point, _Memory(memory.n_warm - 1, memory.view))
         here = memory.view or self._look(problem, point)
         if here is None:
             return plain_step(problem, point, _Memory(n_warm=1), is_accepted=False)
