@@ -2,8 +2,8 @@
 
 Run as `python benchmarks/mclust_grid.py`, with R and its package mclust installed. R's clock is read inside R, so
 that starting it and loading the package do not count. mclust makes one start per cell, from one hierarchical
-clustering, and stops at a relative gain of 1e-5; emkit makes four starts per cell, of which two climb on, and those of its
-neighbors, searches cells near the best more, and stops at 1e-6 in the log-likelihood.
+clustering, and stops at a relative gain of 1e-5; emkit makes four starts per cell, of which two climb on, and those of
+its neighbors, searches cells near the best more, and stops at 1e-6 in the log-likelihood.
 """
 
 from __future__ import annotations
