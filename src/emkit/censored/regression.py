@@ -147,9 +147,9 @@ class CensoredRegression(ModelEstimator):
         if self.family not in ("gaussian", "log-normal"):
             message = f'`family` must be "gaussian" or "log-normal", got {self.family!r}'
             raise ParameterError(message)
-        for name, pair in (("low and high", (self.low, self.high)), ("truncation", self.truncation or (None, None))):
-            low, high = (-np.inf if pair[0] is None else pair[0]), (np.inf if pair[1] is None else pair[1])
-            if not low < high:
+        recorded = (None, None) if self.truncation is None else self.truncation
+        for name, pair in (("low and high", (self.low, self.high)), ("truncation", recorded)):
+            if not _is_range(pair):
                 message = f"`{name}` must be a range (low, high) with low < high, got {pair!r}"
                 raise ParameterError(message)
 
@@ -267,12 +267,23 @@ class CensoredRegression(ModelEstimator):
         return float(1 - rest / (weights @ (seen - np.average(seen, weights=weights)) ** 2))
 
 
+def _is_range(pair: Any) -> bool:
+    """Tell whether a pair is (low, high) with low < high, None for no limit."""
+    try:
+        low, high = pair
+        return bool((-np.inf if low is None else low) < (np.inf if high is None else high))
+    except (TypeError, ValueError):
+        return False
+
+
 def _column_checked(y: Any, n_rows: int) -> FloatArray:
     """Return limits of responses: one column is values, and a value cannot be missing or infinite."""
     array = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 1:
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            array = np.where(np.isinf(array), np.nan, array)  # refused below, as a value
         limits = as_limits(array, n_rows) if array.dtype.kind != "c" else as_limits(array.astype(object), n_rows)
         bad = np.flatnonzero(np.isnan(limits[:, 0]))
         if len(bad):
@@ -312,6 +323,9 @@ def _check_design(source: Source, has_intercept: bool, names: Array | None) -> N
     DataError
     """
     called = [str(j) for j in range(source.n_features)] if names is None else [str(name) for name in names]
+    if source.n_used == 1:
+        message = "1 sample does not tell a line: give more rows of positive weight than coefficients"
+        raise DataError(message)
     moments = source.column_moments()
     constant = (
         np.flatnonzero(moments.var <= 0) if has_intercept else np.flatnonzero((moments.low == 0) & (moments.high == 0))

@@ -52,6 +52,9 @@ def _numbers(y: Any) -> FloatArray:
     if isinstance(y, Source):
         return np.concatenate([np.asarray(block.X, dtype=np.float64) for block in y.blocks()])
     values: Any = y.to_numpy() if hasattr(y, "to_numpy") else y
+    if np.iscomplexobj(values):
+        message = "Complex data not supported: expected real numbers as limits of intervals"
+        raise DataError(message)
     try:
         return np.array(values, dtype=np.float64)
     except (TypeError, ValueError):

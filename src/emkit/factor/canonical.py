@@ -137,6 +137,7 @@ class CanonicalCorrelation(ModelEstimator):
         model = self._checked_model(left.n_features, right.n_features)
         source = _side_by_side(left, right)
         _check_spread(source)
+        _check_together(source, left.n_features)
         if not source.has_missing:
             check_rank(source, source.feature_names)
         self._checkpoint = checkpoint
@@ -311,6 +312,23 @@ def _side_by_side(left: Source, right: Source) -> MemorySource:
         feature_names=both,
         n_threads=left.n_threads,
     )
+
+
+def _check_together(source: Source, p: int) -> None:
+    """Raise if no row holds entries of both sets.
+
+    Raises
+    ------
+    DataError
+    """
+
+    def together(block: Any) -> int:
+        seen = ~np.isnan(block.X[block.weights > 0])
+        return int((seen[:, :p].any(axis=1) & seen[:, p:].any(axis=1)).sum())
+
+    if source.reduce(together) < 2:
+        message = "fewer than 2 rows hold entries of both sets: nothing can be learnt of what they have in common"
+        raise DataError(message)
 
 
 def _check_spread(source: Source) -> None:

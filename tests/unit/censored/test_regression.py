@@ -70,6 +70,8 @@ def test_units_and_offsets_do_not_matter():
     [
         ({"family": "cauchy"}, ParameterError, "`family` must be"),
         ({"low": 2, "high": 1}, ParameterError, "`low and high` must be a range"),
+        ({"low": "a"}, ParameterError, "`low and high` must be a range .*a"),
+        ({"truncation": 3}, ParameterError, "`truncation` must be a range .*3"),
         ({"truncation": (1, 1)}, ParameterError, "`truncation` must be a range"),
     ],
 )

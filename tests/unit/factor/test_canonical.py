@@ -110,6 +110,12 @@ def test_bad_data(two_sets, change, error, message):
         emkit.CanonicalCorrelation().fit(*change(*two_sets))
 
 
+def test_sets_that_never_meet(two_sets):
+    upper = (np.arange(400) < 200)[:, None]
+    with pytest.raises(DataError, match="fewer than 2 rows hold entries of both sets"):
+        emkit.CanonicalCorrelation().fit(np.where(upper, np.nan, two_sets[0]), np.where(upper, two_sets[1], np.nan))
+
+
 def test_bad_arguments(two_sets):
     with pytest.raises(ParameterError, match="from 1 to 3"):
         emkit.CanonicalCorrelation(4).fit(*two_sets)
