@@ -33,6 +33,7 @@ Isa active_isa() {
 
 void bind_categorical(nb::module_& m);
 void bind_gaussian(nb::module_& m);
+void bind_guided(nb::module_& m);
 void bind_hmm(nb::module_& m);
 void bind_hsmm(nb::module_& m);
 void bind_kmeans(nb::module_& m);
@@ -50,6 +51,7 @@ NB_MODULE(_native, m) {
     }, "Return the instruction set in use.");
     emkit::bind_categorical(m);
     emkit::bind_gaussian(m);
+    emkit::bind_guided(m);
     emkit::bind_hmm(m);
     emkit::bind_hsmm(m);
     emkit::bind_kmeans(m);

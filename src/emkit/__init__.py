@@ -62,6 +62,7 @@ _HOMES = {
     "GMMHMM": "emkit.hmm",
     "AutoregressiveHMM": "emkit.hmm",
     "CategoricalHMM": "emkit.hmm",
+    "CovariateHMM": "emkit.hmm",
     "GaussianHMM": "emkit.hmm",
     "HiddenMarkovModel": "emkit.hmm",
     "HiddenSemiMarkovModel": "emkit.hmm",

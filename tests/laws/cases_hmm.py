@@ -17,7 +17,7 @@ from emkit.families.covariance import STRUCTURES
 from emkit.families.gaussian import Gaussian
 from emkit.families.poisson import Poisson
 from emkit.families.student import Student
-from emkit.hmm import Chain, HiddenMarkov, HiddenSemiMarkov, SwitchingMean
+from emkit.hmm import Chain, GuidedMarkov, HiddenMarkov, HiddenSemiMarkov, SwitchingMean
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,13 @@ CASES = [
         RowsAreSequences(SwitchingMean(Chain(2, "stationary"), 1)),
         _numbers(steps=8),
         is_continuous=False,  # the first rows are conditioned on, so that a change of units counts the others only
+        takes_constant=False,
+    ),
+    Case(
+        "hmm-covariates",
+        RowsAreSequences(GuidedMarkov(_DIAG, 2, (1,)), 2),
+        _numbers(steps=6, d=2),
+        is_continuous=False,  # a change of units of a covariate is none of the likelihood
         takes_constant=False,
     ),
 ]

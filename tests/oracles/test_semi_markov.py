@@ -1,9 +1,10 @@
 """Hidden semi-Markov models against enumeration of all paths, and autoregressions against Stata and statsmodels.
 
 Figures: exhaustive enumeration of K = 3, D = 4, T = 8; Hamilton 1989 (statsmodels 0.15.0's test value -181.26339);
-Stata's switching regression of annual returns (statsmodels' test value -745.7977).
+Stata's switching regression of annual returns (statsmodels' test value -745.7977); depmixS4 1.5-1 (speed).
 """
 
+import csv
 import itertools
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 import emkit
+from emkit.families.names import family_named
+from emkit.families.product import Product
 
 HERE = Path(__file__).parent / "data" / "hmm"
 INIT = np.array([0.5, 0.3, 0.2])
@@ -101,3 +104,33 @@ def test_switching_regression():
     given = np.column_stack([series[1:], series[:-1]])
     same = emkit.AutoregressiveHMM(2, 0, random_state=0, n_init=8).fit(given)
     assert same.fit_.loglik == pytest.approx(model.fit_.loglik, abs=1e-5)
+
+
+def _speed():
+    with (HERE / "depmix_speed.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    rt, paid = (np.array([float(row[name]) for row in rows]) for name in ("rt", "Pacc"))
+    correct = np.array([row["corr"] == "cor" for row in rows], dtype=float)
+    return rt, correct, (paid - paid.mean()) / paid.std(ddof=1)
+
+
+def test_covariates_on_transitions():
+    """depmixS4 1.5-1: speed, transitions ~ scale(Pacc)."""
+    rt, correct, paid = _speed()
+    one = emkit.CovariateHMM("gaussian", 2, transition_covariates=[1], random_state=0)
+    one.fit(np.column_stack([rt, paid]))
+    assert one.fit_.loglik == pytest.approx(-44.19947931, abs=1e-6)
+    assert one.n_parameters_ == 9
+    emission = Product((family_named("gaussian"), family_named("bernoulli")), ((0,), (1,)))
+    both = emkit.CovariateHMM(emission, 2, transition_covariates=[2], random_state=0)
+    both.fit(np.column_stack([rt, correct, paid]), lengths=[168, 134, 137])
+    assert both.fit_.loglik == pytest.approx(-248.97220153, abs=1e-5)
+    np.testing.assert_allclose(both.transition_coefs_[0, 1], [-0.892553, 2.128743], atol=2e-3)
+    np.testing.assert_allclose(both.transition_coefs_[1, 1], [2.390501, 3.690981], atol=2e-3)
+    again = emkit.CovariateHMM("gaussian", 2, transition_covariates=[1])
+    for name in ("startprob_", "transmat_", "transition_coefs_", "emissions_"):
+        setattr(again, name, getattr(one, name))
+    assert again.score(np.column_stack([rt, paid])) == pytest.approx(one.fit_.loglik, abs=1e-9)
+    assert (
+        one.predict(np.column_stack([rt, paid])) == (one.predict_proba(np.column_stack([rt, paid]))[:, 1] > 0.5)
+    ).mean() > 0.95

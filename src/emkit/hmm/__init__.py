@@ -5,9 +5,11 @@ from emkit.hmm.any_family import HiddenMarkovModel
 from emkit.hmm.autoregressive import AutoregressiveHMM
 from emkit.hmm.chain import Chain, ChainParameters
 from emkit.hmm.choice import StateChoice, choose_states
+from emkit.hmm.covariates import CovariateHMM
 from emkit.hmm.discrete import CategoricalHMM, MultinomialHMM, PoissonHMM
 from emkit.hmm.forecast import Forecast
 from emkit.hmm.gaussian import GaussianHMM, StudentHMM
+from emkit.hmm.guided import GuidedMarkov, GuidedMarkovParameters
 from emkit.hmm.mixture import GMMHMM
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters, HiddenMarkovStatistics
 from emkit.hmm.semi_markov import HiddenSemiMarkov, HiddenSemiMarkovParameters, HiddenSemiMarkovStatistics
@@ -19,8 +21,11 @@ __all__ = [
     "CategoricalHMM",
     "Chain",
     "ChainParameters",
+    "CovariateHMM",
     "Forecast",
     "GaussianHMM",
+    "GuidedMarkov",
+    "GuidedMarkovParameters",
     "HiddenMarkov",
     "HiddenMarkovModel",
     "HiddenMarkovParameters",

@@ -28,7 +28,7 @@ from emkit.data import as_source
 from emkit.errors import ParameterError
 from emkit.families.base import Family, Starts
 from emkit.families.basis import ONES, Basis, basis_of, picked
-from emkit.mixture._logit import LogitStatistics, log_proportions, logit_sums
+from emkit.families.logit import LogitStatistics, log_proportions, logit_sums
 from emkit.mixture.concomitant import ConcomitantMixture, ConcomitantParameters
 
 __all__ = ["Assignment", "Distal", "ThreeStep", "class_means", "three_step"]

@@ -32,9 +32,9 @@ from emkit.families.base import Family
 from emkit.families.basis import ONES, Basis, basis_of, is_lost, picked
 from emkit.families.discrete import distinct_rows, used_rows
 from emkit.families.gaussian import Gaussian
+from emkit.families.logit import LogitStatistics, log_proportions, logit_sums
 from emkit.families.regression import Regressions
 from emkit.kernels.gaussian import softmax_rows
-from emkit.mixture._logit import LogitStatistics, log_proportions, logit_sums
 from emkit.mixture.assigning import Assigning
 
 __all__ = ["ConcomitantMixture", "ConcomitantParameters", "ConcomitantStatistics"]

@@ -25,8 +25,8 @@ from emkit.core.model import Model, Offer, offered
 from emkit.core.statistics import Statistics
 from emkit.data import SequenceBlock, SequenceSource, as_source
 from emkit.errors import DataError
+from emkit.families.logit import logit_sums
 from emkit.kernels.gaussian import softmax_rows
-from emkit.mixture._logit import logit_sums
 from emkit.mixture.concomitant import ConcomitantMixture, ConcomitantParameters, ConcomitantStatistics
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
 

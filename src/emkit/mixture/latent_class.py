@@ -17,13 +17,13 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import Source, as_source
 from emkit.errors import DataError, ParameterError
 from emkit.families.categorical import Categorical
+from emkit.families.logit import log_proportions
 from emkit.mixture._asked import Asked
 from emkit.mixture._base import MixtureEstimator
 from emkit.mixture._covariates import Covariates, as_columns
 from emkit.mixture._effects_table import Coefficients, membership_table
 from emkit.mixture._gated_start import gated_start
 from emkit.mixture._levels import Levels
-from emkit.mixture._logit import log_proportions
 from emkit.mixture._three_step import Assignment, Distal, ThreeStep, class_means, three_step
 from emkit.mixture.concomitant import ConcomitantMixture
 from emkit.mixture.model import FiniteMixture

@@ -1,0 +1,10 @@
+// Compiled once per instruction set, with EMKIT_ISA naming it.
+#include "kernels/guided.hpp"
+
+namespace emkit {
+namespace EMKIT_ISA {
+
+extern const GuidedTable guided_table = {guided_smooth};
+
+}  // namespace EMKIT_ISA
+}  // namespace emkit
