@@ -10,6 +10,7 @@ import numpy as np
 
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import as_source
+from emkit.data.codes import unique_values
 from emkit.families.gaussian_starts import StartingRows
 
 __all__ = ["DiscreteStarts", "distinct_rows", "row_keys", "used_rows"]
@@ -77,11 +78,11 @@ def row_keys(X: Array) -> IntArray:
     """Return a number (n,) for each row, equal where rows are equal."""
     keys, size = np.zeros(len(X), dtype=np.int64), 1
     for column in X.T:
-        levels, codes = np.unique(column, return_inverse=True)  # NaN are one level
+        levels, codes = unique_values(column)  # NaN are one level
         if size * len(levels) > _LARGEST:
             known, keys = np.unique(keys, return_inverse=True)
             keys, size = keys.reshape(-1), len(known)
-        keys, size = keys * len(levels) + codes.reshape(-1), size * len(levels)
+        keys, size = keys * len(levels) + codes, size * len(levels)
     return keys
 
 
