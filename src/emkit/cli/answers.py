@@ -32,6 +32,11 @@ def predict(arguments: Namespace) -> int:
     if is_large(arguments):
         predict_large(arguments, saved)
         return 0
+    if not has_answer(saved, "predict") and has_answer(saved, "transform"):
+        scores = answer_of(saved, "transform", "scores")(_rows(arguments, saved).features)
+        names = answer_of(saved, "get_feature_names_out", "names")()
+        _give(arguments, [str(name) for name in names], list(np.asarray(scores).T))
+        return 0
     predicted = answer_of(saved, "predict", "components")
     X = _rows(arguments, saved).features
     header, columns = ["component"], [predicted(X) + 1]

@@ -67,7 +67,12 @@ def _quieten() -> None:
     warnings.simplefilter("ignore", ConvergenceWarning)
     warnings.simplefilter("ignore", DegenerateWarning)
 
+    said: set[str] = set()
+
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        sys.stderr.write(f"emkit: warning: {message}\n")
+        line = " ".join(str(message).split())
+        if line not in said:
+            said.add(line)
+            sys.stderr.write(f"emkit: warning: {line}\n")
 
     warnings.showwarning = show

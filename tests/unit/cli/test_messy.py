@@ -82,6 +82,32 @@ def test_tables_with_words_are_drawn(line, capsys, folder):
     assert (folder / "two.png").stat().st_size > 1000
 
 
+def test_a_factor_analysis_tells_scores(capsys):
+    assert main(["fit", "factor-analysis", "iris", "--factors", "1", "-o", "f.emkit"]) in (0, 1)
+    capsys.readouterr()
+    assert main(["predict", "f.emkit", "iris"]) == 0
+    header, body = _table(capsys)
+    assert header == ["factor1"]
+    rows = emkit.load_data("iris").numeric()[0]
+    np.testing.assert_allclose(np.array(body, dtype=float), emkit.load("f.emkit").transform(rows), rtol=1e-12)
+
+
+def test_sequences_of_nothing_but_words_are_refused(capsys):
+    assert main(["fit", "hmm", "words.csv", "--sequence", "p"]) == 2
+    err = capsys.readouterr().err
+    assert "Expected at least one numeric column in words.csv" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("always")
+def test_a_warning_is_said_once(capsys, folder):
+    (folder / "huge.csv").write_text("a\n" + "\n".join(f"{value}e300" for value in range(1, 20)))
+    main(["fit", "k-means", "huge.csv", "-k", "2"])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert len(lines) == len(set(lines))
+
+
 def test_a_negative_seed_is_refused_in_one_line(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["fit", "k-means", "visits.csv", "--seed", "-3"])

@@ -63,6 +63,8 @@ def _builder(name: str) -> Any:
 
         keys = [arguments[key] for key in ("sequence", "time") if key in arguments]
         kept = [column for column in table.names if column in keys or column not in table.skipped]
+        if set(kept) <= set(keys):
+            table.select([column for column in table.names if column not in keys]).numeric()  # says so
         return getattr(emkit.hmm, name)(**arguments).fit(table.select(kept), sample_weight=weights)
 
     return build
