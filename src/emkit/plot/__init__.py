@@ -6,6 +6,7 @@ They need Matplotlib (`pip install emkit[plot]`), which is imported when the fir
 from emkit.plot.criterion import CriterionDisplay
 from emkit.plot.density import DensityDisplay
 from emkit.plot.draw import display_of, draw
+from emkit.plot.item_fit import ItemFitDisplay
 from emkit.plot.items import InformationDisplay, ItemCurvesDisplay, WrightMapDisplay
 from emkit.plot.missing import ImputationDisplay, OverimputationDisplay, PatternDisplay
 from emkit.plot.mixture import MixtureDisplay
@@ -24,6 +25,7 @@ __all__ = [
     "ImputationDisplay",
     "InformationDisplay",
     "ItemCurvesDisplay",
+    "ItemFitDisplay",
     "MixtureDisplay",
     "OverimputationDisplay",
     "PairsDisplay",

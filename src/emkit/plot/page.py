@@ -14,6 +14,7 @@ import numpy as np
 from emkit.core.arrays import FloatArray
 from emkit.errors import DataError, ParameterError
 from emkit.plot.display import Display
+from emkit.plot.item_fit import ItemFitDisplay
 from emkit.plot.items import InformationDisplay, ItemCurvesDisplay, WrightMapDisplay
 from emkit.report.layout import number
 
@@ -66,6 +67,9 @@ def _sections(model: Any, X: Any, sample_weight: Any, group: Any) -> Iterator[st
     yield "<p>Infit and outfit are about 1 where an item fits; a small p says that S-X2 finds misfit (shaded).</p>"
     doubtful = [i for i, p in enumerate(fit.p) if p < _DOUBTFUL]
     yield _of_columns(fit.to_dict(), doubtful)
+    for i in doubtful[:_TOGETHER]:
+        display = ItemFitDisplay.from_estimator(model, X, fit.items[i], sample_weight, group=group)
+        yield _image(display, f"fit of {fit.items[i]}")
     yield "<h2>Fit of the model</h2>"
     yield _model_fit(model, X, sample_weight, group)
     pairs = model.local_dependence(X, sample_weight, group=group).to_dict()

@@ -5,7 +5,7 @@ import pytest
 
 import emkit
 from emkit.errors import ParameterError
-from emkit.plot import InformationDisplay, ItemCurvesDisplay, WrightMapDisplay
+from emkit.plot import InformationDisplay, ItemCurvesDisplay, ItemFitDisplay, WrightMapDisplay
 
 pytest.importorskip("matplotlib")
 
@@ -49,3 +49,20 @@ def test_wright_map_has_every_item(model):
 def test_pictures_are_of_item_response_models():
     with pytest.raises(ParameterError, match="expected a fitted ItemResponseModel"):
         InformationDisplay.from_estimator(emkit.GaussianMixture(1))
+
+
+def test_fit_of_an_item_is_by_the_sum(model):
+    table = emkit.load_data("lsat7")
+    X = {name: table[name] for name in ("q1", "q2", "q3", "q4", "q5")}
+    shown = ItemFitDisplay.from_estimator(model, X, "q2", table["freq"])
+    assert shown.total.tolist() == [1, 2, 3, 4]
+    rows = np.stack([np.asarray(X[name]) for name in X], axis=1)
+    weights = np.where(rows.sum(axis=1) == 2, table["freq"], 0)
+    np.testing.assert_allclose(shown.observed[1, 0], weights @ rows[:, 1] / weights.sum())
+    off, share = shown.observed[:, 0] - shown.expected[:, 0], shown.expected[:, 0]
+    shown_x2 = (shown.people * off**2 / (share * (1 - share))).sum()
+    assert shown_x2 == pytest.approx(model.item_fit(X, table["freq"]).s_x2[1])
+    with pytest.raises(ParameterError, match="there is no item 'q9'"):
+        ItemFitDisplay.from_estimator(model, X, "q9")
+    with pytest.raises(ParameterError, match="expected a fitted ItemResponseModel"):
+        ItemFitDisplay.from_estimator(emkit.GaussianMixture(1), X, "q2")
