@@ -12,6 +12,7 @@ from emkit.plot.missing import ImputationDisplay, OverimputationDisplay, Pattern
 from emkit.plot.mixture import MixtureDisplay
 from emkit.plot.pairs import PairsDisplay
 from emkit.plot.raters import ConfusionDisplay
+from emkit.plot.regressions import RegressionDisplay
 from emkit.plot.responsibility import ResponsibilityDisplay
 from emkit.plot.states import ResidualDisplay, StateDisplay, StayDisplay, TransitionDisplay
 from emkit.plot.survival import SurvivalDisplay
@@ -30,6 +31,7 @@ __all__ = [
     "OverimputationDisplay",
     "PairsDisplay",
     "PatternDisplay",
+    "RegressionDisplay",
     "ResidualDisplay",
     "ResponsibilityDisplay",
     "StateDisplay",
