@@ -268,7 +268,8 @@ class _Search:
         if not isinstance(template, GaussianMixture) or template.noise is not False:
             return set()
         fits = dict(self.fits)
-        offering = {key: fit for key, fit in fits.items() if key in fresh and fit.is_converged}
+        wanted = [key for key in self.keys if key in fits and key in fresh]  # in an order that no thread decides
+        offering = {key: fits[key] for key in wanted if fits[key].is_converged}
         return self._each(lambda key: self._from_neighbors(key, fits, offering), [key for key in keys if key in fits])
 
     def _from_neighbors(self, key: Key, fits: dict[Key, Fit], offering: dict[Key, Fit]) -> Fit | None:
