@@ -36,6 +36,8 @@ def select(arguments: Namespace) -> int:
     if not arguments.json:
         sys.stdout.write(f"{rows.sentence}\n\n{selection}\n")
     if not selection.ranked:
+        if arguments.json:
+            print_json({"best": None, "cells": selection.to_dict(), "saved": None, "picture": None})
         return NOTHING_PROPER
     _keep(arguments, selection)
     return OK

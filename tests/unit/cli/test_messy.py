@@ -118,3 +118,11 @@ def test_options_are_named_as_they_are_written(capsys):
     assert main(["fit", "irt", "answers.csv", "-k", "2"]) == 2
     err = capsys.readouterr().err
     assert "which takes --model, --key" in err
+
+
+def test_select_tells_programs_that_nothing_was_proper(capsys, folder):
+    (folder / "two.csv").write_text("a,b\n1,2\n2,3\n")
+    assert main(["select", "two.csv", "-k", "1-2", "--structures", "EEE", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["best"] is None
+    assert len(told["cells"]) > 0
