@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -121,6 +122,8 @@ def differential_item_functioning(
     responses = read_responses(X, key=template.key, levels=template.levels)
     labels = _two_groups(group, len(responses.codes))
     sweep = _Sweep.of(template, responses, labels, sample_weight, items, anchors)
+    if test == "wald" and sweep.free:
+        _ = sweep.gaps  # worked out once, before the threads begin
     found: list[tuple[float, int, float, float]] = []
     consume_in_order(lambda name: sweep.tested(name, test), sweep.items, found.append, resolve_threads(n_threads))
     statistic, df, effect, unsigned = (np.array(part, dtype=np.float64) for part in zip(*found, strict=True))
@@ -190,16 +193,19 @@ class _Sweep:
             return float("nan"), 0, float("nan"), float("nan")
         is_anchored = bool(self.free)
         wide = self.base if is_anchored else self._fitted((name,))
-        gap = _gap(wide, name)
         if test == "wald":
-            found = wide.fit_.delta(gap)
-            d = np.asarray(found.value)
-            statistic, df = float(d @ np.linalg.solve(found.covariance, d)), len(d)
+            d, covariance = self.gaps[name] if is_anchored else _estimated(wide, [name])[name]
+            statistic, df = float(d @ np.linalg.solve(covariance, d)), len(d)
         else:
             narrow = self._fitted(tuple(n for n in self.free if n != name)) if is_anchored else self.base
             statistic = max(0.0, 2 * (wide.fit_.loglik - narrow.fit_.loglik))
             df = wide.n_parameters_ - narrow.n_parameters_
         return statistic, df, *_effects(wide, name)
+
+    @cached_property
+    def gaps(self) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """Differences of the items that are free in the base model, and their covariances: of one information."""
+        return _estimated(self.base, [name for name in self.items if name in self.free])
 
     def _fitted(self, free: tuple[str, ...]) -> ItemResponseModel:
         """Return the model with some items free, from the base model's parameters."""
@@ -245,6 +251,19 @@ def _pair(model: ItemResponseModel, name: str) -> tuple[int, int]:
     """Return the numbers of an item in the two groups."""
     j, n_items = model.item_names_.index(name), len(model.item_names_)
     return j, model.layout_.items_of(1, n_items)[j]
+
+
+def _estimated(model: ItemResponseModel, names: list[str]) -> dict[str, tuple[FloatArray, FloatArray]]:
+    """Return the differences (m,) of the parameters of items between groups, and their covariances (m, m)."""
+    gaps = [_gap(model, name) for name in names]
+    sizes = [len(gap(model.parameters_)) for gap in gaps]
+    found = model.fit_.delta(lambda at: np.concatenate([gap(at) for gap in gaps]))
+    out, at = {}, 0
+    for name, size in zip(names, sizes, strict=True):
+        span = slice(at, at + size)
+        out[name] = np.asarray(found.value)[span], found.covariance[span, span]
+        at += size
+    return out
 
 
 def _gap(model: ItemResponseModel, name: str) -> Any:
