@@ -17,6 +17,7 @@ from emkit.plot.responsibility import ResponsibilityDisplay
 from emkit.plot.states import ResidualDisplay, StateDisplay, StayDisplay, TransitionDisplay
 from emkit.plot.survival import SurvivalDisplay
 from emkit.plot.trace import TraceDisplay
+from emkit.plot.transition_graph import TransitionGraphDisplay
 from emkit.plot.waterfall import WaterfallDisplay
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "SurvivalDisplay",
     "TraceDisplay",
     "TransitionDisplay",
+    "TransitionGraphDisplay",
     "WaterfallDisplay",
     "WrightMapDisplay",
     "display_of",

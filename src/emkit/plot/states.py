@@ -130,7 +130,7 @@ class TransitionDisplay(Display):
 
 @dataclass(eq=False)
 class StayDisplay(Display):
-    """How long stays in each state last on the most probable path, beside the geometric law of the chain.
+    """How long stays in each state last on the most probable path, beside the law of the model.
 
     Stays that the ends of the sequence cut off are left out.
 
@@ -138,15 +138,19 @@ class StayDisplay(Display):
     ----------
     states : array (n,)
     trans : array (k, k)
+    law : array (k, d) or None
+        Probability of each duration; geometric by `trans` where None.
     """
 
     states: IntArray
     trans: FloatArray
+    law: FloatArray | None = None
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, *, ax: Any = None) -> Self:
         """Draw the stays of one sequence `X` (n, d)."""
-        return cls(estimator.predict(X), np.asarray(estimator.transmat_)).plot(ax)
+        law = getattr(estimator, "durations_", None)
+        return cls(estimator.predict(X), np.asarray(estimator.transmat_), law).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         k = len(self.trans)
@@ -163,7 +167,12 @@ class StayDisplay(Display):
                 heights = np.bincount(stays, minlength=longest + 1)[1:] / len(stays)
                 part.bar(at, heights, width=0.9, color=color(i), alpha=0.6)
             stay = self.trans[i, i]
-            part.plot(at, (1 - stay) * stay ** (at - 1), ".-", color=INK, linewidth=1.0, markersize=4)
+            law = (
+                (1 - stay) * stay ** (at - 1)
+                if self.law is None
+                else np.append(self.law[i], np.zeros(longest))[:longest]
+            )
+            part.plot(at, law, ".-", color=INK, linewidth=1.0, markersize=4)
             part.set_xlabel("rows")
             tidy(part)
             title(part, f"State {i + 1}", f"{len(stays)} whole stays")

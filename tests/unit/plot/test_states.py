@@ -5,7 +5,14 @@ import pytest
 
 import emkit
 from emkit.errors import ParameterError
-from emkit.plot import ResidualDisplay, StateDisplay, StayDisplay, TransitionDisplay, display_of
+from emkit.plot import (
+    ResidualDisplay,
+    StateDisplay,
+    StayDisplay,
+    TransitionDisplay,
+    TransitionGraphDisplay,
+    display_of,
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +34,20 @@ def test_transitions_are_written_out(fitted):
     shown = TransitionDisplay.from_estimator(fitted[0])
     written = [text.get_text() for text in shown.ax_.texts]
     assert f"{fitted[0].transmat_[0, 0]:.3f}" in written
+
+
+def test_transitions_as_a_graph():
+    trans = np.array([[0.5, 0.495, 0.005], [0.0, 0.25, 0.75], [1.0, 0.0, 0.0]])
+    shown = TransitionGraphDisplay(trans, np.array([0.5, 0.3, 0.2])).plot()
+    written = [text.get_text() for text in shown.ax_.texts]
+    assert {"0.49", "0.75", "1.00", "1\n0.50", "2\n0.25", "3"} <= set(written)
+    assert "0.01" not in written  # too seldom to be drawn
+
+
+def test_stays_beside_the_durations_of_the_model():
+    law = np.array([[0.0, 1.0], [0.5, 0.5]])
+    shown = StayDisplay(np.array([0, 0, 1, 0, 0, 1, 1, 0]), 1 - np.eye(2), law).plot()
+    np.testing.assert_array_equal(shown.figure_.axes[0].lines[0].get_ydata(), [0, 1, 0, 0, 0])
 
 
 def test_stays_are_whole_ones():
