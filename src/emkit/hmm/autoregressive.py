@@ -272,10 +272,23 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         message = "the forecast of an autoregression depends on its past: use `predict_mean`, or `sample`"
         raise ParameterError(message)
 
-    def pseudo_residuals(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise: pseudo-residuals are those of emissions without lags."""
-        message = "pseudo_residuals are not worked out for autoregressions"
-        raise ParameterError(message)
+    def pseudo_residuals(
+        self,
+        X: Any,
+        lengths: Any = None,
+        kind: Literal["ordinary", "forecast"] = "ordinary",
+        *,
+        sequence: Any = None,
+        time: Any = None,
+    ) -> FloatArray:
+        """Return normal pseudo-residuals (n,), with `form="intercept"`: standard normal where the model holds.
+
+        NaN where a row says nothing of the states.
+        """
+        if self.form == "mean":
+            message = "pseudo_residuals is for `form='intercept'`"
+            raise ParameterError(message)
+        return super().pseudo_residuals(X, lengths, kind, sequence=sequence, time=time)
 
     def sample_paths(
         self,

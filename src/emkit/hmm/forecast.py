@@ -23,6 +23,8 @@ from emkit.families.base import Family
 from emkit.families.categorical import Categorical
 from emkit.families.gaussian import Gaussian
 from emkit.families.poisson import Poisson
+from emkit.families.regression import Regressions
+from emkit.families.responses import GaussianResponse
 from emkit.families.student import Student
 from emkit.kernels.gaussian import softmax_rows
 
@@ -98,6 +100,8 @@ def cumulative(family: Family, members: Any, X: FloatArray) -> tuple[FloatArray,
     DataError
         For several features, or a family whose distribution function is not written out here.
     """
+    if isinstance(family, Regressions):
+        return _of_regression(family, members, X)
     if X.shape[1] != 1:
         message = f"distribution functions are of one feature, but X has {X.shape[1]}: fit one at a time"
         raise DataError(message)
@@ -117,6 +121,16 @@ def cumulative(family: Family, members: Any, X: FloatArray) -> tuple[FloatArray,
         return edges[:, code + 1].T, edges[:, code].T
     message = f"the distribution function of a {type(family).__name__} family is not known here"
     raise DataError(message)
+
+
+def _of_regression(family: Regressions, members: Any, X: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the distribution function (n, k), twice, of one normal response given its covariates."""
+    if len(family.responses) != 1 or not isinstance(family.responses[0], GaussianResponse):
+        message = "distribution functions of regressions are those of one normal response"
+        raise DataError(message)
+    sd = np.sqrt(members.responses[0].var)
+    below = np.asarray(norm.cdf(X[:, [family.responses[0].column]], family.means(members, X)[0], sd))
+    return below, below
 
 
 def pseudo_residuals(weights: FloatArray, below: FloatArray, beneath: FloatArray, X: Array) -> FloatArray:

@@ -183,3 +183,16 @@ def test_covariates_that_are_refused():
         emkit.CovariateHMM("gaussian", 2, transition_covariates=[1]).fit(rows)
     with pytest.raises(ParameterError, match="forecast is for hidden Markov models with one matrix of transitions"):
         emkit.CovariateHMM().forecast(rows)
+
+
+def test_pseudo_residuals_of_an_autoregression_are_normal():
+    y, _ = _series(1500)
+    model = emkit.AutoregressiveHMM(2, 1, n_init=2, random_state=0).fit(y)
+    residuals = model.pseudo_residuals(y, kind="forecast")
+    assert np.isnan(residuals[0])
+    assert not np.isnan(residuals[1:]).any()
+    assert residuals[1:].mean() == pytest.approx(0, abs=0.06)
+    assert residuals[1:].std() == pytest.approx(1, abs=0.04)
+    assert abs(np.corrcoef(residuals[1:-1], residuals[2:])[0, 1]) < 0.06
+    with pytest.raises(ParameterError, match="form='intercept'"):
+        emkit.AutoregressiveHMM(2, 1, form="mean").pseudo_residuals(y)
