@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from emkit.cli.entries.entry import CLIMB, Argument, ModelEntry
 from emkit.errors import ParameterError
 
@@ -28,6 +26,8 @@ _OPTIONS = {"threads": "n_threads", "weights": "sample_weight", "progress": "on_
 
 def _limits(table: Any, low: str | None, high: str | None) -> Any:
     """Return the columns of limits, the first two where none are named."""
+    import numpy as np
+
     names = list(table.names)
     wanted = [low, high] if low is not None and high is not None else names[:2]
     if (low is None) != (high is None) or len(wanted) < 2:
@@ -59,6 +59,8 @@ def _number(option: str, text: str | None) -> float | None:
 
 
 def _tobit(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
+    import numpy as np
+
     from emkit.censored import CensoredRegression
 
     names = list(table.names)
