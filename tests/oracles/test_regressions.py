@@ -14,8 +14,8 @@ _DATA = Path(__file__).parent / "data" / "regression"
 def _table(name):
     with (_DATA / f"{name}.csv").open() as file:
         rows = list(csv.DictReader(file))
-    kept = [key for key in rows[0] if key not in ("country", "id1", "id2", "class")]
-    return {key: np.array([float(row[key]) for row in rows]) for key in kept}
+    words = {"country", "id1", "id2", "class", "Company", "Treatment"}
+    return {key: np.array([row[key] if key in words else float(row[key]) for row in rows]) for key in rows[0]}
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,45 @@ def test_fabric_faults_with_a_common_effect():
     assert (fit.aic_, fit.bic_) == pytest.approx((180.6621730423, 186.5251166534), abs=1e-5)
     np.testing.assert_allclose(fit.weights_, [0.79737298604, 0.20262701396], atol=1e-4)
     np.testing.assert_allclose(fit.coefficients_, [[-3.1280776, 0.7991392], [-2.3621395, 0.7991392]], atol=1e-3)
+
+
+def test_patents_with_concomitant_variable():
+    fit = emkit.MixtureOfRegressions(3, family="poisson", predictors=["lgRD"], random_state=0)
+    fit.fit(_table("patent"), "Patents", concomitant="RDS")
+    assert fit.fit_.loglik == pytest.approx(-197.675022174, abs=1e-5)
+    assert fit.bic_ == pytest.approx(437.835, abs=1e-3)
+    order = np.argsort(fit.coefficients_[:, 1])
+    wanted = [[1.9619523, 0.6719301], [0.5063338, 0.8800911], [-2.647047, 1.588675]]
+    np.testing.assert_allclose(fit.coefficients_[order], wanted, atol=2e-3)
+
+
+def test_beta_blockers_by_center_with_a_common_effect():
+    fit = emkit.MixtureOfRegressions(
+        3, family="binomial", predictors=["Treatment"], common=["Treatment"], random_state=0
+    ).fit(_table("betablocker"), "Deaths", trials="Total", groups="Center")
+    assert fit.fit_.loglik == pytest.approx(-159.360519677, abs=1e-6)
+    assert fit.bic_ == pytest.approx(341.4262, abs=1e-3)
+    np.testing.assert_allclose(fit.weights_, [0.5117451, 0.2490428, 0.2392121], atol=1e-4)
+    np.testing.assert_allclose(fit.coefficients_[:, 0], [-2.2501627, -1.6097096, -2.8336905], atol=1e-4)
+    np.testing.assert_allclose(fit.coefficients_[:, 1], -0.2581765, atol=1e-4)
+
+
+def test_seizures_with_an_offset():
+    table = _table("seizure")
+    table |= {"log_day": np.log(table["Day"]), "log_hours": np.log(table["Hours"])}
+    table["both"] = np.where(table["Treatment"] == "Yes", table["log_day"], 0.0)
+    fit = emkit.MixtureOfRegressions(
+        2, family="poisson", predictors=["Treatment", "log_day", "both"], random_state=0
+    ).fit(table, "Seizures", offset="log_hours")
+    assert fit.fit_.loglik == pytest.approx(-376.176205123, abs=1e-6)
+    np.testing.assert_allclose(fit.coefficients_[0], [2.0704006, 7.431963, -0.2706454, -2.2762059], atol=2e-3)
+
+
+def test_counts_by_group_and_their_standard_errors():
+    fit = emkit.MixtureOfRegressions(2, family="poisson", predictors=["x"], random_state=0)
+    fit.fit(_table("NPreg"), "yp", groups="id2")
+    assert fit.fit_.loglik == pytest.approx(-420.081382947, abs=1e-6)
+    assert fit.bic_ == pytest.approx(866.6544, abs=1e-3)
+    table = fit.coefficients()
+    np.testing.assert_allclose(table.estimate, [1.928234, -0.174869, 1.039467, 0.093743], atol=1e-4)
+    np.testing.assert_allclose(table.standard_error, [0.096686, 0.022187, 0.123731, 0.019905], atol=1e-4)

@@ -287,7 +287,7 @@ def _sums(
     slope, bend = response.slope_and_bend(X, y, response.predictor(X, design, coef))
     cross = _crossed(rows, mass)
     bent = cross if response.has_var else _crossed(rows, mass * bend)
-    square = (mass * slope**2).sum(axis=1)
+    square = (mass * slope**2).sum(axis=1) if response.has_var else np.zeros(len(mass))
     return ResponseStatistics(mass.sum(axis=1), (mass * slope) @ rows, bent, cross, square, coef, effects.basis)
 
 

@@ -198,6 +198,12 @@ class KnownMixture(Model):
         each: FloatArray = resp[units.of_row]
         return each
 
+    def unit_memberships(self, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray]:
+        """Return the case weight (u,) of each unit, and the probabilities (u, k) of its label."""
+        units = _Units.of(block, has_groups=self.has_groups)
+        resp: FloatArray = softmax_rows(self._unit_joint(parameters, block, units))[1]
+        return units.weights, resp
+
     def log_density(self, parameters: Any, block: Any) -> FloatArray:
         """Return the log-density of each unit; of rows in a plain block each its part of that of its group."""
         units = _Units.of(block, has_groups=self.has_groups)

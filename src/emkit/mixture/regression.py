@@ -13,6 +13,7 @@ import numpy as np
 
 from emkit.core import Fit, Solver
 from emkit.core.arrays import FloatArray, IntArray
+from emkit.core.constrained import Constrained
 from emkit.data import Source, Table, as_source
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
@@ -25,6 +26,7 @@ from emkit.mixture._regression_choice import family_of
 from emkit.mixture._regression_door import Parts, RegressionDoor, read_parts
 from emkit.mixture.concomitant import ConcomitantMixture
 from emkit.mixture.given import start_from
+from emkit.mixture.known import KnownMixture
 from emkit.mixture.model import FiniteMixture
 
 __all__ = ["MixtureOfRegressions"]
@@ -250,13 +252,19 @@ class MixtureOfRegressions(ModelEstimator):
     def _adopt(self, fit: Fit, source: Source) -> None:
         super()._adopt(fit, source)
         n = fit.n_free
-        model, parameters = self.model_, self.parameters_
-        resp = [(block.weights, model.posterior(parameters, block)) for block in source.blocks()]
+        parameters, resp = self.parameters_, self._memberships(fit, source)
         entropy = -sum(float(w @ (r * np.log(np.where(r > 0, r, 1.0))).sum(axis=1)) for w, r in resp)
         total = np.sum([w @ r for w, r in resp], axis=0)
-        self.weights_ = parameters.mix if self.log_odds_ is None else total / source.total_weight
+        self.weights_ = parameters.mix if self.log_odds_ is None else total / total.sum()
         self.aic_, self.bic_ = -2 * fit.loglik + 2 * n, fit.bic
         self.icl_ = self.bic_ + 2 * entropy
+
+    def _memberships(self, fit: Fit, source: Source) -> list[tuple[FloatArray, FloatArray]]:
+        """Return case weights and probabilities of the components, by group where there are groups."""
+        model = fit.model.model if isinstance(fit.model, Constrained) else fit.model
+        if isinstance(model, KnownMixture):
+            return [model.unit_memberships(self.parameters_, block) for block in fit.source.blocks()]
+        return [(block.weights, model.posterior(self.parameters_, block)) for block in source.blocks()]
 
     def _adopt_parameters(self, model: Any, parameters: Any) -> None:
         self.model_, self.parameters_ = model, parameters

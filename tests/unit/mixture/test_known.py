@@ -88,6 +88,8 @@ def test_repeated_measurements_of_regressions():
     people = density.reshape(40, 5, 2).sum(axis=1) + np.log(fit.fit_.parameters.mix)
     assert fit.fit_.loglik == pytest.approx(logsumexp(people, axis=1).sum(), rel=1e-10)
     assert np.isfinite(fit.coefficients().standard_error).all()
+    doubt = np.exp(people - logsumexp(people, axis=1, keepdims=True))
+    assert fit.icl_ == pytest.approx(fit.bic_ - 2 * (doubt * np.log(doubt)).sum())  # the doubt is about people
 
 
 def test_classes_and_concomitant_variables_are_told_too():
