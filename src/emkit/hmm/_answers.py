@@ -238,8 +238,11 @@ class HiddenMarkovAnswers(ModelEstimator):
 
     @property
     def n_parameters_(self) -> int:
-        """Free parameters."""
-        return n_free(self._now()[1])
+        """Free parameters; those of the fit, which knows what was held or tied, unless some were set by hand since."""
+        parameters, fit = self._now()[1], getattr(self, "fit_", None)
+        if fit is not None and getattr(fit.parameters, "inner", fit.parameters) is parameters:
+            return int(fit.n_free)
+        return n_free(parameters)
 
     @property
     def stationary_(self) -> FloatArray:

@@ -196,3 +196,13 @@ def test_pseudo_residuals_of_an_autoregression_are_normal():
     assert abs(np.corrcoef(residuals[1:-1], residuals[2:])[0, 1]) < 0.06
     with pytest.raises(ParameterError, match="form='intercept'"):
         emkit.AutoregressiveHMM(2, 1, form="mean").pseudo_residuals(y)
+
+
+def test_tied_transitions():
+    counts = emkit.load_data("earthquakes")["n"]
+    pair = ["chain.moves.prob[0, 1]", "chain.moves.prob[1, 0]"]
+    tied = emkit.constrained(emkit.PoissonHMM(2, n_init=2, random_state=0), tie=[pair]).fit(counts)
+    free = emkit.PoissonHMM(2, n_init=2, random_state=0).fit(counts)
+    assert tied.transmat_[0, 1] == pytest.approx(tied.transmat_[1, 0], abs=1e-9)
+    assert free.fit_.loglik - 1 < tied.fit_.loglik < free.fit_.loglik
+    assert tied.n_parameters_ == free.n_parameters_ - 1
