@@ -20,6 +20,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.core.assignments import Assignment
 from emkit.core.describe import Description
 from emkit.core.model import Model, Offer, offered
 from emkit.core.statistics import Statistics
@@ -86,11 +87,14 @@ class KnownMixture(Model):
         Of the rows without their last two columns.
     has_labels, has_groups : bool
         Whether there are any: with labels the components keep their numbers, and groups are kept together.
+    rule : Assignment or None
+        How units are assigned in place of expected memberships; see `assigning`.
     """
 
     model: Any = field(default_factory=FiniteMixture)
     has_labels: bool = True
     has_groups: bool = False
+    rule: Assignment | None = None
 
     # --- the protocol ---
 
@@ -99,10 +103,11 @@ class KnownMixture(Model):
 
     def e_step(self, parameters: Any, block: Any) -> KnownStatistics:
         units = _Units.of(block, has_groups=self.has_groups)
-        density, resp = softmax_rows(self._unit_joint(parameters, block, units))
+        joint = self._unit_joint(parameters, block, units)
+        density, resp = softmax_rows(joint) if self.rule is None else self.rule.memberships(joint, block.start)
         if block.is_weighted:
             density = np.where(units.weights > 0, density, 0.0)
-            resp *= units.weights[:, None]
+            resp = resp * units.weights[:, None]
         own = self._own(block.X)
         each = resp if len(resp) == len(own) else resp[units.of_row]
         members = self.model.family.statistics(parameters.members, own, each)
@@ -126,6 +131,10 @@ class KnownMixture(Model):
 
     def score(self, parameters: Any, statistics: KnownStatistics) -> Any:
         return self.model.score(parameters, statistics.inner)
+
+    def assigning(self, rule: Assignment) -> KnownMixture:
+        """Return the mixture with units assigned by a rule."""
+        return replace(self, rule=rule)
 
     # --- what else it offers ---
 

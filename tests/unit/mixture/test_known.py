@@ -122,6 +122,25 @@ def test_constraints_serve_mixtures():
 
 
 @pytest.mark.parametrize(
+    "solver",
+    [emkit.ClassificationEM(), emkit.StochasticEM(n_draws=5), emkit.Annealed()],
+    ids=lambda s: type(s).__name__,
+)
+def test_other_solvers_are_told_too(solver, tmp_path):
+    X, z = _rows()
+    X = X + 3 * z[:, None]
+    known = np.where(np.arange(len(z)) % 5 == 0, z, -1)
+    fit = emkit.GaussianMixture(2, solver=solver, random_state=0, n_init=2).fit(X, labels=known)
+    assert np.mean(fit.predict(X) == z) > 0.95
+    joint = _log_joint(fit, X)
+    seen = known >= 0
+    told = joint[seen, z[seen]].sum() + logsumexp(joint[~seen], axis=1).sum()
+    assert fit.fit_.loglik == pytest.approx(told, rel=1e-9)
+    emkit.save(fit, tmp_path / "fit.emkit")
+    np.testing.assert_array_equal(emkit.load(tmp_path / "fit.emkit").predict(X), fit.predict(X))
+
+
+@pytest.mark.parametrize(
     ("given", "told"),
     [
         ({"labels": np.full(120, 2)}, "numbers of components, 0 to 1, or -1 or NaN where unknown; got 2 in row 0"),
