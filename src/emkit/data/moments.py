@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emkit.data.sparse import is_sparse
+from emkit.errors import DataError
 from emkit.kernels.foreign import host, host_rows, is_foreign, like, namespace
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ColumnMoments", "column_moments"]
 
 _TILE_ENTRIES = 1 << 16  # a copy of so many entries stays in cache, whatever the number of columns
+_LARGEST = 1e150  # squares of larger values, summed over rows, overflow
 _Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 
@@ -126,12 +128,27 @@ def _tile_sums(X: NDArray[Any], weights: _Vector, pivot: _Vector, has_missing: b
         np.logical_not(seen, out=seen)
     n_observed = np.full(len(columns), weights.sum()) if seen is None else np.where(seen, weights, 0.0).sum(axis=1)
     low, high = _range(columns)
+    _check_squares(low, high)
     columns -= pivot[:, None]
     if seen is not None:
         columns[~seen] = 0.0
     first = _weighted(columns, weights)
     np.square(columns, out=columns)
     return _Sums(first, _weighted(columns, weights), n_observed, low, high)
+
+
+def _check_squares(low: _Vector, high: _Vector) -> None:
+    """Raise if a column has values whose squares overflow."""
+    size = np.maximum(high, -low)
+    if size.max(initial=0.0) <= _LARGEST:
+        return
+    j = int(size.argmax())
+    value = high[j] if high[j] == size[j] else low[j]
+    message = (
+        f"X holds {value:.3g} in column {j} (counted from 0), and the squares of such values overflow; expected values "
+        f"below {_LARGEST:.0e} in size: change the unit of the column"
+    )
+    raise DataError(message)
 
 
 def _weighted(columns: NDArray[np.float64], weights: _Vector) -> _Vector:

@@ -157,8 +157,8 @@ class Gaussian(Family):
         is_alive = count > _ALIVE * count.sum()
         if self.prior is None and is_alive.all():
             mean = statistics.pivot + statistics.first / count[:, None]
-            square = self.structure.outer(statistics.first, statistics.first)
-            scatter = statistics.second - square / count.reshape(-1, *[1] * (square.ndim - 1))
+            root = statistics.first / np.sqrt(count)[:, None]  # the product of two sums could overflow
+            scatter = statistics.second - self.structure.outer(root, root)
             return self._estimate(mean, *self._with_prior(count, scatter, mean), parameters)
         mean = self._mean(statistics, np.where(is_alive, count, 1.0))
         numbers, scatter = self._posterior_scatter(statistics, mean)

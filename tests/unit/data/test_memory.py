@@ -300,3 +300,12 @@ class TestSparse:
 
 def test_memory_source_finds_missing_itself():
     assert MemorySource(np.array([[1.0], [np.nan]])).has_missing
+
+
+def test_values_whose_squares_overflow_are_refused():
+    X = np.ones((5, 3))
+    X[2, 1] = -1e300
+    with pytest.raises(DataError, match=r"-1e\+300 in column 1 .*change the unit"):
+        as_source(X).column_moments()
+    X[2, 1] = 1e150
+    assert as_source(X).column_moments().high[1] == 1e150
