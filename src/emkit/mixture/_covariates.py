@@ -11,7 +11,8 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Table
 from emkit.data.frames import frame_columns, series_column
-from emkit.errors import DataError
+from emkit.data.sparse import is_sparse
+from emkit.errors import DataError, DataTypeError
 
 __all__ = ["Covariates", "as_columns", "numbers"]
 
@@ -98,9 +99,12 @@ def as_columns(table: Any, prefix: str, role: str) -> tuple[dict[str, Array], bo
 
     Raises
     ------
-    DataError
-        If it is no table.
+    DataError, DataTypeError
+        If it is no table, or sparse.
     """
+    if is_sparse(table):
+        message = f"{role} is a sparse matrix, and this model needs dense data: pass .toarray() if it fits in memory"
+        raise DataTypeError(message)
     series = series_column(table)
     if series is not None:
         return {f"{prefix}1" if series[0] is None else str(series[0]): series[1]}, series[0] is not None

@@ -123,7 +123,7 @@ class RegressionDoor:
         if "y" not in parts.columns:
             message = "expected `y`: the response (n,), responses (n, v), or their names in `X`"
             raise ParameterError(message)
-        for role in ("offset", "trials"):
+        for role in ("offset", "trials", "sample_weight", "groups"):
             if len(parts.columns.get(role, {0: 0})) != 1:
                 message = f"`{role}` must be one column, got {len(parts.columns[role])}"
                 raise DataError(message)

@@ -5,9 +5,10 @@ import warnings
 import numpy as np
 import pytest
 from scipy import optimize, stats
+from scipy.sparse import csr_array
 
 import emkit
-from emkit.errors import DataError, DegenerateWarning, ParameterError
+from emkit.errors import DataError, DataTypeError, DegenerateWarning, ParameterError
 
 
 def _lines(n=150, seed=0):
@@ -191,6 +192,8 @@ def test_components_with_fewer_rows_than_coefficients_are_degenerate():
         ({"X": np.where(np.arange(30) == 3, np.nan, np.arange(30.0))[:, None]}, "covariate 'x1' is missing in row 3"),
         ({"X": np.array([["a"] * 15 + ["b"] * 15]).T, "y": np.array(["no"] * 30)}, "column 'y1' must hold numbers"),
         ({"y": np.zeros(29)}, "same number of rows"),
+        ({"X": csr_array(np.eye(30))}, "is a sparse matrix, and this model needs dense data"),
+        ({"weights": np.ones((30, 2))}, "`sample_weight` must be one column, got 2"),
         ({"y": -np.arange(30.0), "family": "poisson"}, r"expected counts \(0, 1, 2, ...\) in response 'y1'"),
         ({"y": np.arange(30.0), "family": "binomial"}, r"expected 0 or 1 \(give `trials` for more\)"),
         ({"family": "gama"}, "`family` must name one of"),
@@ -201,9 +204,9 @@ def test_components_with_fewer_rows_than_coefficients_are_degenerate():
 )
 def test_bad_input_is_told(change, told):
     given = {"X": np.arange(30.0)[:, None], "y": np.arange(30.0) % 7} | change
-    X, y = given.pop("X"), given.pop("y")
-    with pytest.raises((DataError, ParameterError), match=told):
-        emkit.MixtureOfRegressions(**given).fit(X, y)
+    X, y, weights = given.pop("X"), given.pop("y"), given.pop("weights", None)
+    with pytest.raises((DataError, DataTypeError, ParameterError), match=told):
+        emkit.MixtureOfRegressions(**given).fit(X, y, weights)
 
 
 def test_a_saved_fit_answers_as_before(tmp_path):
