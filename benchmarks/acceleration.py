@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from emkit.core import EM, Anderson, QuasiNewton, Squarem, maximise
-from emkit.core.fit import auto_solver
+from emkit.core.hill import auto_solver
 from emkit.core.problem import Problem
 from emkit.data import as_source
 from emkit.mixture import FiniteMixture

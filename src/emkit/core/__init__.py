@@ -1,7 +1,8 @@
 """The engine: parameters, statistics, the model protocol, the one loop, solvers, starts and the fit. Knows no model."""
 
 from emkit.core.checkpoint import Checkpoint
-from emkit.core.fit import Fit, maximise
+from emkit.core.fit import Fit
+from emkit.core.hill import maximise
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters, ParametersChart, check_parameters, leaves, n_free, rebuild, space
 from emkit.core.problem import Point, Problem

@@ -16,7 +16,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 from emkit.core.entries import Entries
-from emkit.core.fit import maximise
+from emkit.core.hill import maximise
 from emkit.core.status import Status
 from emkit.errors import ParameterError
 from emkit.inference.estimates import Intervals, check_level

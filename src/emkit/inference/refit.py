@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from emkit.core.arrays import FloatArray
-from emkit.core.fit import auto_solver
+from emkit.core.hill import auto_solver
 from emkit.core.loop import Climb, climb
 from emkit.core.model import Offer, offered
 from emkit.core.problem import Problem

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emkit.core import EM, Anderson, QuasiNewton, Squarem, maximise
-from emkit.core.fit import auto_solver
+from emkit.core.hill import auto_solver
 from emkit.errors import ParameterError
 
 SOLVERS = [EM(), QuasiNewton(), Squarem(), Anderson()]

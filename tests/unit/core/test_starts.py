@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from emkit.core import EM, Optimum, Problem, QuasiNewton, Squarem, StartReport, Status, maximise
-from emkit.core.fit import SCREEN_ROWS, _Hill
+from emkit.core.hill import SCREEN_ROWS, _Hill
 from emkit.core.loop import Climb
 from emkit.core.starts import Search, _is_plain, _report
 from emkit.core.stopping import Budget
