@@ -10,6 +10,7 @@ from emkit.mixture.kmeans import KMeans
 from emkit.mixture.latent_class import LatentClassAnalysis
 from emkit.mixture.merging import MergeTree, merge_components
 from emkit.mixture.model import FiniteMixture, MixtureParameters, MixtureStatistics
+from emkit.mixture.moves import split_and_merge
 from emkit.mixture.poisson import PoissonMixture
 from emkit.mixture.reduction import Directions, reduce_dimensions
 from emkit.mixture.regression import MixtureOfRegressions
@@ -45,4 +46,5 @@ __all__ = [
     "merge_components",
     "reduce_dimensions",
     "select",
+    "split_and_merge",
 ]
