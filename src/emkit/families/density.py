@@ -42,42 +42,42 @@ _RIDGE = 1e-9  # part of the curvature's trace, for directions in which the dens
 
 
 @dataclass(frozen=True)
-class _RealPart(Parameters):
+class RealPart(Parameters):
     value: Array = space(Real())
 
 
 @dataclass(frozen=True)
-class _PositivePart(Parameters):
+class PositivePart(Parameters):
     value: Array = space(Positive())
 
 
 @dataclass(frozen=True)
-class _NonNegativePart(Parameters):
+class NonNegativePart(Parameters):
     value: Array = space(NonNegative())
 
 
 @dataclass(frozen=True)
-class _ProbabilityPart(Parameters):
+class ProbabilityPart(Parameters):
     value: Array = space(Probability())
 
 
 @dataclass(frozen=True)
-class _SimplexPart(Parameters):
+class SimplexPart(Parameters):
     value: Array = space(Simplex())
 
 
 @dataclass(frozen=True)
-class _MatrixPart(Parameters):
+class MatrixPart(Parameters):
     value: Array = space(PositiveDefinite())
 
 
 _PARTS: dict[type[Space], type[Any]] = {
-    Real: _RealPart,
-    Positive: _PositivePart,
-    NonNegative: _NonNegativePart,
-    Probability: _ProbabilityPart,
-    Simplex: _SimplexPart,
-    PositiveDefinite: _MatrixPart,
+    Real: RealPart,
+    Positive: PositivePart,
+    NonNegative: NonNegativePart,
+    Probability: ProbabilityPart,
+    Simplex: SimplexPart,
+    PositiveDefinite: MatrixPart,
 }
 
 

@@ -52,7 +52,7 @@ def test_model_in_words(rows):
 
 
 def test_start_that_is_none(rows):
-    with pytest.raises(ParameterError, match="expected parameters"):
+    with pytest.raises(ParameterError, match="must be parameters of this model"):
         emkit.FactorAnalysis(start=3).fit(rows)
 
 
