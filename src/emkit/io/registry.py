@@ -312,12 +312,18 @@ _HOMES = {
     "Cell": "emkit.mixture.selection",
 }
 
+UNSAVED = {"DensityFamily": "is made of functions of yours, which no file holds: keep `fit_.parameters` by hand"}
+"""Classes that are never saved, and why."""
+
 
 def name_of(cls: type) -> tuple[str, str]:
     """Return the name under which a class is saved, and its home: empty for emkit's own, else the module."""
     home = _HOMES.get(cls.__name__)
     if home is not None and getattr(importlib.import_module(home), cls.__name__, None) is cls:
         return cls.__name__, ""
+    if cls.__name__ in UNSAVED:
+        message = f"a {cls.__name__} {UNSAVED[cls.__name__]}"
+        raise SavedFitError(message)
     if cls.__module__.split(".")[0] == "emkit":
         message = f"{cls.__module__}.{cls.__qualname__} has no name in emkit.io.registry, so it cannot be saved"
         raise SavedFitError(message)
