@@ -23,12 +23,12 @@ from emkit.core.describe import Description
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import NonNegative, PositiveDefinite, Probability, Real
 from emkit.core.statistics import Additive, shared
-from emkit.errors import DataError
 from emkit.families.base import Family
 from emkit.families.columns import log_or_impossible, member_tables, reordered_record
 from emkit.families.discrete import used_rows
 from emkit.families.gaussian_missing import patterns
 from emkit.families.gaussian_starts import StartingRows
+from emkit.families.varying import centered_fill, varying_units
 
 __all__ = ["Contaminated", "ContaminatedParameters", "ContaminatedStatistics"]
 
@@ -73,14 +73,7 @@ class Contaminated(Family):
     unit: Any = field(default=None, compare=False, repr=False)  # (d,) standard deviations of the columns
 
     def prepared(self, source: Any, n_components: int) -> Contaminated:
-        moments = source.column_moments()
-        flat = ~(np.sqrt(moments.var) > 1e-14 * np.maximum(np.abs(moments.low), np.abs(moments.high)))
-        if flat.any():
-            j = int(np.flatnonzero(flat)[0])
-            name = repr(source.feature_names[j]) if source.feature_names else str(j)
-            message = f"column {name} is constant: leave it out"
-            raise DataError(message)
-        return replace(self, unit=np.sqrt(moments.var))
+        return replace(self, unit=varying_units(source))
 
     def arranged(self, source: Any) -> Any:
         return used_rows(source)
@@ -91,10 +84,7 @@ class Contaminated(Family):
 
     def start(self, X: Array, resp: FloatArray) -> ContaminatedParameters:
         """Return moments by responsibility blended with the pooled ones; a tenth of the rows spread ten times wider."""
-        rows = np.asarray(X, dtype=np.float64)
-        seen = ~np.isnan(rows)
-        middle = np.where(seen, rows, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        rows = np.where(seen, rows, middle)
+        rows, middle = centered_fill(X)
         total = resp.sum(axis=0) + 1.0
         mean = (resp.T @ rows + middle) / total[:, None]
         pooled = np.diag(np.var(rows, axis=0))

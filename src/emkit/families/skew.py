@@ -27,7 +27,6 @@ from scipy.stats import t as student_t
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
-from emkit.errors import DataError
 from emkit.families.base import Family
 from emkit.families.columns import member_tables, reordered_record
 from emkit.families.discrete import used_rows
@@ -35,6 +34,7 @@ from emkit.families.gaussian_missing import patterns
 from emkit.families.gaussian_starts import StartingRows
 from emkit.families.skew_records import SkewNormalParameters, SkewStatistics, SkewTParameters
 from emkit.families.student_dof import dof_solution
+from emkit.families.varying import centered_fill, varying_units
 
 __all__ = ["SkewNormal", "SkewNormalParameters", "SkewStatistics", "SkewT", "SkewTParameters"]
 
@@ -60,14 +60,7 @@ class SkewNormal(Family):
     unit: Any = field(default=None, compare=False, repr=False)  # (d,) standard deviations of the columns
 
     def prepared(self, source: Any, n_components: int) -> SkewNormal:
-        moments = source.column_moments()
-        flat = ~(np.sqrt(moments.var) > 1e-14 * np.maximum(np.abs(moments.low), np.abs(moments.high)))
-        if flat.any():
-            j = int(np.flatnonzero(flat)[0])
-            name = repr(source.feature_names[j]) if source.feature_names else str(j)
-            message = f"column {name} is constant: it has no skewness, leave it out"
-            raise DataError(message)
-        return replace(self, unit=np.sqrt(moments.var))
+        return replace(self, unit=varying_units(source, "it has no skewness, "))
 
     def arranged(self, source: Any) -> Any:
         return used_rows(source)
@@ -78,10 +71,7 @@ class SkewNormal(Family):
 
     def start(self, X: Array, resp: FloatArray) -> Any:
         """Return members with half of the variance skewed to the side of the third moment."""
-        rows = np.asarray(X, dtype=np.float64)
-        seen = ~np.isnan(rows)
-        middle = np.where(seen, rows, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
-        rows = np.where(seen, rows, middle)
+        rows, middle = centered_fill(X)
         total = resp.sum(axis=0) + 1.0
         mean = (resp.T @ rows + middle) / total[:, None]
         pooled = np.diag(np.var(rows, axis=0) + 1e-12)
