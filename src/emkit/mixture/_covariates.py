@@ -14,7 +14,7 @@ from emkit.data.frames import frame_columns, series_column
 from emkit.data.sparse import is_sparse
 from emkit.errors import DataError, DataTypeError
 
-__all__ = ["Covariates", "as_columns", "numbers"]
+__all__ = ["Covariates", "as_columns", "numbers", "only_column"]
 
 
 @dataclass(frozen=True)
@@ -117,3 +117,8 @@ def as_columns(table: Any, prefix: str, role: str) -> tuple[dict[str, Array], bo
         message = f"{role} must be a table of rows and columns, got an array of shape {array.shape}"
         raise DataError(message)
     return {f"{prefix}{j + 1}": array[:, j] for j in range(array.shape[1])}, False
+
+
+def only_column(columns: dict[str, Any] | None) -> Any:
+    """Return the one column of a role that has one, or None."""
+    return None if columns is None else next(iter(columns.values()))

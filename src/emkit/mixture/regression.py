@@ -18,7 +18,7 @@ from emkit.data import Source, Table, as_source
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator, warn_of
-from emkit.mixture._covariates import as_columns
+from emkit.mixture._covariates import as_columns, only_column
 from emkit.mixture._effects_table import Coefficients, coefficients_of
 from emkit.mixture._gated_start import gated_start
 from emkit.mixture._known_door import Known
@@ -186,7 +186,7 @@ class MixtureOfRegressions(ModelEstimator):
         self._check_rows(model, source)
         self._checkpoint = checkpoint
         try:
-            start, known = self._start(model, source), Known(labels, _only(parts.columns.get("groups")))
+            start, known = self._start(model, source), Known(labels, only_column(parts.columns.get("groups")))
             if known:
                 fit = known.fitted(model, source, lambda told, rows: self._climbed(told, rows, start))
             else:
@@ -201,7 +201,7 @@ class MixtureOfRegressions(ModelEstimator):
         weights = parts.columns.get("sample_weight")
         return as_source(
             self.layout_.matrix(parts),
-            _only(weights),
+            only_column(weights),
             feature_names=self.layout_.names,
             n_threads=self.n_threads,
             allow_missing_columns=is_new,
@@ -398,7 +398,3 @@ class MixtureOfRegressions(ModelEstimator):
             return self.model_.log_mix(self.parameters_, X)
         with np.errstate(divide="ignore"):
             return np.broadcast_to(np.log(self.parameters_.mix), (len(X), self.n_components))
-
-
-def _only(columns: dict[str, Any] | None) -> Any:
-    return None if columns is None else next(iter(columns.values()))
