@@ -11,7 +11,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import emkit
 
 _MANY_OPTIMA = "15 rows of noise in 30 features: which of dozens of optima is met depends on the draw of the starts"
-_TWO_COLUMNS = "a factor of two columns is not identified, and is refused"
 _ZERO_ROWS = "has rows of nothing but zeros, which point nowhere"
 
 UNFAIR = {
@@ -33,25 +32,6 @@ UNFAIR = {
             _ZERO_ROWS,
         ),
     },
-    "FactorAnalysis": {
-        "check_sample_weight_equivalence_on_dense_data": "27 rows of 30 columns have a singular covariance",
-        **dict.fromkeys(
-            (
-                "check_estimators_overwrite_params",
-                "check_estimators_fit_returns_self",
-                "check_readonly_memmap_input",
-                "check_sample_weights_pandas_series",
-                "check_sample_weights_not_an_array",
-                "check_sample_weights_shape",
-                "check_sample_weights_not_overwritten",
-                "check_fit_idempotent",
-                "check_fit_check_is_fitted",
-                "check_n_features_in",
-            ),
-            _TWO_COLUMNS,
-        ),
-    },
-    "ProbabilisticPCA": {},
     "EMImputer": {},
     "MultipleImputer": {},
 }
@@ -64,8 +44,6 @@ with warnings.catch_warnings():
             emkit.StudentMixture(2, n_init=1),
             emkit.MixtureModel("gaussian", n_components=2, n_init=1),
             emkit.VonMisesFisherMixture(2, n_init=1),
-            emkit.FactorAnalysis(1),
-            emkit.ProbabilisticPCA(1),
             emkit.EMImputer(),
             emkit.MultipleImputer(n_imputations=1),
         ],
