@@ -46,11 +46,30 @@ static nb::ndarray<nb::numpy, double> by_code(In<int32_t, 1> codes, In<double, 2
     return total;
 }
 
+static nb::ndarray<nb::numpy, double> products(In<double, 2> features, In<double, 2> shares, In<int32_t, 1> left,
+                                               In<int32_t, 1> right) {
+    const size_t n = features.shape(1), size = left.shape(0);
+    const auto q = static_cast<int32_t>(features.shape(0));
+    bool is_valid = shares.shape(1) == n && right.shape(0) == size;
+    for (size_t m = 0; m < size && is_valid; m++)
+        is_valid = left.data()[m] >= 0 && left.data()[m] < q && right.data()[m] >= 0 && right.data()[m] < q;
+    if (!is_valid) throw nb::value_error("shares need the rows of the features (q, n), left and right entries below q");
+    auto total = fresh({shares.shape(0), size});
+    {
+        nb::gil_scoped_release free;
+        const FeatureProducts of{features.data(), static_cast<long>(n), left.data(), right.data(), static_cast<int>(size)};
+        table().products(of, shares.data(), static_cast<int>(shares.shape(0)), total.data());
+    }
+    return total;
+}
+
 void bind_moments(nb::module_& m) {
     using namespace nb::literals;
     m.def("given_moments", given<double>, "X"_a.noconvert(), "resp"_a.noconvert(), "mean"_a.noconvert(), "is_full"_a);
     m.def("given_moments", given<float>, "X"_a.noconvert(), "resp"_a.noconvert(), "mean"_a.noconvert(), "is_full"_a);
     m.def("sum_by_code", by_code, "codes"_a.noconvert(), "resp"_a.noconvert(), "m"_a);
+    m.def("sum_products", products, "features"_a.noconvert(), "shares"_a.noconvert(), "left"_a.noconvert(),
+          "right"_a.noconvert());
 }
 
 }  // namespace emkit

@@ -61,6 +61,44 @@ static void given_moments(const T* X, const double* resp, long n, const GivenMom
     given_as<W>(X, resp, n, out);
 }
 
+constexpr long STRETCH = 512;  // rows whose features stay in the cache while all products pass over them
+
+// Adds to total[s * n_products + m] for S shares, rows from .. end - 1.
+template <int S>
+static void add_products(const FeatureProducts& of, const double* shares, long from, long end, double* total) {
+    const long whole = from + (end - from) / W * W;
+    for (int m = 0; m < of.n_products; m++) {
+        const double *left = of.features + of.left[m] * of.n, *right = of.features + of.right[m] * of.n;
+        vd sums[S] = {};
+        for (long t = from; t < whole; t += W) {
+            const vd product = load(left + t) * load(right + t);
+            for (int s = 0; s < S; s++) sums[s] += product * load(shares + s * of.n + t);
+        }
+        for (int s = 0; s < S; s++) {
+            double sum = hsum(sums[s]);
+            for (long t = whole; t < end; t++) sum += left[t] * right[t] * shares[s * of.n + t];
+            total[static_cast<size_t>(s) * of.n_products + m] += sum;
+        }
+    }
+}
+
+static void sum_products(const FeatureProducts& of, const double* shares, int n_shares, double* total) {
+    std::memset(total, 0, sizeof(double) * n_shares * of.n_products);
+    for (long from = 0; from < of.n; from += STRETCH) {
+        const long end = from + STRETCH < of.n ? from + STRETCH : of.n;
+        for (int s = 0; s < n_shares;) {
+            const double* own = shares + s * of.n;
+            double* to = total + static_cast<size_t>(s) * of.n_products;
+            const int left = n_shares - s;
+            if (left >= 4) add_products<4>(of, own, from, end, to);
+            else if (left == 3) add_products<3>(of, own, from, end, to);
+            else if (left == 2) add_products<2>(of, own, from, end, to);
+            else add_products<1>(of, own, from, end, to);
+            s += left < 4 ? left : 4;
+        }
+    }
+}
+
 static void sum_by_code(const int32_t* codes, const double* resp, long n, int k, int m, double* total) {
     std::memset(total, 0, sizeof(double) * m * k);
     for (long t = 0; t < n; t++) {

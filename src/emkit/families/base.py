@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from emkit.core.arrays import Array, FloatArray
+from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.kernels.gaussian import softmax_rows
 
 __all__ = ["Family", "MixtureStep", "Starts"]
@@ -103,6 +103,13 @@ class Family(ABC):
         """Return the maps (k, m, q) from features to the slopes by the m entries of member k, array by array."""
         message = f"{type(self).__name__} offers features and no maps"
         raise NotImplementedError(message)
+
+    def score_powers(self, parameters: Any) -> IntArray | None:
+        """Return the powers (q, m) of m variables whose product each feature is: equal products of two are summed once.
+
+        None where the features are no such products: every pair of them then counts as different.
+        """
+        return None
 
     @abstractmethod
     def log_prior(self, parameters: Any) -> float:

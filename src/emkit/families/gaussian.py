@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.core.arrays import Array, FloatArray
+from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.describe import Description
 from emkit.core.statistics import Additive, shared
 from emkit.families.base import Family, MixtureStep
@@ -28,7 +28,7 @@ from emkit.families.gaussian_collapse import collapse_of
 from emkit.families.gaussian_describe import gaussian_tables
 from emkit.families.gaussian_missing import missing_log_joint, missing_statistics, missing_step, pattern_order
 from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
-from emkit.families.gaussian_scores import gaussian_features, gaussian_maps
+from emkit.families.gaussian_scores import gaussian_features, gaussian_maps, gaussian_powers
 from emkit.families.gaussian_starts import StartingRows
 from emkit.kernels.foreign import is_foreign
 from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_log_joint, full_moments
@@ -200,6 +200,9 @@ class Gaussian(Family):
     def score_features(self, parameters: Any, X: Array) -> FloatArray | None:
         is_own = type(self) is Gaussian  # families made from this one have other densities
         return gaussian_features(self.structure, parameters, X) if is_own else None
+
+    def score_powers(self, parameters: Any) -> IntArray | None:
+        return gaussian_powers(self.structure, parameters.mean.shape[1])
 
     def score_maps(self, parameters: Any) -> tuple[FloatArray, ...]:
         return gaussian_maps(self.structure, parameters)

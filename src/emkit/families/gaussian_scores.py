@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from emkit.core.arrays import Array, FloatArray
+from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.families.covariance import Dense, Diagonal
 
-__all__ = ["gaussian_features", "gaussian_maps"]
+__all__ = ["gaussian_features", "gaussian_maps", "gaussian_powers"]
 
 
 def gaussian_features(structure: Any, parameters: Any, X: Array) -> FloatArray | None:
@@ -24,8 +24,7 @@ def gaussian_features(structure: Any, parameters: Any, X: Array) -> FloatArray |
     if type(structure) not in (Dense, Diagonal) or np.isnan(X).any():
         return None
     d = X.shape[1]
-    is_dense = type(structure) is Dense
-    left, right = np.triu_indices(d) if is_dense else (np.arange(d), np.arange(d))
+    left, right = _squares(structure, d)
     features = np.empty((1 + d + left.size, X.shape[0]))
     features[0] = 1.0
     np.subtract(X.T, _origin(parameters)[:, None], out=features[1 : d + 1])
@@ -34,10 +33,22 @@ def gaussian_features(structure: Any, parameters: Any, X: Array) -> FloatArray |
     return features
 
 
+def gaussian_powers(structure: Any, d: int) -> IntArray:
+    """Return the powers (q, d) of the entries of y in each feature."""
+    unit = np.eye(d, dtype=np.intp)
+    left, right = _squares(structure, d)
+    return np.concatenate([np.zeros((1, d), dtype=np.intp), unit, unit[left] + unit[right]])
+
+
 def gaussian_maps(structure: Any, parameters: Any) -> tuple[FloatArray, FloatArray]:
     """Return the maps from features to the slopes by mean (k, d, q) and by covariance (k, m, q)."""
     away = parameters.mean - _origin(parameters)
     return (_dense_maps if type(structure) is Dense else _diagonal_maps)(structure, parameters, away)
+
+
+def _squares(structure: Any, d: int) -> tuple[IntArray, IntArray]:
+    """Return which two entries of y each feature of second degree multiplies."""
+    return np.triu_indices(d) if type(structure) is Dense else (np.arange(d), np.arange(d))
 
 
 def _origin(parameters: Any) -> FloatArray:

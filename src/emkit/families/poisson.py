@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import gammaln
 
-from emkit.core.arrays import Array, FloatArray
+from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.describe import Description
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive
@@ -95,6 +95,9 @@ class Poisson(Family):
         if (parameters.rate <= 0).any() or np.isnan(X).any():
             return None
         return np.concatenate([np.ones((1, len(X))), np.asarray(X, dtype=np.float64).T])
+
+    def score_powers(self, parameters: Any) -> IntArray | None:
+        return np.eye(1 + parameters.rate.shape[1], dtype=np.intp)[:, 1:]
 
     def score_maps(self, parameters: Any) -> tuple[FloatArray, ...]:
         k, d = parameters.rate.shape

@@ -11,7 +11,7 @@ from typing import Any
 from emkit.kernels._dispatch import native
 from emkit.kernels.twins import moments as twin
 
-__all__ = ["given_moments", "sum_by_code"]
+__all__ = ["given_moments", "sum_by_code", "sum_products"]
 
 _code: Any = twin if native is None else native
 
@@ -28,3 +28,11 @@ def given_moments(X: Any, resp: Any, mean: Any, *, is_full: bool) -> tuple[Any, 
 def sum_by_code(codes: Any, resp: Any, m: int) -> Any:
     """Return the sums (m, k) of the rows of `resp` (n, k) with equal codes (n,) int32, each from 0 to m - 1."""
     return _code.sum_by_code(codes, resp, m)
+
+
+def sum_products(features: Any, shares: Any, left: Any, right: Any) -> Any:
+    """Return the sums (s, m) over rows of `features[left] * features[right]`, each row by its share.
+
+    `features` (q, n), `shares` (s, n) float64; `left`, `right` (m,) int32.
+    """
+    return _code.sum_products(features, shares, left, right)

@@ -147,3 +147,17 @@ def test_sums_by_code_agree_with_the_twin():
         )
     with pytest.raises(ValueError, match="from 0 to m - 1"):
         moments.sum_by_code(np.array([6], dtype=np.int32), np.ones((1, 2)), 6)
+
+
+@pytest.mark.parametrize("s", [0, 1, 2, 3, 4, 6])
+def test_sums_of_products_agree_with_the_twin(s):
+    rng = np.random.default_rng(5)
+    for n in (0, 3, 600):
+        features, shares = rng.normal(size=(4, n)), rng.random((s, n))
+        left, right = np.array([0, 1, 3, 2], dtype=np.int32), np.array([0, 2, 1, 2], dtype=np.int32)
+        done = moments.sum_products(features, shares, left, right)
+        np.testing.assert_allclose(
+            done, moments_twin.sum_products(features, shares, left, right), rtol=1e-11, atol=1e-11
+        )
+    with pytest.raises(ValueError, match="entries below q"):
+        moments.sum_products(features, shares, left, right + 4)

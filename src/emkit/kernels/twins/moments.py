@@ -6,7 +6,7 @@ from typing import Any
 
 from emkit.kernels.twins._namespace import namespace
 
-__all__ = ["given_moments", "sum_by_code"]
+__all__ = ["given_moments", "sum_by_code", "sum_products"]
 
 
 def given_moments(X: Any, resp: Any, mean: Any, is_full: bool) -> tuple[Any, Any, Any]:
@@ -25,3 +25,11 @@ def given_moments(X: Any, resp: Any, mean: Any, is_full: bool) -> tuple[Any, Any
 def sum_by_code(codes: Any, resp: Any, m: int) -> Any:
     xp = namespace(resp)
     return xp.stack([xp.sum(xp.where((codes == c)[:, None], resp, xp.zeros_like(resp)), axis=0) for c in range(m)])
+
+
+def sum_products(features: Any, shares: Any, left: Any, right: Any) -> Any:
+    xp = namespace(features)
+    rows = [
+        xp.sum(features[int(a), :] * features[int(b), :] * shares, axis=1) for a, b in zip(left, right, strict=True)
+    ]
+    return xp.stack(rows, axis=1)
