@@ -11,10 +11,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from emkit.core.checkpoint import FileLedger, as_checkpoint
+from emkit.core.climb import Climb
 from emkit.core.fit import Fit
 from emkit.core.identity import Identity, generator_from
 from emkit.core.ledger import LAST_LEG, NO_LEDGER, Ledger, Leg, recalled
-from emkit.core.loop import Climb, Watcher, climb
+from emkit.core.loop import Watcher, climb
 from emkit.core.model import Model, Offer, bare, offered
 from emkit.core.parameters import check_parameters, n_free
 from emkit.core.problem import Problem

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from emkit.core.climb import Climb
 from emkit.core.problem import Point
 from emkit.core.trace import Trace
 
 if TYPE_CHECKING:
-    from emkit.core.loop import Climb
     from emkit.core.stopping import Budget
 
 __all__ = ["LAST_LEG", "NO_LEDGER", "Ended", "Ledger", "Leg", "Standing", "recalled"]

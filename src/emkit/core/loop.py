@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from emkit.core.climb import Climb
 from emkit.core.ledger import LAST_LEG, NO_LEDGER, Ended, Ledger, Leg, Standing
 from emkit.core.model import Offer, offered
 from emkit.core.problem import Point, Problem
@@ -16,28 +17,11 @@ from emkit.core.status import Status
 from emkit.core.stopping import Budget, Convergence
 from emkit.core.trace import Iteration, Trace
 
-__all__ = ["Climb", "Watcher", "climb"]
+__all__ = ["Watcher", "climb"]
 
 Watcher = Callable[[Iteration], object]
 _log = logging.getLogger("emkit")
 _DROP = 1e-9  # relative fall of the objective that no rounding explains
-
-
-@dataclass(frozen=True)
-class Climb:
-    """Where one climb ended, how, the way there, and the memory with which its solver would go on."""
-
-    point: Point
-    status: Status
-    trace: Trace
-    n_iter: int
-    memory: Any = None
-    collapse: str = ""
-
-    @property
-    def is_degenerate(self) -> bool:
-        """Return whether a part of the model has collapsed."""
-        return bool(self.collapse)
 
 
 class _Way:

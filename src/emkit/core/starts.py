@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
+from emkit.core.climb import Climb
 from emkit.core.ledger import NO_LEDGER, Ended, Ledger, Leg, recalled
-from emkit.core.loop import Climb, Watcher, climb
+from emkit.core.loop import Watcher, climb
 from emkit.core.parameters import n_free
 from emkit.core.problem import Problem
 from emkit.core.solvers.base import Solver

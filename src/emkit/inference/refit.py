@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from emkit.core.arrays import FloatArray
+from emkit.core.climb import Climb
 from emkit.core.hill import auto_solver
-from emkit.core.loop import Climb, climb
+from emkit.core.loop import climb
 from emkit.core.model import Offer, offered
 from emkit.core.problem import Problem
 from emkit.core.starts import PARALLEL_ROWS

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from emkit.core import EM, Optimum, Problem, QuasiNewton, Squarem, StartReport, Status, maximise
+from emkit.core.climb import Climb
 from emkit.core.hill import SCREEN_ROWS, _Hill
-from emkit.core.loop import Climb
 from emkit.core.starts import Search, _is_plain, _report
 from emkit.core.stopping import Budget
 from emkit.data import as_source
