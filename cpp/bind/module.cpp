@@ -40,6 +40,7 @@ void bind_kmeans(nb::module_& m);
 void bind_normal_patterns(nb::module_& m);
 void bind_moments(nb::module_& m);
 void bind_quadrature(nb::module_& m);
+void bind_student(nb::module_& m);
 
 }  // namespace emkit
 
@@ -58,4 +59,5 @@ NB_MODULE(_native, m) {
     emkit::bind_normal_patterns(m);
     emkit::bind_moments(m);
     emkit::bind_quadrature(m);
+    emkit::bind_student(m);
 }

@@ -36,7 +36,9 @@ from emkit.families.covariance import Dense, DenseParameters
 from emkit.families.gaussian import Gaussian, GaussianStatistics
 from emkit.families.gaussian_missing import complete_dense, patterns
 from emkit.families.student_dof import HIGHEST, Capped, dof_solution
-from emkit.kernels.gaussian import full_log_joint, softmax_rows, whiten_factors
+from emkit.kernels.gaussian import softmax_rows, whiten_factors
+from emkit.kernels.moments import given_moments
+from emkit.kernels.student import student_moments, student_rows
 
 __all__ = ["Student", "StudentFixedParameters", "StudentParameters", "StudentStatistics"]
 
@@ -113,25 +115,26 @@ class Student(Gaussian):
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
         joint = np.empty((len(X), len(log_mix)))
         for rows, seen in _patterns(X):
-            joint[rows] = log_mix + _density(parameters, X[rows][:, seen], seen)[0]
+            joint[rows] = _members(parameters, seen).rows(log_mix, X[rows][:, seen])[0]
         return joint
 
     def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
+        if not block.has_missing:
+            every = np.ones(parameters.mean.shape[1], dtype=bool)
+            loglik, total = _members(parameters, every).step(log_mix, block.X, block.kernel_weights)
+            return MixtureStep(loglik, total.count, total)
         loglik, parts = 0.0, []
-        for rows, seen in _patterns(block.X):
-            X, weights = block.X[rows], block.weights[rows]
-            log_density, u = _density(parameters, X[:, seen], seen)
-            density, resp = softmax_rows(log_mix + log_density)
-            loglik += float(weights @ np.where(weights > 0, density, 0.0))
-            parts.append(_moments(parameters, X, seen, resp * weights[:, None], u))
+        for rows, seen in patterns(block.X):
+            own, part = _members(parameters, seen).step(log_mix, block.X[rows][:, seen], block.weights[rows])
+            loglik += own
+            parts.append(part)
         total = _total(parts)
         return MixtureStep(loglik, total.count, total)
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> Any:
         parts = []
         for rows, seen in _patterns(X):
-            u = _density(parameters, X[rows][:, seen], seen)[1]
-            parts.append(_moments(parameters, X[rows], seen, resp[rows], u))
+            parts.append(_members(parameters, seen).statistics(X[rows][:, seen], resp[rows]))
         return _total(parts)
 
     # --- M-step ---
@@ -223,52 +226,70 @@ def _patterns(X: Array) -> Iterator[tuple[Any, Array]]:
         yield slice(None), np.ones(X.shape[1], dtype=bool)
 
 
-def _density(parameters: Any, X: Array, seen: Array) -> tuple[FloatArray, FloatArray]:
-    """Return the log density of rows of observed entries and E[u | x], both (n, k)."""
-    k, d = len(parameters.mean), X.shape[1]
-    dof = np.broadcast_to(parameters.dof, (k,))
-    if d == 0:
-        return np.zeros((len(X), k)), np.ones((len(X), k))
-    whiten = parameters.whiten
+@dataclass(frozen=True)
+class _Members:
+    """The members as rows see them of which the columns `seen` are observed."""
+
+    parameters: Any
+    seen: Array
+    mean: FloatArray
+    whiten: FloatArray
+    dof: FloatArray
+    peak: FloatArray  # (k,) log density at the centre
+
+    def rows(self, log_mix: FloatArray, X: Array) -> tuple[FloatArray, FloatArray]:
+        """Return log joint densities and expected precisions (n, k)."""
+        if not self.seen.any():
+            return np.tile(log_mix, (len(X), 1)), np.ones((len(X), len(self.dof)))
+        return student_rows(np.ascontiguousarray(X), log_mix + self.peak, self.mean, self.whiten, self.dof)
+
+    def step(self, log_mix: FloatArray, X: Array, weights: FloatArray | None) -> tuple[float, StudentStatistics]:
+        """Return log-likelihood and statistics of an E-step."""
+        if not self.seen.any():
+            density, resp = softmax_rows(np.tile(log_mix, (len(X), 1)))
+            own = np.ones(len(X)) if weights is None else weights
+            return float(own @ density), self.statistics(X, resp * own[:, None])
+        rows = np.ascontiguousarray(X)
+        loglik, count, log_u, used, first, second = student_moments(
+            rows, weights, log_mix + self.peak, self.mean, self.whiten, self.dof
+        )
+        return loglik, self._gathered(count, log_u, used, first, second)
+
+    def statistics(self, X: Array, resp: FloatArray) -> StudentStatistics:
+        """Return the statistics of rows with responsibilities (n, k)."""
+        u = self.rows(np.zeros(len(self.dof)), X)[1]
+        share, log_u = resp * u, (resp * np.log(u)).sum(axis=0)
+        used, first, second = given_moments(np.ascontiguousarray(X), share, self.mean, is_full=True)
+        return self._gathered(resp.sum(axis=0), log_u, used, first, second)
+
+    def _gathered(
+        self, count: FloatArray, log_u: FloatArray, used: FloatArray, first: FloatArray, second: FloatArray
+    ) -> StudentStatistics:
+        """Return the statistics of whole rows from sums (k,), (k, d) and (k, d, d) over the observed columns.
+
+        The covariance of what is missing, times u, is free of u: it counts r times.
+        """
+        half = (self.dof + self.seen.sum()) / 2
+        log_u = log_u + count * (digamma(half) - np.log(half))
+        k, d = self.parameters.mean.shape
+        if not self.seen.any():
+            first, second = np.zeros((k, d)), count[:, None, None] * np.broadcast_to(self.parameters.cov, (k, d, d))
+        elif not self.seen.all():
+            first, second = complete_dense(self.parameters, self.seen, count, first, second)
+        return StudentStatistics(count, log_u, GaussianStatistics(used, first, second, self.parameters.mean))
+
+
+def _members(parameters: Any, seen: Array) -> _Members:
+    """Return the members as rows see them of which the columns `seen` (d,) are observed."""
+    k, d = len(parameters.mean), int(seen.sum())
+    dof = np.ascontiguousarray(np.broadcast_to(parameters.dof, (k,)), dtype=np.float64)
+    mean, whiten = parameters.mean, parameters.whiten
     if not seen.all():
         cov = np.broadcast_to(parameters.cov, (k, len(seen), len(seen)))[:, seen][:, :, seen]
-        whiten = whiten_factors(np.ascontiguousarray(cov))[0]
+        mean, whiten = np.ascontiguousarray(mean[:, seen]), whiten_factors(np.ascontiguousarray(cov))[0]
     half_log_det = np.log(whiten.diagonal(axis1=1, axis2=2)).sum(axis=1)
-    constant = half_log_det - d / 2 * np.log(2 * np.pi)
-    mean = np.ascontiguousarray(parameters.mean[:, seen])
-    normal = full_log_joint(np.ascontiguousarray(X), np.zeros(k), mean, whiten)
-    distance = np.maximum(2 * (constant - normal), 0.0)
-    shape = gammaln((dof + d) / 2) - gammaln(dof / 2) - d / 2 * np.log(np.pi * dof) + half_log_det
-    return shape - (dof + d) / 2 * np.log1p(distance / dof), (dof + d) / (dof + distance)
-
-
-def _moments(parameters: Any, X: Array, seen: Array, resp: FloatArray, u: FloatArray) -> StudentStatistics:
-    """Return the statistics of rows of one pattern with responsibilities (n, k) and expected precisions u (n, k)."""
-    k, d = parameters.mean.shape
-    count, weight, half = resp.sum(axis=0), resp * u, (parameters.dof + seen.sum()) / 2
-    log_u = (resp * np.log(u)).sum(axis=0)
-    first, second = np.zeros((k, d)), np.zeros((k, d, d))
-    if seen.any():
-        log_u = log_u + count * (digamma(half) - np.log(half))
-        parts = [_sums(X[:, seen] - parameters.mean[j, seen], weight[:, j]) for j in range(k)]
-        first, second = (np.array(part) for part in zip(*parts, strict=True))
-    else:
-        log_u = count * (digamma(half) - np.log(half))
-    if not seen.all():
-        first, second = _completed(parameters, seen, count, first, second)
-    return StudentStatistics(count, log_u, GaussianStatistics(weight.sum(axis=0), first, second, parameters.mean))
-
-
-def _sums(centred: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return weight @ centred, (centred * weight[:, None]).T @ centred
-
-
-def _completed(parameters: Any, seen: Array, count: FloatArray, first: Any, second: Any) -> tuple[Any, Any]:
-    """Return the moments of rows filled in; u times their covariance given u is free of u, so it counts r times."""
-    if not seen.any():
-        k, d = parameters.mean.shape
-        return first, count[:, None, None] * np.broadcast_to(parameters.cov, (k, d, d))
-    return complete_dense(parameters, seen, count, first, second)
+    peak = gammaln((dof + d) / 2) - gammaln(dof / 2) - d / 2 * np.log(np.pi * dof) + half_log_det
+    return _Members(parameters, seen, mean, whiten, dof, peak)
 
 
 def _total(parts: Sequence[StudentStatistics]) -> StudentStatistics:

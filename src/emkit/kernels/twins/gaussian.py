@@ -15,29 +15,33 @@ import numpy as np
 from emkit.kernels.twins._namespace import namespace, placed_as
 
 __all__ = [
+    "NEGLIGIBLE",
     "diagonal_log_joint",
     "diagonal_moments",
     "diagonal_posterior",
+    "exponentials",
     "full_log_joint",
     "full_moments",
     "full_posterior",
+    "scaled",
     "softmax_rows",
+    "tiles",
     "weighted_logsumexp",
     "whiten_factors",
 ]
 
 _TILE_NUMBERS = 1 << 20  # numbers in the largest temporary: rows per tile follow from k and d
-_NEGLIGIBLE = -69.0  # in sums over rows, responsibilities below e^-69 of the row's largest are zero
+NEGLIGIBLE = -69.0  # in sums over rows, responsibilities below e^-69 of the row's largest are zero
 _UNDERFLOW = -708.0  # below this exp leaves the normal numbers
 
 
 def full_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[float, Any, Any, Any]:
     xp, loglik = namespace(X), 0.0
     count, first, second = xp.zeros_like(log_mix), xp.zeros_like(mean), xp.zeros_like(whiten)
-    for start, raw in _tiles(xp, X, mean):
+    for start, raw in tiles(xp, X, mean):
         w = xp.ones_like(raw[:, 0]) if weights is None else weights[start : start + raw.shape[0]]
         tile = xp.where((w > 0)[:, None], raw, mean[:1, :])  # a row without weight may hold anything
-        density, resp = _posterior(xp, tile, log_mix, mean, whiten, _NEGLIGIBLE)
+        density, resp = _posterior(xp, tile, log_mix, mean, whiten, NEGLIGIBLE)
         loglik += float(xp.sum(xp.where(w > 0, w * density, xp.zeros_like(w))))
         sums = _sums(xp, tile, resp * w[:, None], mean, is_full=whiten.ndim == 3)
         count, first, second = (total + part for total, part in zip((count, first, second), sums, strict=True))
@@ -49,7 +53,7 @@ def full_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> 
 def full_log_joint(X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
     xp = namespace(X)
     joint = xp.empty((X.shape[0], mean.shape[0]), **placed_as(mean))
-    for start, tile in _tiles(xp, X, mean):
+    for start, tile in tiles(xp, X, mean):
         joint[start : start + tile.shape[0], :] = _log_joint(xp, tile, log_mix, mean, whiten)
     return joint
 
@@ -58,7 +62,7 @@ def full_posterior(X: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[Any, A
     xp = namespace(X)
     density = xp.empty(X.shape[0], **placed_as(mean))
     resp = xp.empty((X.shape[0], mean.shape[0]), **placed_as(mean))
-    for start, tile in _tiles(xp, X, mean):
+    for start, tile in tiles(xp, X, mean):
         rows = slice(start, start + tile.shape[0])
         density[rows], resp[rows, :] = _posterior(xp, tile, log_mix, mean, whiten, _UNDERFLOW)
     return density, resp
@@ -71,7 +75,7 @@ diagonal_posterior = full_posterior
 
 def softmax_rows(log_joint: Any) -> tuple[Any, Any]:
     xp = namespace(log_joint)
-    top, e = _exponentials(xp, log_joint, _UNDERFLOW)
+    top, e = exponentials(xp, log_joint, _UNDERFLOW)
     lost = top == -math.inf
     e = xp.where(lost[:, None], xp.ones_like(e), e)
     total = xp.sum(e, axis=1)
@@ -116,7 +120,7 @@ def _cholesky(xp: Any, cov: Any) -> Any:
     return factor if bool(xp.all(xp.isfinite(factor))) else None
 
 
-def _tiles(xp: Any, X: Any, mean: Any) -> Iterator[tuple[int, Any]]:
+def tiles(xp: Any, X: Any, mean: Any) -> Iterator[tuple[int, Any]]:
     """Give the first row and the rows, in float64, of each tile."""
     size = max(1, _TILE_NUMBERS // math.prod(mean.shape))
     for start in range(0, X.shape[0], size):
@@ -131,7 +135,7 @@ def _level(xp: Any, log_mix: Any, whiten: Any) -> Any:
     return log_mix + xp.sum(xp.log(diagonal), axis=1) - 0.5 * d * math.log(2 * math.pi)
 
 
-def _scaled(xp: Any, X: Any, mean: Any, whiten: Any) -> Any:
+def scaled(xp: Any, X: Any, mean: Any, whiten: Any) -> Any:
     """Return W (x - mean), (k, d, rows)."""
     centred = X.T[None, :, :] - mean[:, :, None]
     return xp.matmul(whiten, centred) if whiten.ndim == 3 else whiten[:, :, None] * centred
@@ -139,13 +143,13 @@ def _scaled(xp: Any, X: Any, mean: Any, whiten: Any) -> Any:
 
 def _log_joint(xp: Any, X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
     with np.errstate(over="ignore", invalid="ignore"):
-        z = _scaled(xp, X, mean, whiten)
+        z = scaled(xp, X, mean, whiten)
         square = xp.sum(z * z, axis=1)
         joint = _level(xp, log_mix, whiten)[:, None] - 0.5 * square
     return xp.where(square < math.inf, joint, xp.full_like(joint, -math.inf)).T
 
 
-def _exponentials(xp: Any, joint: Any, floor: float) -> tuple[Any, Any]:
+def exponentials(xp: Any, joint: Any, floor: float) -> tuple[Any, Any]:
     """Return the maximum of each row and exp(joint - maximum), zero below `floor`."""
     top = xp.max(joint, axis=1)
     below = joint - xp.where(xp.isfinite(top), top, xp.zeros_like(top))[:, None]
@@ -155,7 +159,7 @@ def _exponentials(xp: Any, joint: Any, floor: float) -> tuple[Any, Any]:
 
 def _posterior(xp: Any, X: Any, log_mix: Any, mean: Any, whiten: Any, floor: float) -> tuple[Any, Any]:
     """Return log-density and responsibilities; rows lost to underflow go to the smallest scaled distance."""
-    top, e = _exponentials(xp, _log_joint(xp, X, log_mix, mean, whiten), floor)
+    top, e = exponentials(xp, _log_joint(xp, X, log_mix, mean, whiten), floor)
     lost = top == -math.inf
     if bool(xp.any(lost)):
         winner = xp.argmin(_far_distance(xp, X, log_mix, mean, whiten), axis=0)
@@ -181,6 +185,6 @@ def _sums(xp: Any, X: Any, share: Any, mean: Any, *, is_full: bool) -> tuple[Any
 def _far_distance(xp: Any, X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
     """Return max |W (x - mean)| (k, rows), scaled down so that products stay finite; infinity for empty
     components."""
-    z = _scaled(xp, (X * 1e-8) * 1e-142, (mean * 1e-8) * 1e-142, whiten * 1e-150)
+    z = scaled(xp, (X * 1e-8) * 1e-142, (mean * 1e-8) * 1e-142, whiten * 1e-150)
     distance = xp.max(xp.abs(z), axis=1)
     return xp.where((log_mix > -math.inf)[:, None], distance, xp.full_like(distance, math.inf))
