@@ -149,15 +149,19 @@ class _Hill:
         own = StartReport(1, (Optimum(done.point.objective, 1, done.collapse),))
         return Search(done, own, begun.n_e_steps + n_e_steps)
 
-    def from_best(self, found: Search) -> Search:
-        """Climb on all the data from the best of a search on a sample, and from the next best while it collapses."""
-        best = None
+    def from_best(self, found: Search, scale: float) -> Search:
+        """Climb on all the data from the best of a search on a sample, and from the next best while it collapses.
+
+        All rows weigh `scale` times as much as the sample: what its climb has learned of the curvature is carried over.
+        """
+        best, ended = None, found.best
         try:
             starts, spent = self._by_all_rows(found)
         except KeyboardInterrupt:
             return self._carried_over(replace(found, best=replace(found.best, status=Status.INTERRUPTED)))
         for stage, start in enumerate(starts[: 1 + SECOND_CHANCES]):
-            done, n_e_steps = self._climbed(start, Leg(LAST_LEG.start, stage))
+            memory = (ended.memory, scale) if start is ended.point.parameters and ended.memory is not None else None
+            done, n_e_steps = self._climbed(start, Leg(LAST_LEG.start, stage), memory)
             spent += n_e_steps
             if best is None or _rank(done) > _rank(best):
                 best = done
@@ -180,20 +184,22 @@ class _Hill:
         order = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable").tolist()
         return [ends[i] for i in order], found.n_e_steps + problem.n_e_steps
 
-    def _climbed(self, start: Any, leg: Leg) -> tuple[Climb, int]:
-        """Return a climb on all the data, and the E-steps it took."""
+    def _climbed(self, start: Any, leg: Leg, learned: tuple[Any, float] | None = None) -> tuple[Climb, int]:
+        """Return a climb on all the data, and the E-steps it took; `learned` is a memory and its scale."""
         known = recalled(self.ledger, leg, self.budget)
         if known is not None:
             return known.climb, known.n_e_steps
         problem = Problem(self.model, self.source)
         at = self.ledger.standing(leg)
         point = problem.evaluate(start) if at is None else at.point
+        solver = self.chosen(start)
         done = climb(
             problem,
             point,
-            self.chosen(start),
+            solver,
             tol=self.tol,
             budget=self.budget,
+            memory=solver.carried(problem, point, *learned) if learned is not None and at is None else None,
             watch=self.watch,
             ledger=self.ledger,
             leg=leg,
@@ -229,7 +235,7 @@ class _Hill:
         )
         if not is_large or found.best.status in (Status.INTERRUPTED, Status.STOPPED):
             return found if not is_large else self._carried_over(found)
-        return self.from_best(found)
+        return self.from_best(found, self.source.total_weight / screen.total_weight)
 
     def _carried_over(self, found: Search) -> Search:
         """Return a search cut short on a sample with its best point evaluated on all the data."""

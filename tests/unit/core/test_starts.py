@@ -289,4 +289,17 @@ def test_all_rows_decide_where_the_sample_leaves_in_doubt():
     assert hill._by_all_rows(doubtful) == ([good, bad], 9)
     agreed = Search(best, StartReport(200, (Optimum(1.0, 100),)), 7, (good,))
     assert hill._by_all_rows(agreed) == ([bad, good], 7)
-    assert hill.from_best(doubtful).best.is_degenerate is False
+    assert hill.from_best(doubtful, 1.0).best.is_degenerate is False
+
+
+@pytest.mark.parametrize("solver", [QuasiNewton(), QuasiNewton(memory_limit=0)])
+def test_what_a_sample_taught_of_the_curvature_shortens_the_climb_on_all_rows(solver):
+    rng = np.random.default_rng(5)
+    n = 4 * SCREEN_ROWS
+    X = rng.normal(size=(n, 2)) + np.array([[0.0, 0.0], [2.0, 1.0]])[rng.integers(0, 2, n)]
+    source, model = as_source(X), FiniteMixture(n_components=2)
+    fit = maximise(model, source, rng=0, n_starts=2, solver=solver)
+    alone = maximise(model, source, start=fit.parameters, solver=EM(), tol=1e-9)
+    assert fit.is_converged
+    assert fit.n_iter <= 15  # as many plain steps as a climb without that memory begins with
+    assert fit.loglik == pytest.approx(alone.loglik, abs=1e-5)

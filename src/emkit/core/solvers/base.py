@@ -63,6 +63,13 @@ class Solver(ABC):
     def begin(self, problem: Problem, point: Point) -> Any:
         """Return the memory with which the first step is taken."""
 
+    def carried(self, problem: Problem, point: Point, memory: Any, scale: float) -> Any:
+        """Return the memory for a climb on all rows from one that ended on a sample of them; None is to begin anew.
+
+        `point` is where the sample's climb ended, seen by all rows, which weigh `scale` times as much.
+        """
+        return None
+
     def kept(self, memory: Any, *, is_torn: bool) -> Any:
         """Return the memory as a checkpoint keeps it; a solver that writes into its memory returns a copy.
 

@@ -66,6 +66,14 @@ class QuasiNewton(Solver):
             raise ParameterError(message)
         return _Memory(n_warm=self.warm_up)
 
+    def carried(self, problem: Problem, point: Point, memory: _Memory, scale: float) -> _Memory | None:
+        """Return the correction learned on a sample, made smaller as scores are larger; no plain steps are due."""
+        before = memory.view
+        read = None if before is None else _read(problem, point, before.chart, before.vector)
+        if before is None or read is None:  # plain steps were fast enough, and without S they are the better ones
+            return None
+        return _Memory(0, _View(before.chart, before.vector, *read, before.correction.scaled(1 / scale)))
+
     def step(self, problem: Problem, point: Point, memory: _Memory) -> Move:
         if memory.n_warm > 0:
             return plain_step(problem, point, _Memory(memory.n_warm - 1, memory.view))
@@ -130,6 +138,10 @@ class _Correction(ABC):
         """Return S times a vector."""
 
     @abstractmethod
+    def scaled(self, factor: float) -> _Correction:
+        """Return S times a number."""
+
+    @abstractmethod
     def updated(self, dt: FloatArray, dg: FloatArray, de: FloatArray) -> _Correction:
         """Return S after a step dt that changed the score by dg and the EM step by de, so that S dg = dt + de."""
 
@@ -141,6 +153,9 @@ class _Full(_Correction):
     def times(self, vector: FloatArray) -> FloatArray:
         product: FloatArray = self.matrix @ vector
         return product
+
+    def scaled(self, factor: float) -> _Correction:
+        return _Full(factor * self.matrix)
 
     def updated(self, dt: FloatArray, dg: FloatArray, de: FloatArray) -> _Correction:
         c = float(dg @ dt)
@@ -169,6 +184,11 @@ class _Limited(_Correction):
             along, across = float(dt @ vector), float(ds @ vector)
             total += (square * along - cross * across) * dt - (cross * along) * ds
         return total
+
+    def scaled(self, factor: float) -> _Correction:
+        steps = tuple((dt, dg / factor, de) for dt, dg, de in self.steps)
+        terms = tuple((dt, ds, factor * square, factor * cross) for dt, ds, square, cross in self.terms)
+        return _Limited(steps, self.n_pairs, terms)
 
     def updated(self, dt: FloatArray, dg: FloatArray, de: FloatArray) -> _Correction:
         if not _is_concave(float(dg @ dt), dt, dg):
