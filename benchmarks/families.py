@@ -119,7 +119,7 @@ def _by_studenttmixture(X, k, dof):
 
 
 def _by_smm(X, k, dof):
-    np.infty = np.inf  # NumPy 2 took the name away, smm 0.1.5 asks for it
+    vars(np)["infty"] = np.inf  # NumPy 2 took the name away, smm 0.1.5 asks for it
     from smm import SMM
 
     fitted = SMM(n_components=k, random_state=0)
