@@ -13,7 +13,9 @@ from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.irt import scores as scoring
 from emkit.irt.bank import bank_array, write_bank
+from emkit.irt.factor_modes import factor_mode
 from emkit.irt.forms import ItemTable, item_table, slope_intercept, traditional
+from emkit.irt.modes import mode
 from emkit.irt.simulation import answers_at, log_prob_at
 
 __all__ = ["ItemResponseAnswers"]
@@ -106,51 +108,60 @@ class ItemResponseAnswers:
         ----------
         X : answers of people by the calibrated items; NaN is no answer
         method : "EAP", "MAP", "ML", "WLE", "sum-EAP" or "plausible"
-            See `emkit.irt.scores`. All but "EAP" and "plausible" are for one factor.
+            See `emkit.irt.scores`. "sum-EAP" is not for models with specific factors.
         group : array (n,) or one label, optional
             For models of several groups.
         covariates : table (n, p), optional
             For latent regressions.
         n_draws : int, default 5
-            Of plausible values: `theta` is then (n, n_draws), and `se` the standard deviation of each posterior.
+            Of plausible values: `theta` is then (n, n_draws) or (n, n_draws, F), and `se` the standard deviations of
+            each posterior.
         random_state : optional
             For plausible values.
 
         Returns
         -------
         Scores
-            `theta` (n,) or (n, F), `se` alike, `reliability`.
+            `theta` (n,) or (n, F), `se` alike, `covariance` (n, F, F) with several factors, `reliability`. The factors
+            of a bifactor model are the general one and the specific ones, in the order of `specific_labels_`.
         """
-        if getattr(self.model_, "specific", None) is not None and method != "EAP":
-            message = f"bifactor models have EAP scores only, got method={method!r}"
-            raise ParameterError(message)
         if method not in _METHODS:
             message = f"`method` must be one of {', '.join(map(repr, _METHODS))}, got {method!r}"
             raise ParameterError(message)
+        if method == "sum-EAP" and self.model_.specific is not None:
+            message = "sum-EAP scores are not for models with specific factors: use 'EAP'"
+            raise ParameterError(message)
         source = self._new_source(X, None, self.n_threads, group, covariates)  # type: ignore[attr-defined]
-        model, parameters = self.model_, self.parameters_
         if method == "plausible":
             return self._plausible(source, n_draws, random_state)
+        parts = source.map(self._scored(method))
+        theta, spread = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        return _as_scores(theta, spread, method)
+
+    def _scored(self, method: str) -> Any:
+        """Return the function that scores a block: places (n, F), and variances (n, F) or covariances (n, F, F)."""
+        model, parameters = self.model_, self.parameters_
         if method == "EAP":
-            parts = source.map(lambda block: scoring.eap(model, parameters, block))
-        elif method == "sum-EAP":
-            parts = source.map(lambda block: scoring.sum_eap(model, parameters, block))
-        else:
-            parts = source.map(lambda block: scoring.mode(model, parameters, block, method))
-        theta, se = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-        one = theta.shape[1] == 1
-        return scoring.Scores(theta[:, 0] if one else theta, se[:, 0] if one else se, method)
+            return lambda block: scoring.eap(model, parameters, block)
+        if method == "sum-EAP":
+            return lambda block: scoring.sum_eap(model, parameters, block)
+        if model.n_factors == 1:
+            return lambda block: mode(model, parameters, block, method)
+        return lambda block: factor_mode(model, parameters, block, method, scoring.eap(model, parameters, block)[0])
 
     def _plausible(self, source: Any, n_draws: int, random_state: Any) -> scoring.Scores:
+        if isinstance(n_draws, bool) or not isinstance(n_draws, (int, np.integer)) or n_draws < 1:
+            message = f"`n_draws` must be an integer of at least 1, got {n_draws!r}"
+            raise ParameterError(message)
         rng = generator_of(self.random_state if random_state is None else random_state)
         model, parameters = self.model_, self.parameters_
         blocks = list(source.blocks())
         draws = np.concatenate([scoring.plausible(model, parameters, block, rng, n_draws) for block in blocks])
-        sd = np.concatenate([scoring.eap(model, parameters, block)[1] for block in blocks])
-        wide = np.broadcast_to(sd[:, None], draws.shape)
+        covariance = np.concatenate([scoring.eap(model, parameters, block)[1] for block in blocks])
+        wide = np.broadcast_to(_root_of(covariance)[:, None], draws.shape)
         if model.n_factors == 1:
-            draws, wide = draws[..., 0], wide[..., 0]
-        return scoring.Scores(draws, wide, "plausible")
+            return scoring.Scores(draws[..., 0], wide[..., 0], "plausible")
+        return scoring.Scores(draws, wide, "plausible", covariance)
 
     def prediction_table(self, X: Any) -> Table:
         """Return EAP scores of people and their standard errors, as columns of a table."""
@@ -203,13 +214,21 @@ class ItemResponseAnswers:
         return np.asarray((prob * np.arange(prob.shape[2])).sum(axis=(1, 2)))
 
     @property
-    def marginal_reliability_(self) -> float:
-        """Reliability over the latent distribution: the mean of information / (information + 1 / variance)."""
+    def marginal_reliability_(self) -> float | FloatArray:
+        """Reliability of each factor over the latent distribution: mean of information / (information + 1 / var)."""
+        self._check_fitted()  # type: ignore[attr-defined]
         model, parameters = self.model_, self.parameters_
+        if model.specific is not None:
+            message = "marginal reliability is not for models with specific factors: see `scores(X).reliability`"
+            raise ParameterError(message)
         weights = np.exp(model.latent.log_weights(parameters.latent, model.nodes, model.log_width))[0]
         _, sd = model.latent_moments(parameters)
-        information = self.information(model.nodes)
-        return float(weights @ (information / (information + sd[0, 0] ** -2)))
+        information = np.zeros(model.nodes.shape[::-1])
+        for run, own in zip(model.runs, parameters.items, strict=True):
+            mine = np.isin(run.items, self._test())
+            information += run.information(own, model.nodes)[mine].sum(axis=0)
+        found = np.asarray((information / (information + sd[0][:, None] ** -2)) @ weights)
+        return float(found[0]) if model.n_factors == 1 else found
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Array, FloatArray]:
         """Return answers (n, j) of new people of the (first) group, as codes 0, 1, ..., and their latent variables."""
@@ -240,3 +259,17 @@ class ItemResponseAnswers:
             message = f"`theta` must be finite numbers of shape (n, {n_factors}), got shape {np.shape(theta)}"
             raise ParameterError(message)
         return at
+
+
+def _as_scores(theta: FloatArray, spread: FloatArray, method: str) -> scoring.Scores:
+    """Return scores of places (n, F) with their variances (n, F) or covariances (n, F, F)."""
+    se = _root_of(spread)
+    if theta.shape[1] == 1:
+        return scoring.Scores(theta[:, 0], se[:, 0], method)
+    return scoring.Scores(theta, se, method, spread if spread.ndim == 3 else None)
+
+
+def _root_of(spread: FloatArray) -> FloatArray:
+    """Return standard deviations (n, F) from variances (n, F) or covariances (n, F, F)."""
+    var = np.einsum("nff->nf", spread) if spread.ndim == 3 else spread
+    return np.asarray(np.sqrt(np.maximum(var, 0.0)))

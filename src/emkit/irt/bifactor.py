@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emkit.core.arrays import Array, FloatArray
+from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.irt.grids import Equispaced
 from emkit.kernels.gaussian import softmax_rows
 from emkit.kernels.quadrature import quadrature_joint, quadrature_scatter
 
-__all__ = ["bifactor_density", "bifactor_eap", "bifactor_step"]
+__all__ = ["bifactor_density", "bifactor_draws", "bifactor_eap", "bifactor_step", "picked"]
 
 _NUMBERS = 1 << 21  # of one temporary: rows taken together follow
 
@@ -68,20 +69,45 @@ def bifactor_density(model: Any, parameters: Any, codes: Array) -> FloatArray:
 
 
 def bifactor_eap(model: Any, parameters: Any, codes: Array) -> tuple[FloatArray, FloatArray]:
-    """Return posterior means and standard deviations (n, 1 + S) of the general and the specific factors."""
+    """Return posterior means (n, 1 + S) of the general and the specific factors, and covariances (n, 1 + S, 1 + S)."""
     log_prob, _ = model.tables(parameters)
     line = model.grid.nodes(1)[:, 0]
-    means, sds = [], []
+    means, covariances = [], []
     for part in _parts(model, log_prob, codes, _testlets(model)):
-        marginals = [part.general]
-        marginals += [
-            np.einsum("ng,ngu->nu", part.general, plane) for s, plane in enumerate(part.planes) if s < model.n_specific
-        ]
-        mean = np.stack([resp @ line for resp in marginals], axis=1)
-        square = np.stack([resp @ line**2 for resp in marginals], axis=1)
+        planes = part.planes[: model.n_specific]
+        given = [np.broadcast_to(line, part.general.shape), *(plane @ line for plane in planes)]  # E (u | g), (n, q)
+        at = np.stack(given, axis=1)
+        mean = np.einsum("ng,nfg->nf", part.general, at)
+        second = np.einsum("ng,nfg,nhg->nfh", part.general, at, at, optimize=True)
+        for s, plane in enumerate(planes, 1):  # given g, specific factors are independent
+            second[:, s, s] = np.einsum("ng,ng->n", part.general, plane @ line**2)
         means.append(mean)
-        sds.append(np.sqrt(np.maximum(square - mean**2, 0.0)))
-    return np.concatenate(means), np.concatenate(sds)
+        covariances.append(second - mean[:, :, None] * mean[:, None, :])
+    return np.concatenate(means), np.concatenate(covariances)
+
+
+def bifactor_draws(model: Any, parameters: Any, codes: Array, rng: np.random.Generator, n_draws: int) -> FloatArray:
+    """Return draws (n, n_draws, 1 + S) from the posteriors: a node of g, nodes of each u given it, places around."""
+    log_prob, _ = model.tables(parameters)
+    line = model.grid.nodes(1)[:, 0]
+    parts = []
+    for part in _parts(model, log_prob, codes, _testlets(model)):
+        people = np.arange(len(part.density))
+        picks = np.empty((len(people), n_draws, 1 + model.n_specific), dtype=np.intp)
+        for i in range(n_draws):
+            picks[:, i, 0] = picked(part.general, rng)
+            for s, plane in enumerate(part.planes[: model.n_specific], 1):
+                picks[:, i, s] = picked(plane[people, picks[:, i, 0]], rng)
+        parts.append(line[picks])
+    draws = np.concatenate(parts)
+    step = line[1] - line[0] if isinstance(model.grid, Equispaced) else 0.0
+    return draws + step * rng.uniform(-0.5, 0.5, draws.shape)
+
+
+def picked(prob: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Return a column (n,) drawn with the probabilities of each row (n, q)."""
+    below = np.cumsum(prob, axis=1)
+    return np.asarray(np.minimum((rng.random((len(prob), 1)) * below[:, -1:] > below).sum(axis=1), prob.shape[1] - 1))
 
 
 def _testlets(model: Any) -> list[_Testlet]:

@@ -97,12 +97,6 @@ def test_bad_options_are_refused(options, match):
         ItemResponseModel(**options).fit(answers())
 
 
-def test_modes_are_for_one_factor():
-    model = ItemResponseModel("2PL", 2, quadrature=GRID).fit(answers()[:200])
-    with pytest.raises(ParameterError, match="MAP scores are for one factor"):
-        model.scores(answers(), "MAP")
-
-
 def test_points_of_a_sequence_come_near_the_grid():
     ours = ItemResponseModel("2PL", 2, quadrature=QuasiMonteCarlo(3000)).fit(answers())
     grid = ItemResponseModel("2PL", 2).fit(answers())
