@@ -9,8 +9,9 @@ from emkit.data.files import load, read_table
 from emkit.data.memory import MemorySource
 from emkit.data.moments import ColumnMoments
 from emkit.data.scan import scan
+from emkit.data.sequence_blocks import SequenceBlock
 from emkit.data.sequence_door import as_sequences
-from emkit.data.sequences import SequenceBlock, SequenceSource
+from emkit.data.sequences import Sequences, SequenceSource
 from emkit.data.shipped import DataSet, data_sets
 from emkit.data.source import Source
 from emkit.data.streams import FileSource
@@ -27,6 +28,7 @@ __all__ = [
     "MemorySource",
     "SequenceBlock",
     "SequenceSource",
+    "Sequences",
     "Source",
     "Table",
     "as_sequences",

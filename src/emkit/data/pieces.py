@@ -15,7 +15,41 @@ from emkit.data.frames import frame_columns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ArrayPiece", "FramePiece", "Piece", "SpanPiece"]
+__all__ = ["ArrayPiece", "FramePiece", "Piece", "Roles", "SpanPiece"]
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the columns of a table are there for.
+
+    Attributes
+    ----------
+    features : tuple of str
+    weight : str or None
+        The column of case weights.
+    keys : tuple of str
+        Columns that say where a row belongs: to which sequence, at which time.
+    """
+
+    features: tuple[str, ...]
+    weight: str | None = None
+    keys: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns that are read."""
+        return tuple(dict.fromkeys((*self.features, *self.others)))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """All columns that are no features."""
+        return (*self.keys, *([] if self.weight is None else [self.weight]))
+
+    def piece(self, columns: Any) -> ArrayPiece:
+        """Return the rows of columns, held by name."""
+        X = stack_columns(self.features, [columns[name] for name in self.features])
+        weights = None if self.weight is None else columns[self.weight]
+        return ArrayPiece(X, weights, tuple(columns[name] for name in self.keys))
 
 
 class Piece(Protocol):
@@ -30,46 +64,61 @@ class Piece(Protocol):
     def rows(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Return the rows (b, d) as floats, and their weights (b,) where a column holds them."""
 
+    def keys(self) -> tuple[NDArray[Any], ...]:
+        """Return the columns (b,) that say where the rows belong, as they were read."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayPiece:
-    """Rows of an array, and perhaps their weights."""
+    """Rows of an array, and perhaps their weights and keys."""
 
     X: NDArray[Any]
     weights: NDArray[Any] | None = None
+    own_keys: tuple[NDArray[Any], ...] = ()
 
     @property
     def n_rows(self) -> int:
         return len(self.X)
 
     def cut(self, start: int, stop: int) -> ArrayPiece:
-        return ArrayPiece(self.X[start:stop], None if self.weights is None else self.weights[start:stop])
+        weights = None if self.weights is None else self.weights[start:stop]
+        return ArrayPiece(self.X[start:stop], weights, tuple(key[start:stop] for key in self.own_keys))
 
     def rows(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        return to_float(self.X), self.weights
+        return to_float(self.X), None if self.weights is None else to_float(self.weights)
+
+    def keys(self) -> tuple[NDArray[Any], ...]:
+        return self.own_keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FramePiece:
-    """Rows of an Arrow record batch or table: the columns `names`, and the weights in column `weight`."""
+    """Rows of an Arrow record batch or table."""
 
     batch: Any
-    names: tuple[str, ...]
-    weight: str | None = None
+    roles: Roles
 
     @property
     def n_rows(self) -> int:
         return int(self.batch.num_rows)
 
     def cut(self, start: int, stop: int) -> FramePiece:
-        return FramePiece(self.batch.slice(start, stop - start), self.names, self.weight)
+        return FramePiece(self.batch.slice(start, stop - start), self.roles)
 
     def rows(self) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        found = frame_columns(self.batch)
+        features, weight = self.roles.features, self.roles.weight
+        columns = self._columns(features if weight is None else (*features, weight))
+        X = stack_columns(features, [columns[name] for name in features])
+        return X, None if weight is None else to_float(columns[weight])
+
+    def keys(self) -> tuple[NDArray[Any], ...]:
+        columns = self._columns(self.roles.keys)
+        return tuple(columns[name] for name in self.roles.keys)
+
+    def _columns(self, names: tuple[str, ...]) -> dict[Any, NDArray[Any]]:
+        found = frame_columns(self.batch.select(list(dict.fromkeys(names))))
         assert found is not None, "a record batch is a data frame"
-        columns = dict(zip(*found, strict=True))
-        X = stack_columns(self.names, [columns[name] for name in self.names])
-        return X, None if self.weight is None else to_float(columns[self.weight])
+        return dict(zip(*found, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +149,9 @@ class SpanPiece:
             return to_float(matrix), None
         kind = float_dtype(self.dtype)
         return np.ascontiguousarray(matrix[:, :-1], dtype=kind), np.array(matrix[:, -1], dtype=np.float64)
+
+    def keys(self) -> tuple[NDArray[Any], ...]:
+        return ()
 
 
 def _read_at(handle: int, size: int, offset: int) -> bytearray:

@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 
 from emkit.data.block import BLOCK_ROWS
-from emkit.data.columns import stack_columns
 from emkit.data.files import kind_of, missing_message
-from emkit.data.pieces import ArrayPiece, FramePiece, Piece, SpanPiece
+from emkit.data.pieces import ArrayPiece, FramePiece, Piece, Roles, SpanPiece
 from emkit.data.text import TextFormat, TextStream
 from emkit.errors import DataError
 
@@ -43,8 +42,8 @@ class FileReader(ABC):
         """How a message calls it."""
         return str(self.path)
 
-    def pieces(self, names: Sequence[str], weight: str | None) -> Iterator[Piece]:
-        """Yield the rows piece by piece: the columns `names`, and the weights in column `weight`.
+    def pieces(self, roles: Roles) -> Iterator[Piece]:
+        """Yield the rows piece by piece.
 
         Raises
         ------
@@ -53,7 +52,7 @@ class FileReader(ABC):
         """
         self._check_same()
         with self._explained():
-            yield from self._read(tuple(names), weight)
+            yield from self._read(roles)
         self._check_same()
 
     @abstractmethod
@@ -61,7 +60,7 @@ class FileReader(ABC):
         """Return the names of the columns."""
 
     @abstractmethod
-    def _read(self, names: tuple[str, ...], weight: str | None) -> Iterator[Piece]:
+    def _read(self, roles: Roles) -> Iterator[Piece]:
         """Yield the rows."""
 
     def _check_same(self) -> None:
@@ -116,13 +115,12 @@ class _Parquet(FileReader):
         with importlib.import_module("pyarrow.parquet").ParquetFile(self.path) as file:
             return tuple(file.schema_arrow.names)
 
-    def _read(self, names: tuple[str, ...], weight: str | None) -> Iterator[Piece]:
-        wanted = list(names) if weight is None else [*names, weight]
+    def _read(self, roles: Roles) -> Iterator[Piece]:
         module = importlib.import_module("pyarrow.parquet")
         # Its own reading ahead keeps all it has read, whole files (measured): ours does not.
         with module.ParquetFile(self.path, pre_buffer=False, buffer_size=_BUFFER) as file:
-            for batch in file.iter_batches(batch_size=BLOCK_ROWS, columns=wanted):
-                yield FramePiece(batch, names, weight)
+            for batch in file.iter_batches(batch_size=BLOCK_ROWS, columns=list(roles.names)):
+                yield FramePiece(batch, roles)
 
 
 class _Arrow(FileReader):
@@ -132,13 +130,12 @@ class _Arrow(FileReader):
         with self._opened() as reader:
             return tuple(reader.schema.names)
 
-    def _read(self, names: tuple[str, ...], weight: str | None) -> Iterator[Piece]:
-        wanted = list(names) if weight is None else [*names, weight]
+    def _read(self, roles: Roles) -> Iterator[Piece]:
         with self._opened() as reader:
             batches = range(reader.num_record_batches) if hasattr(reader, "num_record_batches") else None
             every = reader if batches is None else (reader.get_batch(i) for i in batches)
             for batch in every:
-                yield FramePiece(batch.select(wanted), names, weight)
+                yield FramePiece(batch, roles)
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
@@ -162,10 +159,9 @@ class _Text(FileReader):
         self._stream = TextStream(self.path, self._layout)
         return self._stream.names
 
-    def _read(self, names: tuple[str, ...], weight: str | None) -> Iterator[Piece]:
+    def _read(self, roles: Roles) -> Iterator[Piece]:
         for columns in self._stream.chunks():
-            X = stack_columns(names, [columns[name] for name in names])
-            yield ArrayPiece(X, None if weight is None else columns[weight])
+            yield roles.piece(columns)
 
 
 class _Npy(FileReader):
@@ -185,15 +181,16 @@ class _Npy(FileReader):
         self._is_by_rows = bool(array.flags.c_contiguous)
         return tuple(f"x{j + 1}" for j in range(array.shape[1]))
 
-    def _read(self, names: tuple[str, ...], weight: str | None) -> Iterator[Piece]:
-        if self._is_by_rows and weight is None and names == self.names:
+    def _read(self, roles: Roles) -> Iterator[Piece]:
+        if self._is_by_rows and not roles.others and roles.features == self.names:
             yield SpanPiece(self._file.fileno(), self._offset, self._shape, self._dtype)
             return
         array = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        chosen = [self.names.index(name) for name in names]
+        chosen = [self.names.index(name) for name in roles.features]
         for start in range(0, len(array), BLOCK_ROWS):
             rows = np.asarray(array[start : start + BLOCK_ROWS])
-            yield ArrayPiece(rows[:, chosen], None if weight is None else rows[:, self.names.index(weight)])
+            weights = None if roles.weight is None else rows[:, self.names.index(roles.weight)]
+            yield ArrayPiece(rows[:, chosen], weights, tuple(rows[:, self.names.index(key)] for key in roles.keys))
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

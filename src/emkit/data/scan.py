@@ -12,7 +12,7 @@ import numpy as np
 from emkit.data.memory import MemorySource
 from emkit.data.source import Source
 from emkit.data.streams import FileSource
-from emkit.data.supply import Batches, Files, Supply, files_of, spooled
+from emkit.data.supply import Batches, Chosen, Files, Supply, files_of, spooled
 from emkit.data.text import TextFormat
 from emkit.data.threads import resolve_threads
 from emkit.errors import DataTypeError
@@ -80,7 +80,7 @@ def scan(
     [[0.0, -0.0]]
     """
     layout = TextFormat(delimiter, header, decimal, encoding)
-    supply = _supply(path, None if columns is None else tuple(columns), weights, layout, cache)
+    supply = _supply(path, Chosen(None if columns is None else tuple(columns), weights), layout, cache)
     if supply is None:
         message = f"`path` must name files or make batches of rows, but it is {path!r} ({type(path).__name__})."
         raise DataTypeError(message)
@@ -89,23 +89,22 @@ def scan(
 
 def scanned(X: Any, weight: str | None, n_threads: int | None) -> Source | None:
     """Return the source of what names files or makes batches; None if `X` is nothing of that kind."""
-    supply = _supply(X, None, weight, TextFormat())
+    supply = _supply(X, Chosen(weight=weight), TextFormat())
     return None if supply is None else _opened(supply, resolve_threads(n_threads), IN_MEMORY_BYTES)
 
 
 def _supply(
     X: Any,
-    columns: tuple[str, ...] | None,
-    weight: str | None,
+    chosen: Chosen,
     layout: TextFormat,
     cache: str | os.PathLike[str] | None = None,
 ) -> Supply | None:
     paths = files_of(X)
     if paths is not None:
-        files = Files(paths, columns, weight, layout)
+        files = Files(paths, chosen, layout)
         return spooled(files, cache) if files.is_text or cache is not None else files
     begin = _batches_of(X)
-    return None if begin is None else Batches(begin, columns, weight)
+    return None if begin is None else Batches(begin, chosen)
 
 
 def _batches_of(X: Any) -> Callable[[], Any] | None:

@@ -10,7 +10,8 @@ from emkit.data.checks import check_columns_observed
 from emkit.data.door import as_source
 from emkit.data.frames import frame_columns, series_column
 from emkit.data.memory import MemorySource
-from emkit.data.sequences import SequenceSource, sequence_weights
+from emkit.data.sequence_weights import sequence_weights
+from emkit.data.sequences import SequenceSource
 from emkit.data.table import Table
 from emkit.errors import DataError, ParameterError
 

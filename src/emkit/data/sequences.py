@@ -2,63 +2,145 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from abc import abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from emkit.data.block import BLOCK_ROWS, Block
-from emkit.data.checks import checked_rows, checked_weights, find_missing
+from emkit.data.checks import checked_rows
+from emkit.data.sequence_blocks import SequenceBlock, Span, block_spans, sequence_block
+from emkit.data.sequence_weights import sequence_weights
 from emkit.data.source import S, Source
 from emkit.data.threads import consume_in_order, resolve_threads
-from emkit.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["SequenceBlock", "SequenceSource"]
+__all__ = ["SequenceSource", "Sequences"]
 
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SequenceBlock(Block):
-    """A run of whole sequences, one after another.
-
-    Attributes
-    ----------
-    X, weights, start, is_weighted, has_missing
-        As for `Block`: `weights` (b,) are those of the rows, each that of its sequence.
-    lengths : array (s,), int64
-        Rows of each sequence, adding up to b; a length may be zero.
-    sequence_weights : array (s,), float64
-        Case weights of the sequences.
-    first_sequence : int
-        Index of the first sequence in the source.
-    codes, table : arrays (b,) of int32 and (m, d), or None
-        The distinct rows and which of them each row is, where the source was given them: `table[codes]` is `X`.
-    """
-
-    lengths: NDArray[np.int64]
-    sequence_weights: NDArray[np.float64]
-    first_sequence: int
-    codes: NDArray[np.int32] | None = None
-    table: NDArray[Any] | None = None
-
-    @property
-    def kernel_sequence_weights(self) -> NDArray[np.float64] | None:
-        """The case weights of the sequences as kernels take them: None where every sequence counts once."""
-        return self.sequence_weights if self.is_weighted else None
-
-
-class SequenceSource(Source):
-    """Sequences in memory, one after another in one array that has passed the door (`as_sequences`).
+class Sequences(Source):
+    """Base of the sources of sequences, wherever they are.
 
     Blocks hold whole sequences, about `BLOCK_ROWS` rows; a longer sequence is a block of its own. Weights, `take`,
     `permuted` and `sample` are by sequence. `n_rows` counts rows, `n_sequences` sequences, and `total_weight` is the
     sum over rows: a sequence of ten rows and weight two weighs twenty.
+
+    Attributes
+    ----------
+    lengths : array (s,), int64
+        Rows of each sequence.
+    names : tuple of str, or None
+        What the sequences are called, where that is held.
+    """
+
+    __slots__ = ("names",)
+
+    names: tuple[str, ...] | None
+
+    @property
+    @abstractmethod
+    def lengths(self) -> NDArray[np.int64]:
+        """Rows of each sequence (s,)."""
+
+    @property
+    @abstractmethod
+    def weights(self) -> NDArray[np.float64]:
+        """Case weights of the sequences (s,); all ones where none were given."""
+
+    @abstractmethod
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return rows with these numbers, in rising order."""
+
+    @abstractmethod
+    def transformed(self, f: Callable[[SequenceBlock], NDArray[Any]], names: tuple[str, ...] | None) -> Sequences:
+        """Return the same sequences with the rows ``f(block)``, as many as before, whose columns have these names."""
+
+    @property
+    def n_sequences(self) -> int:
+        """Number of sequences."""
+        return len(self.lengths)
+
+    @property
+    def n_units(self) -> int:
+        """Number of units that are drawn and weighted: sequences."""
+        return self.n_sequences
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """One past the last row of each sequence (s,)."""
+        return np.cumsum(self.lengths)
+
+    @property
+    def n_used(self) -> int:
+        """Rows of positive weight."""
+        return int(self.lengths[self.weights > 0].sum())
+
+    def name(self, sequence: int) -> str:
+        """Return what a message calls a sequence."""
+        return f"sequence {sequence}" if self.names is None else f"sequence {self.names[sequence]!r}"
+
+    def as_given(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values (n, ...) of the rows in the order in which the rows were given, without rows put in."""
+        return values
+
+    def sample(self, n: int, rng: np.random.Generator) -> SequenceBlock:
+        """Return whole sequences of positive weight, at most `n` rows in all, drawn without replacement, in data order.
+
+        Where the first one drawn is longer than `n`, a random stretch of it.
+        """
+        used = np.flatnonzero((self.weights > 0) & (self.lengths > 0))
+        if self.lengths[used].sum() <= n:
+            return self._one_block(used)
+        order = rng.permutation(used)
+        fits = np.cumsum(self.lengths[order]) <= n
+        if fits.any():
+            return self._one_block(np.sort(order[fits]))
+        longest = int(order[0])
+        first = int(self.ends[longest] - self.lengths[longest] + rng.integers(self.lengths[longest] - n + 1))
+        return self._block_of(np.arange(first, first + n), np.array([n]), self.weights[[longest]])
+
+    def take(self, rows: ArrayLike) -> SequenceSource:
+        """Return the sequences with these indices (or True in this mask), in the order given: in memory."""
+        chosen = checked_rows(rows, self.n_sequences)
+        wanted = self._rows_of(chosen)
+        order = np.argsort(wanted, kind="stable")
+        X = np.empty((len(wanted), self.n_features), dtype=self.dtype)
+        X[order] = self.rows(wanted[order])
+        return SequenceSource(
+            X,
+            self.lengths[chosen],
+            self.weights[chosen] if self.is_weighted else None,
+            feature_names=self.feature_names,
+            names=None if self.names is None else tuple(self.names[s] for s in chosen),
+            n_threads=self.n_threads,
+        )
+
+    def _rows_of(self, chosen: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the rows of some sequences, one sequence after another."""
+        lengths = self.lengths[chosen]
+        first = (self.ends - self.lengths)[chosen]
+        offset = np.cumsum(lengths) - lengths
+        return np.asarray(np.arange(int(lengths.sum())) + np.repeat(first - offset, lengths))
+
+    def _one_block(self, chosen: NDArray[np.intp]) -> SequenceBlock:
+        return self._block_of(self._rows_of(chosen), self.lengths[chosen], self.weights[chosen])
+
+    def _block_of(
+        self, rows: NDArray[np.int64], lengths: NDArray[np.int64], weights: NDArray[np.float64]
+    ) -> SequenceBlock:
+        X = self.rows(rows)
+        span = Span(0, len(lengths), 0, len(X))
+        return sequence_block(X, lengths, weights if self.is_weighted else None, span, self.feature_names)
+
+
+class SequenceSource(Sequences):
+    """Sequences in memory, one after another in one array that has passed the door (`as_sequences`).
 
     Parameters
     ----------
@@ -81,19 +163,17 @@ class SequenceSource(Source):
         "X",
         "_blocks",
         "_codes",
+        "_lengths",
         "_table",
         "_weights",
         "dtype",
         "feature_names",
         "has_missing",
         "is_weighted",
-        "lengths",
         "n_features",
         "n_given",
         "n_rows",
-        "n_sequences",
         "n_threads",
-        "names",
         "origin",
         "total_weight",
     )
@@ -112,10 +192,9 @@ class SequenceSource(Source):
         codes: NDArray[np.int32] | None = None,
         table: NDArray[Any] | None = None,
     ) -> None:
-        self.X, self.lengths, self._weights = X, lengths, weights
+        self.X, self._lengths, self._weights = X, lengths, weights
         self._codes, self._table = codes, table
         self.n_rows, self.n_features = X.shape
-        self.n_sequences = len(lengths)
         self.dtype = X.dtype
         self.feature_names, self.names, self.n_threads = feature_names, names, n_threads
         self.origin, self.n_given = origin, self.n_rows if n_given is None else n_given
@@ -126,23 +205,14 @@ class SequenceSource(Source):
         self._moments = None
 
     @property
-    def n_units(self) -> int:
-        """Number of units that are drawn and weighted: sequences."""
-        return self.n_sequences
+    def lengths(self) -> NDArray[np.int64]:
+        """Rows of each sequence (s,)."""
+        return self._lengths
 
     @property
     def weights(self) -> NDArray[np.float64]:
         """Case weights of the sequences (s,); all ones where none were given."""
         return np.ones(self.n_sequences) if self._weights is None else self._weights
-
-    @property
-    def ends(self) -> NDArray[np.int64]:
-        """One past the last row of each sequence (s,)."""
-        return np.cumsum(self.lengths)
-
-    def name(self, sequence: int) -> str:
-        """Return what a message calls a sequence."""
-        return f"sequence {sequence}" if self.names is None else f"sequence {self.names[sequence]!r}"
 
     def as_given(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values (n, ...) of the rows in the order in which the rows were given, without rows put in."""
@@ -177,21 +247,9 @@ class SequenceSource(Source):
         """Iterate over the blocks, in order."""
         return iter(self._blocks)
 
-    def sample(self, n: int, rng: np.random.Generator) -> SequenceBlock:
-        """Return whole sequences of positive weight, at most `n` rows in all, drawn without replacement, in data order.
-
-        Where the first one drawn is longer than `n`, a random stretch of it.
-        """
-        used = np.flatnonzero((self.weights > 0) & (self.lengths > 0))
-        if self.lengths[used].sum() <= n:
-            return self._one_block(used)
-        order = rng.permutation(used)
-        fits = np.cumsum(self.lengths[order]) <= n
-        if fits.any():
-            return self._one_block(np.sort(order[fits]))
-        longest = int(order[0])
-        first = int(self.ends[longest] - self.lengths[longest] + rng.integers(self.lengths[longest] - n + 1))
-        return self._block(self.X[first : first + n], np.array([n]), self.weights[[longest]], 0, 0)
+    def rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return rows with these numbers."""
+        return self.X[rows]
 
     def with_weights(self, weights: ArrayLike | None) -> SequenceSource:
         """Return the same sequences with other case weights: one per sequence (s,), or per row (n,), equal in each."""
@@ -203,18 +261,18 @@ class SequenceSource(Source):
         other._moments = self._moments
         return other
 
-    def take(self, rows: ArrayLike) -> SequenceSource:
-        """Return the sequences with these indices (or True in this mask), in the order given."""
-        chosen = checked_rows(rows, self.n_sequences)
-        weights = None if self._weights is None else self._weights[chosen]
-        names = None if self.names is None else tuple(self.names[s] for s in chosen)
+    def transformed(self, f: Callable[[SequenceBlock], NDArray[Any]], names: tuple[str, ...] | None) -> SequenceSource:
+        """Return the same sequences with the rows ``f(block)``, as many as before, whose columns have these names."""
+        X = np.ascontiguousarray(np.concatenate([f(block) for block in self._blocks]))
         return SequenceSource(
-            self.X[self._rows_of(chosen)],
-            self.lengths[chosen],
-            weights,
-            feature_names=self.feature_names,
-            names=names,
+            X,
+            self.lengths,
+            self._weights,
+            feature_names=names,
+            names=self.names,
             n_threads=self.n_threads,
+            origin=self.origin,
+            n_given=self.n_given,
         )
 
     # --- helpers ---
@@ -240,78 +298,20 @@ class SequenceSource(Source):
         other._blocks = other._cut()
         return other
 
-    def _rows_of(self, chosen: NDArray[np.intp]) -> NDArray[np.int64]:
-        """Return the rows of some sequences, one sequence after another."""
-        lengths = self.lengths[chosen]
-        first = (self.ends - self.lengths)[chosen]
-        offset = np.cumsum(lengths) - lengths
-        return np.asarray(np.arange(int(lengths.sum())) + np.repeat(first - offset, lengths))
-
     def _one_block(self, chosen: NDArray[np.intp]) -> SequenceBlock:
         if len(chosen) == self.n_sequences and len(self._blocks) == 1:
             return self._blocks[0]
-        return self._block(self.X[self._rows_of(chosen)], self.lengths[chosen], self.weights[chosen], 0, 0)
-
-    def _block(
-        self, X: NDArray[Any], lengths: NDArray[np.int64], weights: NDArray[np.float64], row: int, sequence: int
-    ) -> SequenceBlock:
-        each = np.repeat(weights, lengths) if self.is_weighted else np.ones(len(X))
-        each.flags.writeable = False
-        has_missing = any(find_missing(X, self.feature_names))
-        return SequenceBlock(X, each, row, self.is_weighted, has_missing, lengths, weights, sequence)
+        return super()._one_block(chosen)
 
     def _cut(self) -> list[SequenceBlock]:
-        """Return the blocks: sequences are put together until the next one would not fit."""
-        weights, ends = self.weights, self.ends
+        """Return the blocks."""
         blocks: list[SequenceBlock] = []
-        first = row = 0
-        while first < self.n_sequences or not blocks:
-            stop = max(first + 1, int(np.searchsorted(ends, row + BLOCK_ROWS, side="right")))
-            stop = min(stop, self.n_sequences)
-            end = int(ends[stop - 1]) if stop > 0 else 0
-            block = self._block(self.X[row:end], self.lengths[first:stop], weights[first:stop], row, first)
+        for span in block_spans(self.lengths):
+            first, stop = span.first, span.stop
+            weights = None if self._weights is None else self._weights[first:stop]
+            X, lengths = self.X[span.row : span.end], self.lengths[first:stop]
+            block = sequence_block(X, lengths, weights, span, self.feature_names)
             if self._codes is not None:
-                block = replace(block, codes=self._codes[row:end], table=self._table)
+                block = replace(block, codes=self._codes[span.row : span.end], table=self._table)
             blocks.append(block)
-            first, row = stop, end
         return blocks
-
-
-def sequence_weights(
-    weights: ArrayLike | None, lengths: NDArray[np.int64], origin: NDArray[np.int64] | None = None
-) -> NDArray[np.float64] | None:
-    """Return case weights (s,) from one per sequence, or from one per row of the data as given."""
-    if weights is None:
-        return None
-    n_rows = int(lengths.sum()) if origin is None else int((origin >= 0).sum())
-    if np.ndim(weights) == 0 or np.shape(weights) == lengths.shape:
-        return checked_weights(weights, len(lengths))
-    if np.shape(weights) != (n_rows,):
-        message = (
-            f"`sample_weight` must have one entry for each of the {len(lengths)} sequences, or for each of the "
-            f"{n_rows} rows, but it has shape {np.shape(weights)}"
-        )
-        raise DataError(message)
-    each = checked_weights(weights, n_rows)
-    if each is None:
-        return None
-    if origin is not None:
-        each = np.where(origin >= 0, each[np.maximum(origin, 0)], np.nan)
-    return _constant(each, lengths)
-
-
-def _constant(each: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the weight of each sequence, or raise where it changes inside one."""
-    label = np.repeat(np.arange(len(lengths)), lengths)
-    known = ~np.isnan(each)
-    result = np.ones(len(lengths))
-    result[label[known][::-1]] = each[known][::-1]  # the first row of each sequence says it
-    wrong = known & (each != result[label])
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        message = (
-            f"`sample_weight` must be constant within a sequence, but in sequence {label[row]} it is "
-            f"{result[label[row]]} and then {each[row]}: a hidden Markov model weighs whole sequences"
-        )
-        raise DataError(message)
-    return result

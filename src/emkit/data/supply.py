@@ -5,22 +5,35 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from emkit.data.columns import stack_columns
 from emkit.data.files import kind_of
 from emkit.data.frames import frame_columns
-from emkit.data.pieces import ArrayPiece, Piece, SpanPiece
+from emkit.data.pieces import ArrayPiece, Piece, Roles, SpanPiece
 from emkit.data.readers import FileReader, open_file
 from emkit.data.text import TextFormat
 from emkit.errors import DataError, DataTypeError
 
-__all__ = ["Batches", "Files", "Origin", "Spool", "Supply", "check_weight_column", "files_of", "spooled", "told"]
+__all__ = [
+    "Batches",
+    "Chosen",
+    "Files",
+    "Origin",
+    "Spool",
+    "Supply",
+    "check_weight_column",
+    "files_of",
+    "spooled",
+    "told",
+]
 
 _LISTED = 8
 _STREAMED = {
@@ -42,6 +55,7 @@ class Supply(Protocol):
     @property
     def names(self) -> tuple[str, ...] | None: ...
     def pieces(self) -> Iterator[tuple[Piece, Origin]]: ...
+    def plain(self) -> Supply: ...
 
 
 def files_of(path: Any) -> list[Path] | None:
@@ -75,6 +89,27 @@ def _files_in(folder: Path) -> list[Path]:
     return found
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """The columns that the user names: features (all that have no other role where None), weights and keys."""
+
+    features: tuple[str, ...] | None = None
+    weight: str | None = None
+    keys: tuple[str, ...] = ()
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The columns that are no features."""
+        return Roles((), self.weight, self.keys).others
+
+    def among(self, names: Sequence[str]) -> Roles:
+        """Return the role of each column of a table with these names."""
+        features = self.features
+        if features is None:
+            features = tuple(name for name in names if name not in self.others)
+        return Roles(features, self.weight, self.keys)
+
+
 class Files:
     """Files with the same columns, one after another.
 
@@ -84,16 +119,17 @@ class Files:
         If there is no such file, a column is not there, or the columns differ between files; it names the file.
     """
 
-    def __init__(
-        self, paths: Sequence[Path], columns: Sequence[str] | None, weight: str | None, layout: TextFormat
-    ) -> None:
+    def __init__(self, paths: Sequence[Path], chosen: Chosen, layout: TextFormat) -> None:
         self._readers: list[FileReader] = [open_file(path, layout) for path in paths if not _is_hollow(path, paths)]
-        self._weight = weight
         first = self._readers[0]
-        self.names = tuple(columns) if columns is not None else tuple(name for name in first.names if name != weight)
-        wanted = self.names if weight is None else (*self.names, weight)
+        self._roles = chosen.among(first.names)
         for reader in self._readers:
-            _check_columns(reader, wanted, first, is_chosen=columns is not None)
+            _check_columns(reader, self._roles.names, first, is_chosen=chosen.features is not None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return self._roles.features
 
     @property
     def is_text(self) -> bool:
@@ -104,9 +140,15 @@ class Files:
         """Yield the rows of one file after another."""
         for reader in self._readers:
             row = 0
-            for piece in reader.pieces(self.names, self._weight):
+            for piece in reader.pieces(self._roles):
                 yield piece, Origin(reader.label, row)
                 row += piece.n_rows
+
+    def plain(self) -> Files:
+        """Return the features of the same rows alone."""
+        other = copy(self)
+        other._roles = Roles(self.names)
+        return other
 
 
 def _is_hollow(path: Path, paths: Sequence[Path]) -> bool:
@@ -144,23 +186,37 @@ class Batches:
         If it yields nothing.
     """
 
-    def __init__(self, begin: Callable[[], Iterable[Any]], columns: tuple[str, ...] | None, weight: str | None) -> None:
-        self._begin, self._weight = begin, weight
+    def __init__(self, begin: Callable[[], Iterable[Any]], chosen: Chosen) -> None:
+        self._begin = begin
         first = next(iter(begin()), None)
         if first is None:
             message = "The function that makes the batches of rows yielded none. Each call must begin anew."
             raise DataError(message)
         found = None if isinstance(first, np.ndarray) else frame_columns(first)
-        own = None if found is None else tuple(str(name) for name in found[0] if str(name) != weight)
-        self.names = own if columns is None else columns
+        is_named = found is not None or chosen.features is not None
+        self._roles = chosen.among([] if found is None else [str(name) for name in found[0]]) if is_named else None
+        if self._roles is None and chosen.others:
+            message = f"there is a role for the column {chosen.others[0]!r}, but the batches are arrays without names."
+            raise DataError(message)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names of the features, where the batches have any."""
+        return None if self._roles is None else self._roles.features
 
     def pieces(self) -> Iterator[tuple[Piece, Origin]]:
         """Yield the rows of one batch after another."""
         for i, batch in enumerate(self._begin()):
             yield self._piece(batch, i), Origin(f"batch {i}", 0)
 
+    def plain(self) -> Batches:
+        """Return the features of the same rows alone."""
+        other = copy(self)
+        other._roles = None if self.names is None else Roles(self.names)
+        return other
+
     def _piece(self, batch: Any, i: int) -> Piece:
-        if self.names is None:
+        if self._roles is None:
             array = np.asarray(batch)
             if array.ndim != 2:
                 message = f"batch {i} must be a table of numbers with two dimensions, but its shape is {array.shape}."
@@ -168,50 +224,66 @@ class Batches:
             return ArrayPiece(array)
         found = frame_columns(batch)
         columns = {} if found is None else {str(name): column for name, column in zip(*found, strict=True)}
-        missing = [name for name in (*self.names, *([self._weight] if self._weight else [])) if name not in columns]
+        missing = [name for name in self._roles.names if name not in columns]
+        if missing and i == 0:
+            message = f"the batches have no column {missing[0]!r}. Their columns are: {_listed(tuple(columns))}."
+            raise DataError(message)
         if missing:
             message = f"The columns differ between batches: batch {i} lacks {_listed(missing)}."
             raise DataError(message)
-        X = stack_columns(self.names, [columns[name] for name in self.names])
-        return ArrayPiece(X, columns[self._weight] if self._weight else None)
+        return self._roles.piece(columns)
 
 
 class Spool:
-    """Rows kept as numbers in a temporary file, which is gone with the source."""
-
-    def __init__(self, file: Any, names: tuple[str, ...] | None) -> None:
-        self._file, self.names = file, names
-        self.shape, self.n_weights = (0, 0), 0
-
-    def pieces(self) -> Iterator[tuple[Piece, Origin]]:
-        """Yield all rows as one piece, read when they are needed."""
-        dtype = np.dtype(np.float64)
-        yield SpanPiece(self._file.fileno(), 0, self.shape, dtype, self.n_weights), Origin("the temporary copy", 0)
-
-
-def spooled(supply: Files, folder: str | os.PathLike[str] | None = None) -> Spool:
-    """Read files once and keep their numbers: to read those again takes a fraction of the time.
+    """Rows kept as numbers in a temporary file, which is gone with the source.
 
     Raises
     ------
     DataError
         If the folder is not there, or full.
     """
-    if folder is not None and not Path(folder).is_dir():
-        message = f"`cache` must be a folder for a temporary copy of the numbers, but there is none: {str(folder)!r}."
-        raise DataError(message)
-    file = tempfile.TemporaryFile(prefix="emkit-", dir=folder)  # noqa: SIM115 - open as long as the source lives
-    spool = Spool(file, supply.names)
-    weakref.finalize(spool, file.close)
-    n_rows = n_weights = 0
-    for piece, origin in supply.pieces():
-        with told(origin):
-            X, weights = piece.rows()
-        table = X if weights is None else np.column_stack([X, weights])
-        n_rows, n_weights = n_rows + len(X), int(weights is not None)
-        _write(file, np.ascontiguousarray(table, dtype=np.float64))
-    file.flush()
-    spool.shape, spool.n_weights = (n_rows, len(supply.names) + n_weights), n_weights
+
+    def __init__(self, names: tuple[str, ...] | None, folder: str | os.PathLike[str] | None = None) -> None:
+        if folder is not None and not Path(folder).is_dir():
+            message = (
+                f"`cache` must be a folder for a temporary copy of the numbers, but there is none: {str(folder)!r}."
+            )
+            raise DataError(message)
+        self._file: Any = tempfile.TemporaryFile(prefix="emkit-", dir=folder)  # noqa: SIM115 - open as long as it lives
+        weakref.finalize(self, self._file.close)
+        self.names = names
+        self._shape, self._n_weights = (0, 0), 0
+
+    def pieces(self) -> Iterator[tuple[Piece, Origin]]:
+        """Yield all rows as one piece, read when they are needed."""
+        dtype = np.dtype(np.float64)
+        yield SpanPiece(self._file.fileno(), 0, self._shape, dtype, self._n_weights), Origin("the temporary copy", 0)
+
+    def plain(self) -> Spool:
+        """Return the features alone: of what was kept without weights, the same."""
+        return self
+
+    def filled(
+        self, pieces: Iterable[tuple[Piece, Origin]], *, has_weights: bool = True
+    ) -> Iterator[tuple[Piece, Origin]]:
+        """Pass pieces on, and keep their numbers."""
+        n_rows = n_columns = n_weights = 0
+        for piece, origin in pieces:
+            with told(origin):
+                X, weights = piece.rows()
+            table = X if weights is None or not has_weights else np.column_stack([X, weights])
+            n_rows, n_columns = n_rows + len(X), table.shape[1]
+            n_weights = n_columns - X.shape[1]
+            _write(self._file, np.ascontiguousarray(table, dtype=np.float64))
+            yield piece, origin
+        self._file.flush()
+        self._shape, self._n_weights = (n_rows, n_columns), n_weights
+
+
+def spooled(supply: Supply, folder: str | os.PathLike[str] | None = None) -> Spool:
+    """Read a supply once and keep its numbers: to read those again takes a fraction of the time."""
+    spool = Spool(supply.names, folder)
+    deque(spool.filled(supply.pieces()), maxlen=0)
     return spool
 
 
