@@ -5,19 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emkit.data.memory import MemorySource
+from emkit.data.sequence_order import arranged
+from emkit.data.sequence_scan import Keys, held_columns, opened_sequences
+from emkit.data.sequences import Sequences
 from emkit.data.source import Source
 from emkit.data.streams import FileSource
-from emkit.data.supply import Batches, Chosen, Files, Supply, files_of, spooled
+from emkit.data.supply import Batches, Chosen, Files, Spool, Supply, files_of
 from emkit.data.text import TextFormat
 from emkit.data.threads import resolve_threads
 from emkit.errors import DataTypeError
 
-__all__ = ["scan", "scanned"]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+__all__ = ["scan", "scanned", "scanned_sequences"]
 
 IN_MEMORY_BYTES = 1 << 25
 """Tables of up to so many bytes of numbers (32 MiB) are held in memory: no fit that needs streams is among them."""
@@ -28,6 +35,9 @@ def scan(
     columns: Sequence[str] | None = None,
     *,
     weights: str | None = None,
+    sequence: str | None = None,
+    time: str | None = None,
+    lengths: ArrayLike | None = None,
     n_threads: int | None = None,
     memory_limit: int = IN_MEMORY_BYTES,
     cache: str | os.PathLike[str] | None = None,
@@ -48,6 +58,11 @@ def scan(
         Which columns; all but `weights` where None.
     weights : str, optional
         Name of the column that holds case weights.
+    sequence, time : str, optional
+        Columns that name the sequence of each row, and its time: the source is one of sequences, for hidden Markov
+        models. In tables larger than `memory_limit` the rows of a sequence must stand together, sorted by time.
+    lengths : array (s,), optional
+        Rows of each sequence, in place of a column that names them.
     n_threads : int, optional
         See `resolve_threads`.
     memory_limit : int
@@ -80,11 +95,18 @@ def scan(
     [[0.0, -0.0]]
     """
     layout = TextFormat(delimiter, header, decimal, encoding)
-    supply = _supply(path, Chosen(None if columns is None else tuple(columns), weights), layout, cache)
-    if supply is None:
+    chosen = Chosen(None if columns is None else tuple(columns), weights)
+    keys = Keys(sequence, time)
+    found: Source | None
+    if keys.columns or lengths is not None:
+        found = _sequences(path, chosen, keys, lengths, layout, n_threads, memory_limit, cache)
+    else:
+        supply = _supply(path, chosen, layout, cache)
+        found = None if supply is None else _opened(supply, resolve_threads(n_threads), memory_limit)
+    if found is None:
         message = f"`path` must name files or make batches of rows, but it is {path!r} ({type(path).__name__})."
         raise DataTypeError(message)
-    return _opened(supply, resolve_threads(n_threads), memory_limit)
+    return found
 
 
 def scanned(X: Any, weight: str | None, n_threads: int | None) -> Source | None:
@@ -93,18 +115,68 @@ def scanned(X: Any, weight: str | None, n_threads: int | None) -> Source | None:
     return None if supply is None else _opened(supply, resolve_threads(n_threads), IN_MEMORY_BYTES)
 
 
-def _supply(
+def scanned_sequences(
+    X: Any, weight: str | None, sequence: Any, time: Any, lengths: Any, n_threads: int | None, *, fill_gaps: bool
+) -> Sequences | None:
+    """Return the source of sequences in what names files or makes batches; None if `X` is nothing of that kind."""
+    for role, name in (("sequence", sequence), ("time", time)):
+        if name is not None and not isinstance(name, str) and _supply_is_there(X):
+            message = f"`{role}` must be the name of a column where X is read from files, got {type(name).__name__}"
+            raise DataTypeError(message)
+    keys, limit = Keys(sequence, time), IN_MEMORY_BYTES
+    return _sequences(X, Chosen(weight=weight), keys, lengths, TextFormat(), n_threads, limit, fill_gaps=fill_gaps)
+
+
+def _supply_is_there(X: Any) -> bool:
+    return files_of(X) is not None or _batches_of(X) is not None
+
+
+def _sequences(
     X: Any,
     chosen: Chosen,
+    keys: Keys,
+    lengths: Any,
     layout: TextFormat,
+    n_threads: int | None,
+    memory_limit: int,
     cache: str | os.PathLike[str] | None = None,
-) -> Supply | None:
+    *,
+    fill_gaps: bool = False,
+) -> Sequences | None:
+    supply = _rows_of(X, replace(chosen, keys=keys.columns), layout)
+    if supply is None:
+        return None
+    is_one = keys.sequence is None and lengths is None  # a block holds whole sequences: this one is all rows
+    held = held_columns(supply, keys, sys.maxsize if is_one or fill_gaps else memory_limit)
+    threads = resolve_threads(n_threads)
+    if held is not None:
+        rows, weights, sequence, time = held
+        flat = MemorySource(rows, None, feature_names=supply.names, n_threads=threads)
+        source = arranged(flat, lengths, sequence, time, fill_gaps=fill_gaps)
+        return source if weights is None else source.with_weights(weights)
+    return opened_sequences(supply, keys, lengths, _copy_of(supply, cache), threads)
+
+
+def _supply(X: Any, chosen: Chosen, layout: TextFormat, cache: str | os.PathLike[str] | None = None) -> Supply | None:
+    supply = _rows_of(X, chosen, layout)
+    if supply is None:
+        return None
+    copy = _copy_of(supply, cache)
+    return supply if copy is None else copy.read(supply)
+
+
+def _rows_of(X: Any, chosen: Chosen, layout: TextFormat) -> Files | Batches | None:
     paths = files_of(X)
     if paths is not None:
-        files = Files(paths, chosen, layout)
-        return spooled(files, cache) if files.is_text or cache is not None else files
+        return Files(paths, chosen, layout)
     begin = _batches_of(X)
     return None if begin is None else Batches(begin, chosen)
+
+
+def _copy_of(supply: Files | Batches, cache: str | os.PathLike[str] | None) -> Spool | None:
+    """Return where the numbers are kept, for files that are dear to read or where it is asked for."""
+    is_wanted = isinstance(supply, Files) and (supply.is_text or cache is not None)
+    return Spool(supply.names, cache) if is_wanted else None
 
 
 def _batches_of(X: Any) -> Callable[[], Any] | None:

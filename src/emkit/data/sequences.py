@@ -39,7 +39,7 @@ class Sequences(Source):
         What the sequences are called, where that is held.
     """
 
-    __slots__ = ("names",)
+    __slots__ = ()
 
     names: tuple[str, ...] | None
 
@@ -56,10 +56,6 @@ class Sequences(Source):
     @abstractmethod
     def rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return rows with these numbers, in rising order."""
-
-    @abstractmethod
-    def transformed(self, f: Callable[[SequenceBlock], NDArray[Any]], names: tuple[str, ...] | None) -> Sequences:
-        """Return the same sequences with the rows ``f(block)``, as many as before, whose columns have these names."""
 
     @property
     def n_sequences(self) -> int:
@@ -174,6 +170,7 @@ class SequenceSource(Sequences):
         "n_given",
         "n_rows",
         "n_threads",
+        "names",
         "origin",
         "total_weight",
     )
@@ -260,20 +257,6 @@ class SequenceSource(Sequences):
         other = self._like(self._weights, resolve_threads(n_threads))
         other._moments = self._moments
         return other
-
-    def transformed(self, f: Callable[[SequenceBlock], NDArray[Any]], names: tuple[str, ...] | None) -> SequenceSource:
-        """Return the same sequences with the rows ``f(block)``, as many as before, whose columns have these names."""
-        X = np.ascontiguousarray(np.concatenate([f(block) for block in self._blocks]))
-        return SequenceSource(
-            X,
-            self.lengths,
-            self._weights,
-            feature_names=names,
-            names=self.names,
-            n_threads=self.n_threads,
-            origin=self.origin,
-            n_given=self.n_given,
-        )
 
     # --- helpers ---
 

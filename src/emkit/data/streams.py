@@ -6,10 +6,10 @@ the same bits. A thread reads ahead; the threads that work on blocks turn them i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,9 +17,8 @@ from emkit.data.ahead import read_ahead
 from emkit.data.block import BLOCK_ROWS, Block
 from emkit.data.checks import checked_rows, checked_weights, find_missing
 from emkit.data.memory import MemorySource, draw_rows
-from emkit.data.pieces import Piece
-from emkit.data.source import S, Source
-from emkit.data.supply import Origin, Supply, check_weight_column, told
+from emkit.data.passes import AHEAD, Raw, Streamed, cut_up, numbers_of
+from emkit.data.supply import Supply, check_weight_column, told
 from emkit.data.threads import consume_stream, resolve_threads
 from emkit.errors import DataError
 
@@ -27,21 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["FileSource"]
-
-R = TypeVar("R")
-_AHEAD = 4  # blocks fetched before they are asked for
-
-
-@dataclass(frozen=True)
-class _Raw:
-    """The rows of one block as pieces, not yet numbers."""
-
-    index: int
-    parts: tuple[tuple[Piece, Origin], ...]
-
-    @property
-    def n_rows(self) -> int:
-        return sum(piece.n_rows for piece, _ in self.parts)
 
 
 @dataclass(frozen=True)
@@ -58,7 +42,7 @@ class _Facts:
     is_weighted: bool
 
 
-class FileSource(Source):
+class FileSource(Streamed):
     """Rows of files, or of batches that can be made again, at constant memory.
 
     Made by `as_source` or `scan`. Case weights given as an array are kept in memory, eight bytes a row; those in a
@@ -102,11 +86,6 @@ class FileSource(Source):
         self.is_weighted, self.total_weight = facts.is_weighted, facts.total_weight
 
     @property
-    def is_in_memory(self) -> bool:
-        """Whether all rows are at hand: False."""
-        return False
-
-    @property
     def n_used(self) -> int:
         """Rows of positive weight."""
         return self._facts.n_used
@@ -117,31 +96,6 @@ class FileSource(Source):
         return self._facts.observed
 
     # --- the protocol ---
-
-    def reduce(self, f: Callable[[Block], S]) -> S:
-        """Return the sum of ``f(block)`` over all blocks, added in block order."""
-        total: list[S] = []
-
-        def add(result: S) -> None:
-            total[:] = [total[0] + result] if total else [result]
-
-        self._each(f, add)
-        return total[0]
-
-    def map(self, f: Callable[[Block], R]) -> list[R]:
-        """Return ``f(block)`` for every block, in block order."""
-        results: list[R] = []
-        self._each(f, results.append)
-        return results
-
-    def blocks(self) -> Iterator[Block]:
-        """Iterate over the blocks, in order, each read when its turn comes."""
-        with closing(read_ahead(_cut(self._supply), 1)) as raws:
-            n_blocks = 0
-            for raw in raws:
-                n_blocks += 1
-                yield self._block(raw)
-            self._check_length(n_blocks)
 
     def sample(self, n: int, rng: np.random.Generator) -> Block:
         """Return at most `n` rows of positive weight, uniformly without replacement, in data order."""
@@ -192,72 +146,17 @@ class FileSource(Source):
             self._supply, names=self.feature_names, weights=weights, n_threads=n_threads, facts=self._facts
         )
 
-    def _each(self, f: Callable[[Block], Any], consume: Callable[[Any], None]) -> None:
-        counted = [0]
+    @property
+    def _sizes(self) -> list[int]:
+        return [min(BLOCK_ROWS, self.n_rows - start) for start in range(0, self.n_rows, BLOCK_ROWS)]
 
-        def count(result: Any) -> None:
-            counted[0] += 1
-            consume(result)
-
-        with closing(read_ahead(_cut(self._supply), _AHEAD)) as raws:
-            consume_stream(lambda raw: f(self._block(raw)), raws, count, self.n_threads)
-        self._check_length(counted[0])
-
-    def _block(self, raw: _Raw) -> Block:
+    def _block(self, raw: Raw) -> Block:
         start = raw.index * BLOCK_ROWS
-        expected = min(BLOCK_ROWS, self.n_rows - start)
-        if raw.n_rows != expected:
-            self._raise_length(raw.parts[-1][1])
-        X, weights = _numbers(raw, self.dtype)
+        X, weights = numbers_of(raw, self.dtype)
         if self._weights is not None:
-            weights = self._weights[start : start + expected]
-        is_weighted = weights is not None
+            weights = self._weights[start : start + len(X)]
         own = np.ones(len(X)) if weights is None else weights
-        return Block(X, own, start, is_weighted, bool(self._facts.missing[raw.index]))
-
-    def _check_length(self, n_blocks: int) -> None:
-        if n_blocks != len(self._facts.missing):
-            self._raise_length(Origin("the data", 0))
-
-    def _raise_length(self, origin: Origin) -> None:
-        message = (
-            f"The rows changed between two passes: there were {self.n_rows}, and there is another number now (seen in "
-            f"{origin.label}). A fit reads the data many times and needs the same rows each time."
-        )
-        raise DataError(message)
-
-
-def _cut(supply: Supply) -> Iterator[_Raw]:
-    """Yield the rows in blocks of `BLOCK_ROWS`, the last one perhaps shorter."""
-    parts: list[tuple[Piece, Origin]] = []
-    n_held = index = 0
-    for piece, origin in supply.pieces():
-        done = 0
-        while done < piece.n_rows:
-            stop = min(piece.n_rows, done + BLOCK_ROWS - n_held)
-            parts.append((piece.cut(done, stop), Origin(origin.label, origin.row + done)))
-            n_held, done = n_held + stop - done, stop
-            if n_held == BLOCK_ROWS:
-                yield _Raw(index, tuple(parts))
-                parts, n_held, index = [], 0, index + 1
-    if parts:
-        yield _Raw(index, tuple(parts))
-
-
-def _numbers(raw: _Raw, dtype: Any = None) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
-    """Return the rows (b, d) of a block and their weights."""
-    found = []
-    for piece, origin in raw.parts:
-        with told(origin):
-            found.append(piece.rows())
-        if found[-1][0].shape[1] != found[0][0].shape[1]:
-            d, first = found[-1][0].shape[1], found[0][0].shape[1]
-            message = f"The columns differ: {origin.label} has {d} and what came before it has {first}."
-            raise DataError(message)
-    kinds = np.result_type(*(X for X, _ in found)) if dtype is None else dtype
-    X = found[0][0] if len(found) == 1 else np.concatenate([X for X, _ in found])
-    weights = None if found[0][1] is None else np.concatenate([w for _, w in found if w is not None])
-    return np.ascontiguousarray(X, dtype=kinds), None if weights is None else np.asarray(weights, dtype=np.float64)
+        return Block(X, own, start, weights is not None, bool(self._facts.missing[raw.index]))
 
 
 @dataclass(frozen=True)
@@ -277,7 +176,7 @@ class _Look:
 def _looked_over(source: FileSource) -> _Facts:
     """Read all rows once: count and check them."""
     looks: list[_Look] = []
-    with closing(read_ahead(_cut(source._supply), _AHEAD)) as raws:
+    with closing(read_ahead(cut_up(source._supply, repeat(BLOCK_ROWS)), AHEAD)) as raws:
         consume_stream(lambda raw: _look(raw, source.feature_names), raws, looks.append, source.n_threads)
     if not looks:
         message = "Found array with 0 sample(s) while a minimum of 1 is required: there is no row in any file."
@@ -303,8 +202,8 @@ def _looked_over(source: FileSource) -> _Facts:
     )
 
 
-def _look(raw: _Raw, names: tuple[str, ...] | None) -> _Look:
-    X, weights = _numbers(raw)
+def _look(raw: Raw, names: tuple[str, ...] | None) -> _Look:
+    X, weights = numbers_of(raw)
     with told(raw.parts[0][1]):
         has_missing = any(find_missing(X, names))
         if weights is not None:

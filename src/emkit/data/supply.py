@@ -31,7 +31,6 @@ __all__ = [
     "Supply",
     "check_weight_column",
     "files_of",
-    "spooled",
     "told",
 ]
 
@@ -263,6 +262,11 @@ class Spool:
         """Return the features alone: of what was kept without weights, the same."""
         return self
 
+    def read(self, supply: Supply) -> Spool:
+        """Read a supply once and keep its numbers: to read those again takes a fraction of the time."""
+        deque(self.filled(supply.pieces()), maxlen=0)
+        return self
+
     def filled(
         self, pieces: Iterable[tuple[Piece, Origin]], *, has_weights: bool = True
     ) -> Iterator[tuple[Piece, Origin]]:
@@ -278,13 +282,6 @@ class Spool:
             yield piece, origin
         self._file.flush()
         self._shape, self._n_weights = (n_rows, n_columns), n_weights
-
-
-def spooled(supply: Supply, folder: str | os.PathLike[str] | None = None) -> Spool:
-    """Read a supply once and keep its numbers: to read those again takes a fraction of the time."""
-    spool = Spool(supply.names, folder)
-    deque(spool.filled(supply.pieces()), maxlen=0)
-    return spool
 
 
 def _write(file: Any, table: Any) -> None:

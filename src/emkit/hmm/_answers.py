@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
 from emkit.core.arrays import FloatArray, IntArray
 from emkit.core.parameters import n_free
-from emkit.data import SequenceSource, Table
+from emkit.data import Table
 from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError
 from emkit.estimator import ModelEstimator
@@ -19,6 +20,8 @@ from emkit.hmm.stationary import stationary_distribution
 from emkit.kernels import hmm as kernel
 
 __all__ = ["HiddenMarkovAnswers"]
+
+Answer = Callable[[Any, Any, Any], tuple[Any, bool]]
 
 
 class HiddenMarkovAnswers(ModelEstimator):
@@ -35,14 +38,19 @@ class HiddenMarkovAnswers(ModelEstimator):
         """Return the column that names sequences, or times, if any."""
 
     @abstractmethod
-    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> SequenceSource:
+    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> Any:
         """Return new sequences, checked."""
 
     # --- answers ---
 
     def predict(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> IntArray:
-        """Return the states (n,) of the most probable path of each sequence, or by `algorithm`."""
-        return self.decode(X, lengths, sequence=sequence, time=time)[1]
+        """Return the states (n,) of the most probable path of each sequence, or by `algorithm`.
+
+        As this and the other answers for each row: of a Dask or Spark data frame, a collection made on demand.
+        """
+        source = self._source(X, lengths, sequence, time)
+        states: IntArray = source.as_given(self._states(source))
+        return states
 
     def decode(
         self,
@@ -67,29 +75,25 @@ class HiddenMarkovAnswers(ModelEstimator):
             If a sequence is impossible under every path; the message names sequence and row.
         """
         source = self._source(X, lengths, sequence, time)
-        chosen = self.algorithm if algorithm is None else algorithm
-        if chosen not in ("viterbi", "map"):
-            message = f"`algorithm` must be 'viterbi' or 'map', got {algorithm!r}"
-            raise ParameterError(message)
+        chosen = _decoding(self.algorithm if algorithm is None else algorithm)
         if chosen == "map":
-            resp = self._posterior(source)
+            resp = np.concatenate(source.map(self._answering(source, _posterior)))
             return float(resp.max(axis=1).sum()), source.as_given(resp.argmax(axis=1))
-        model, parameters = self._now()
-        parts = source.map(lambda block: model.best_path(parameters, block))
+        parts = source.map(self._answering(source, _scored_path))
         log_joint = np.concatenate([part[1] for part in parts])
-        if not np.isfinite(log_joint).all():
-            self._refuse_impossible(source)
         return float(log_joint.sum()), source.as_given(np.concatenate([part[0] for part in parts])).astype(np.intp)
 
     def predict_proba(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
         """Return the smoothed probability (n, k) of each state in each row, given all rows of its sequence."""
         source = self._source(X, lengths, sequence, time)
-        return source.as_given(self._posterior(source))
+        resp: FloatArray = source.as_given(self._posterior(source))
+        return resp
 
     def filter(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
         """Return the probability (n, k) of each state in each row, given the rows up to it."""
         source = self._source(X, lengths, sequence, time)
-        return source.as_given(self._filtered(source))
+        resp: FloatArray = source.as_given(self._filtered(source))
+        return resp
 
     def score(
         self, X: Any, lengths: Any = None, sample_weight: Any = None, *, sequence: Any = None, time: Any = None
@@ -154,7 +158,7 @@ class HiddenMarkovAnswers(ModelEstimator):
         if isinstance(h, bool) or not isinstance(h, (int, np.integer)) or h < 1:
             message = f"`h` must be an integer of at least 1, got {h!r}"
             raise ParameterError(message)
-        source = self._source(X, lengths, sequence, time)
+        source = _here(self._source(X, lengths, sequence, time))
         model, parameters = self._now()
         init, trans = parameters.chain.init, parameters.chain.trans
         filtered = self._filtered(source)
@@ -185,7 +189,7 @@ class HiddenMarkovAnswers(ModelEstimator):
         if isinstance(n_paths, bool) or not isinstance(n_paths, (int, np.integer)) or n_paths < 1:
             message = f"`n_paths` must be an integer of at least 1, got {n_paths!r}"
             raise ParameterError(message)
-        source = self._source(X, lengths, sequence, time)
+        source = _here(self._source(X, lengths, sequence, time))
         filtered = self._filtered(source)
         rng = generator_of(self.random_state if random_state is None else random_state)
         trans = np.ascontiguousarray(self._now()[1].chain.trans)
@@ -214,7 +218,7 @@ class HiddenMarkovAnswers(ModelEstimator):
         if kind not in ("ordinary", "forecast"):
             message = f"`kind` must be 'ordinary' or 'forecast', got {kind!r}"
             raise ParameterError(message)
-        source = self._source(X, lengths, sequence, time)
+        source = _here(self._source(X, lengths, sequence, time))
         model, parameters = self._now()
         X = np.asarray(source.X, dtype=np.float64)
         below, beneath = cumulative(model.family, parameters.members, X)
@@ -225,7 +229,8 @@ class HiddenMarkovAnswers(ModelEstimator):
         if kind == "ordinary":  # the backward factors, which do not know the row itself
             resp = self._posterior(source)
             weights *= np.divide(resp, filtered, out=np.zeros_like(resp), where=filtered > 0)
-        return source.as_given(pseudo_residuals(weights, below, beneath, X))
+        residuals: FloatArray = source.as_given(pseudo_residuals(weights, below, beneath, X))
+        return residuals
 
     def aic(self, X: Any, lengths: Any = None) -> float:
         """Return Akaike's criterion on `X`; smaller is better."""
@@ -257,34 +262,84 @@ class HiddenMarkovAnswers(ModelEstimator):
 
     # --- helpers ---
 
-    def _each(self, source: SequenceSource) -> FloatArray:
+    def _each(self, source: Any) -> FloatArray:
         model, parameters = self._now()
         return np.concatenate(source.map(lambda block: model.log_density(parameters, block)))
 
-    def _posterior(self, source: SequenceSource) -> FloatArray:
-        model, parameters = self._now()
-        resp = np.concatenate(source.map(lambda block: model.posterior(parameters, block)))
-        if not (resp.sum(axis=1) > 0).all():
-            self._refuse_impossible(source)
-        return resp
+    def _posterior(self, source: Any) -> Any:
+        return source.joined(self._answering(source, _posterior))
 
-    def _filtered(self, source: SequenceSource) -> FloatArray:
-        model, parameters = self._now()
-        resp = np.concatenate(source.map(lambda block: model.filtered(parameters, block)))
-        if not (resp.sum(axis=1) > 0).all():
-            self._refuse_impossible(source)
-        return resp
+    def _filtered(self, source: Any) -> Any:
+        return source.joined(self._answering(source, _filtered))
 
-    def _refuse_impossible(self, source: SequenceSource) -> None:
-        """Raise with the name of the first sequence that no path explains, and the row in it."""
+    def _states(self, source: Any) -> Any:
+        answer = _path if _decoding(self.algorithm) == "viterbi" else _most_probable
+        return source.joined(self._answering(source, answer))
+
+    def _answering(self, source: Any, answer: Answer) -> Callable[[Any], Any]:
+        """Return the function from a block to an answer for its rows.
+
+        Raises
+        ------
+        DataError
+            If no path explains a sequence; the message names it, and the row in it.
+        """
         model, parameters = self._now()
-        for block in source.blocks():
-            bad = model.unexplained(parameters, block)
-            if bad.is_real:
-                name = source.name(block.first_sequence + bad.sequence)
-                values = block.X[int(block.lengths[: bad.sequence].sum()) + bad.step].tolist()
-                message = (
-                    f"{name} has probability zero under every path: row {bad.step} of it, {values}, cannot follow the "
-                    "rows before it. Fit with a prior, or with data in which such rows occur."
-                )
-                raise DataError(message)
+        name = source.name if source.is_local else "sequence {}".format
+
+        def rows(block: Any) -> Any:
+            found, is_explained = answer(model, parameters, block)
+            if not is_explained:
+                _refuse_impossible(model, parameters, block, name)
+            return found
+
+        return rows
+
+
+def _decoding(algorithm: Any) -> str:
+    if algorithm not in ("viterbi", "map"):
+        message = f"`algorithm` must be 'viterbi' or 'map', got {algorithm!r}"
+        raise ParameterError(message)
+    return str(algorithm)
+
+
+def _posterior(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, bool]:
+    resp = model.posterior(parameters, block)
+    return resp, bool((resp.sum(axis=1) > 0).all())
+
+
+def _filtered(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, bool]:
+    resp = model.filtered(parameters, block)
+    return resp, bool((resp.sum(axis=1) > 0).all())
+
+
+def _most_probable(model: Any, parameters: Any, block: Any) -> tuple[IntArray, bool]:
+    resp, is_explained = _posterior(model, parameters, block)
+    return resp.argmax(axis=1).astype(np.intp), is_explained
+
+
+def _path(model: Any, parameters: Any, block: Any) -> tuple[IntArray, bool]:
+    (states, _), is_explained = _scored_path(model, parameters, block)
+    return states.astype(np.intp), is_explained
+
+
+def _scored_path(model: Any, parameters: Any, block: Any) -> tuple[tuple[IntArray, FloatArray], bool]:
+    states, log_joint = model.best_path(parameters, block)
+    return (states, log_joint), bool(np.isfinite(log_joint).all())
+
+
+def _refuse_impossible(model: Any, parameters: Any, block: Any, name: Callable[[int], str]) -> None:
+    """Raise with the name of the first sequence of a block that no path explains, and the row in it."""
+    bad = model.unexplained(parameters, block)
+    if bad.is_real:
+        values = block.X[int(block.lengths[: bad.sequence].sum()) + bad.step].tolist()
+        message = (
+            f"{name(block.first_sequence + bad.sequence)} has probability zero under every path: row {bad.step} of it, "
+            f"{values}, cannot follow the rows before it. Fit with a prior, or with data in which such rows occur."
+        )
+        raise DataError(message)
+
+
+def _here(source: Any) -> Any:
+    """Return sequences in memory: what is asked of the ends of sequences, or of all rows at once, needs them there."""
+    return source if source.is_in_memory else source.take(np.arange(source.n_sequences))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from emkit.core import maximise
 from emkit.core.arrays import FloatArray
 from emkit.core.constrained import constrain, entered
 from emkit.core.parameters import Parameters, check_parameters
-from emkit.data import SequenceSource, as_sequences
+from emkit.data import Sequences, as_sequences
 from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError, not_fitted_error
 from emkit.estimator import warn_of
@@ -125,12 +126,12 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
 
         Parameters
         ----------
-        X : array (n, d), list of arrays, or data frame
+        X : array (n, d), list of arrays, data frame, path, Dask or Spark data frame, or source of sequences
             One sequence, all sequences one after another, or a list of sequences. NaN is a missing entry; a row may be
-            missing as a whole.
+            missing as a whole. Of files too large for memory the rows are read in every pass: see `emkit.data.scan`.
         lengths : array (s,), optional
             Rows of each sequence.
-        sample_weight : array (s,), optional
+        sample_weight : array (s,), or the name of a column, optional
             Case weights of the sequences.
         sequence, time : str or array (n,), optional
             Column that names the sequence of each row, and column of times.
@@ -226,14 +227,14 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
 
     def _roles(self, X: Any, lengths: Any, sequence: Any, time: Any) -> dict[str, Any]:
         """Return what names sequences and times: what is said now, else in `fit`, else to the constructor."""
-        if lengths is not None or isinstance(X, (np.ndarray, list, tuple, SequenceSource)):
+        if lengths is not None or isinstance(X, (np.ndarray, Sequences)) or _is_list_of_sequences(X):
             return {"sequence": sequence, "time": time}
         return {
             "sequence": self._role("sequence") if sequence is None else sequence,
             "time": self._role("time") if time is None else time,
         }
 
-    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> SequenceSource:
+    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> Any:
         """Return new sequences, checked against the features of the training data."""
         self._now()
         source = as_sequences(
@@ -251,6 +252,11 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
             raise DataError(message)
         self._check_names(source)
         return source
+
+
+def _is_list_of_sequences(X: Any) -> bool:
+    """Return whether X is a list, of arrays: one of paths names columns as a table does."""
+    return isinstance(X, (list, tuple)) and not all(isinstance(item, (str, PathLike)) for item in X)
 
 
 def _checked_chain(chain: Chain, init: FloatArray, trans: FloatArray) -> Parameters:

@@ -13,7 +13,6 @@ import numpy as np
 
 from emkit.core import Solver
 from emkit.core.arrays import FloatArray, IntArray
-from emkit.data import SequenceSource
 from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError
 from emkit.families.effects import EffectParameters
@@ -202,13 +201,13 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         self._check_columns(source)
         return super()._maximised(self._model(), self._arranged(source))
 
-    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> SequenceSource:
+    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> Any:
         return self._arranged(super()._source(X, lengths, sequence, time))
 
-    def _arranged(self, source: SequenceSource) -> SequenceSource:
+    def _arranged(self, source: Any) -> Any:
         return lagged(source, int(self.order)) if self.form == "intercept" else source
 
-    def _check_columns(self, source: SequenceSource) -> None:
+    def _check_columns(self, source: Any) -> None:
         if self.form == "mean" and source.n_features > 1:
             message = f"`form='mean'` takes one column, the series, got {source.n_features}; see `form='intercept'`"
             raise DataError(message)

@@ -18,9 +18,9 @@ _WORTH = 8  # rows for each distinct one from which on codes save work
 _MOST = 4096  # distinct rows whose densities stay in the cache
 
 
-def coded(family: Family, source: SequenceSource) -> SequenceSource:
-    """Return the same sequences with their distinct rows, where a discrete family has few of them."""
-    if not family.is_discrete:
+def coded(family: Family, source: Any) -> Any:
+    """Return the same sequences with their distinct rows, where a discrete family has few of them in memory."""
+    if not family.is_discrete or not isinstance(source, SequenceSource):
         return source
     codes, first = np.zeros(source.n_rows, dtype=np.int64), np.zeros(1, dtype=np.int64)
     for column in source.X.T:

@@ -26,14 +26,14 @@ from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Real, Simplex
 from emkit.core.statistics import Statistics
-from emkit.data import SequenceSource
+from emkit.data.sequence_views import transformed
 from emkit.families.base import Family
 from emkit.families.basis import ONES, Basis, basis_of, picked
 from emkit.families.gaussian import Gaussian
 from emkit.families.logit import LogitStatistics, log_proportions, logit_sums
 from emkit.hmm import passes
 from emkit.hmm.chain import ChainParameters, FreeMoves, FreeStart
-from emkit.hmm.model import as_one_sequence, weight_of, weighted_total
+from emkit.hmm.model import sequences_of, weight_of, weighted_total
 from emkit.hmm.starts import SequenceStarts
 from emkit.kernels import guided as kernel
 
@@ -142,7 +142,7 @@ class GuidedMarkov(Model):
 
     def prepare(self, source: Any) -> tuple[GuidedMarkov, Any]:
         """Return the model with the coordinates of the covariates and the family's constants, and the sequences."""
-        sequences = source if isinstance(source, SequenceSource) else as_one_sequence(source)
+        sequences = sequences_of(source)
         family = self.family.prepared(self._own_source(sequences), self.n_components)
         return replace(self, family=family, basis=basis_of(sequences, self._wanted)), sequences
 
@@ -247,11 +247,10 @@ class GuidedMarkov(Model):
         q = len(self._wanted)
         return Basis(np.zeros(q), np.ones(q), np.ones(q), 0) if self.basis is None else self.basis
 
-    def _own_source(self, source: SequenceSource) -> SequenceSource:
+    def _own_source(self, source: Any) -> Any:
         names = source.feature_names
         kept = None if names is None else tuple(n for j, n in enumerate(names) if j not in self.covariates)
-        weights = source.weights if source.is_weighted else None
-        return SequenceSource(self.own(source.X), source.lengths, weights, feature_names=kept)
+        return transformed(source, lambda block: self.own(block.X), kept)
 
     def _emissions(self, parameters: GuidedMarkovParameters, block: Any) -> FloatArray:
         blank = np.zeros(self.n_components)

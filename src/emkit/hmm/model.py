@@ -22,7 +22,7 @@ from emkit.core.describe import Description
 from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters
 from emkit.core.statistics import Statistics
-from emkit.data import SequenceSource, as_sequences
+from emkit.data import Sequences, as_sequences
 from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
 from emkit.hmm import passes
@@ -36,7 +36,7 @@ __all__ = [
     "HiddenMarkov",
     "HiddenMarkovParameters",
     "HiddenMarkovStatistics",
-    "as_one_sequence",
+    "sequences_of",
     "weight_of",
     "weighted_total",
 ]
@@ -139,7 +139,7 @@ class HiddenMarkov(Model):
 
     def prepare(self, source: Any) -> tuple[HiddenMarkov, Any]:
         """Return the model with the family's constants, and the sequences; plain rows are one sequence."""
-        sequences = source if isinstance(source, SequenceSource) else as_one_sequence(source)
+        sequences = sequences_of(source)
         ready = replace(self, family=self.family.prepared(sequences, self.n_components))
         return ready, coded(ready.family, sequences)
 
@@ -241,8 +241,10 @@ class HiddenMarkov(Model):
         return emissions, *_probabilities(parameters.chain)
 
 
-def as_one_sequence(source: Any) -> SequenceSource:
-    """Return plain rows as one sequence."""
+def sequences_of(source: Any) -> Any:
+    """Return sequences as they are, and plain rows as one sequence."""
+    if isinstance(source, Sequences):
+        return source
     if source.is_weighted:
         return as_sequences(np.concatenate([block.X for block in source.blocks()]), sample_weight=source.weights)
     X = np.concatenate([block.X for block in source.blocks()])

@@ -24,14 +24,13 @@ from emkit.core.describe import Description
 from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters
 from emkit.core.statistics import Statistics
-from emkit.data import SequenceSource
 from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
 from emkit.hmm import passes
 from emkit.hmm.chain import Chain, ChainParameters
 from emkit.hmm.codes import coded, emissions_of, statistics_of
 from emkit.hmm.durations import durations_named
-from emkit.hmm.model import as_one_sequence, weight_of, weighted_total
+from emkit.hmm.model import sequences_of, weight_of, weighted_total
 from emkit.hmm.starts import SequenceStarts
 from emkit.hmm.stationary import stationary_distribution
 from emkit.kernels import hsmm as kernel
@@ -142,7 +141,7 @@ class HiddenSemiMarkov(Model):
 
     def prepare(self, source: Any) -> tuple[HiddenSemiMarkov, Any]:
         """Return the model with the constants of family and durations, and the sequences."""
-        sequences = source if isinstance(source, SequenceSource) else as_one_sequence(source)
+        sequences = sequences_of(source)
         ready = replace(self, family=self.family.prepared(sequences, self.n_components))
         if not self.longest:
             longest = int(sequences.lengths.max()) if len(sequences.lengths) else 1

@@ -27,13 +27,13 @@ from emkit.core.model import Model
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive, Real
 from emkit.core.statistics import Statistics
-from emkit.data import SequenceBlock, SequenceSource
+from emkit.data import SequenceBlock
 from emkit.families.gaussian_starts import StartingRows
 from emkit.hmm import passes
 from emkit.hmm.chain import Chain, ChainParameters
 from emkit.hmm.histories import chain_counts, grouped, histories_of, solved_near, sums_of, unrolled_chain
 from emkit.hmm.lags import lag_columns
-from emkit.hmm.model import as_one_sequence, weight_of, weighted_total
+from emkit.hmm.model import sequences_of, weight_of, weighted_total
 from emkit.hmm.starts import SequenceStarts
 from emkit.hmm.stationary import stationary_distribution
 from emkit.kernels import hmm as kernel
@@ -165,7 +165,7 @@ class SwitchingMean(Model):
 
     def prepare(self, source: Any) -> tuple[SwitchingMean, Any]:
         """Return the model with mean and unit of the series, and the sequences."""
-        sequences = source if isinstance(source, SequenceSource) else as_one_sequence(source)
+        sequences = sequences_of(source)
         moments = sequences.column_moments()
         sd = float(np.sqrt(moments.var[0]))
         return replace(self, center=float(moments.mean[0]), unit=sd if sd > 0 else 1.0), sequences
