@@ -14,7 +14,7 @@ N_ITEMS = 10
 KINDS = {
     "correlated": {"n_factors": 2, "loadings": np.array([[1, 0]] * 4 + [[1, 1]] * 2 + [[0, 1]] * 4, dtype=bool)},
     "exploratory": {"n_factors": 2},
-    "bifactor": {"specific": ["a"] * 4 + ["b"] * 4 + [None] * 2, "quadrature": Equispaced(15, -4.5, 4.5)},
+    "bifactor": {"specific": ["a"] * 4 + ["b"] * 4 + [None] * 2, "quadrature": Equispaced(21, -5, 5)},
 }
 
 
