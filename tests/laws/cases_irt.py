@@ -6,13 +6,13 @@ import numpy as np
 from case import Case
 
 from emkit.irt import Equispaced, ItemResponse, LogitNormalPrior, LogNormalPrior, NormalPrior
-from emkit.irt.correlation import CorrelatedNormal
 from emkit.irt.curves.asymptotes import FourParameters
 from emkit.irt.curves.base import Slopes
-from emkit.irt.curves.credit import NominalResponse, PartialCredit, RatingScale
+from emkit.irt.curves.credit import NominalFactors, NominalResponse, PartialCredit, RatingScale
 from emkit.irt.curves.steps import Graded, GradedRating, Sequential
+from emkit.irt.factors import FactorNormal, Spread
 from emkit.irt.items import ItemRun
-from emkit.irt.latent import FreeNormal, StandardNormal
+from emkit.irt.latent import BifactorNormal, FreeNormal, StandardNormal
 from emkit.irt.mixture import ItemResponseClasses
 from emkit.irt.regression import Regression
 
@@ -38,6 +38,10 @@ def _grouped():
     return np.column_stack([_answers(2, missing=0.1), rng.integers(0, 2, 150)])
 
 
+def _with_group(rows):
+    return np.column_stack([rows, np.random.default_rng(8).integers(0, 2, len(rows))])
+
+
 _PLANE = ItemResponse(
     (ItemRun(PartialCredit(), (0, 1, 2, 3), 2, (("slope", NormalPrior(1.0, 0.5)),)),),
     2,
@@ -46,9 +50,32 @@ _PLANE = ItemResponse(
 )
 _CORRELATED = replace(
     _PLANE,
-    grid=Equispaced(9, -4, 4),
-    latent=CorrelatedNormal(),
+    grid=Equispaced(7, -4, 4),
+    latent=FactorNormal(),
     pattern=((True, False), (True, False), (False, True), (False, True)),
+)
+_BIFACTOR = replace(_PLANE, specific=(0, 0, 1, 1), pattern=None, latent=BifactorNormal(1, 2))
+_HALVES = ((True, False), (True, False), (False, True), (False, True))
+_GROUPED_PLANE = replace(_CORRELATED, latent=FactorNormal(2, (1,), Spread(2, 2, ((1, 0),), (1,))), pattern=_HALVES)
+_GROUPED_TESTLETS = replace(_BIFACTOR, latent=BifactorNormal(2, 2, (1,), ((1, 1),)))
+_RASCH_PLANE = ItemResponse(
+    (ItemRun(PartialCredit(Slopes.ONE), (0, 1, 2, 3), 2, (), _HALVES),),
+    2,
+    Equispaced(9, -4, 4),
+    FactorNormal(1, (), Spread(1, 2, ((0, 0), (0, 1)), (0,))),
+    _HALVES,
+)
+_EXPLAINED_PLANE = replace(
+    _CORRELATED, grid=Equispaced(9, -4, 4), latent=Regression(1, 1, Spread(1, 2, (), (0,)), (0.0,))
+)
+_NOMINAL_PLANE = replace(
+    _CORRELATED,
+    runs=(
+        ItemRun(
+            NominalFactors(), (0, 1, 2, 3), 3, (("slope", NormalPrior(1.0, 0.5)), ("score", NormalPrior(1.0, 0.5)))
+        ),
+    ),
+    latent=StandardNormal(),
 )
 _RASCH = ItemRun(PartialCredit(Slopes.ONE), tuple(range(6)), 2, (("intercept", NormalPrior(0.0, 2.0)),))
 _CLASSES = ItemResponseClasses(ItemResponse((_RASCH,), grid=Equispaced(15, -5, 5)), 2)
@@ -92,13 +119,26 @@ CASES = [
     Case("irt-sequential", _one(Sequential(), 3), _answers(3), is_continuous=False),
     Case(
         "irt-regression",
-        replace(_one(PartialCredit(Slopes.ONE), 2, Regression(1, 1, True, (0.0,))), grid=Equispaced(61, -15, 15)),
+        replace(
+            _one(PartialCredit(Slopes.ONE), 2, Regression(1, 1, Spread(1, 1, ((0, 0),)), (0.0,))),
+            grid=Equispaced(61, -15, 15),
+        ),
         np.column_stack([_answers(2), np.linspace(-1, 1, 150)]),
         is_continuous=False,
     ),
     Case("irt-two-factors", _PLANE, _answers(2, missing=0.1), is_continuous=False),
     Case("irt-correlated", _CORRELATED, _two_factors(), is_continuous=False),
-    Case("irt-bifactor", replace(_PLANE, specific=(0, 0, 1, 1), pattern=None), _answers(2), is_continuous=False),
+    Case("irt-factors-groups", _GROUPED_PLANE, _with_group(_two_factors()), is_continuous=False),
+    Case("irt-factors-rasch", _RASCH_PLANE, _two_factors(), is_continuous=False),
+    Case(
+        "irt-factors-regression",
+        _EXPLAINED_PLANE,
+        np.column_stack([_two_factors(), np.linspace(-1, 1, 300)]),
+        is_continuous=False,
+    ),
+    Case("irt-factors-nominal", _NOMINAL_PLANE, _answers(3, n=300), is_continuous=False),
+    Case("irt-bifactor-groups", _GROUPED_TESTLETS, _with_group(_two_factors()), is_continuous=False),
+    Case("irt-bifactor", _BIFACTOR, _answers(2), is_continuous=False),
     Case("irt-classes", _CLASSES, _two_kinds(), is_continuous=False),
     Case("irt-mixed", _MIXED, _MIXED_ROWS, is_continuous=False),
 ]

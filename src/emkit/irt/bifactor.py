@@ -30,8 +30,10 @@ _NUMBERS = 1 << 21  # of one temporary: rows taken together follow
 
 
 class _Testlet(NamedTuple):
-    """The items of one specific factor: their columns, their rows of the table, and where they begin among those."""
+    """The items of one specific factor: its number from 1 on, or 0 for none; their columns, their rows of the table,
+    and where they begin among those."""
 
+    factor: int
     items: Array
     rows: Array
     first: Array
@@ -46,34 +48,41 @@ class _Part(NamedTuple):
     planes: list[FloatArray]  # for each testlet (n, q, q): posterior of u given g
 
 
-def bifactor_step(model: Any, parameters: Any, codes: Array, weights: FloatArray) -> tuple[float, FloatArray]:
-    """Return the log-likelihood of rows, and the expected counts (c, q^2) of all categories."""
-    log_prob, _ = model.tables(parameters)
-    counts, loglik = np.zeros_like(log_prob), 0.0
+def bifactor_step(
+    model: Any, parameters: Any, codes: Array, group: Array | None, weights: FloatArray
+) -> tuple[float, FloatArray, FloatArray]:
+    """Return the log-likelihood of rows, expected counts (c, q^2) of all categories, and mass (groups, 1 + S, q)."""
+    log_prob, log_weights = model.tables(parameters)
+    counts, mass, loglik = np.zeros_like(log_prob), np.zeros_like(log_weights), 0.0
     testlets = _testlets(model)
-    for part in _parts(model, log_prob, codes, testlets):
+    for part in _parts(log_prob, log_weights, codes, group, testlets):
         w = weights[part.rows]
         loglik += float(w @ np.where(w > 0, part.density, 0.0))
+        belongs = np.ones((1, len(w))) if group is None else (group[part.rows] == np.arange(len(mass))[:, None]) * 1.0
+        general = part.general * w[:, None]
+        mass[:, 0] += belongs @ general
         for testlet, plane in zip(testlets, part.planes, strict=True):
-            joint = (plane * (part.general * w[:, None])[:, :, None]).reshape(len(w), -1)
+            joint = plane * general[:, :, None]
+            if testlet.factor > 0:
+                mass[:, testlet.factor] += belongs @ joint.sum(axis=1)
             own = np.ascontiguousarray(codes[part.rows][:, testlet.items])
-            counts[testlet.rows] += quadrature_scatter(own, joint, testlet.first)
-    return loglik, counts
+            counts[testlet.rows] += quadrature_scatter(own, joint.reshape(len(w), -1), testlet.first)
+    return loglik, counts, mass
 
 
-def bifactor_density(model: Any, parameters: Any, codes: Array) -> FloatArray:
+def bifactor_density(model: Any, parameters: Any, codes: Array, group: Array | None) -> FloatArray:
     """Return the log-density (n,) of rows."""
-    log_prob, _ = model.tables(parameters)
-    parts = [part.density for part in _parts(model, log_prob, codes, _testlets(model))]
-    return np.concatenate(parts)
+    log_prob, log_weights = model.tables(parameters)
+    parts = _parts(log_prob, log_weights, codes, group, _testlets(model))
+    return np.concatenate([part.density for part in parts])
 
 
-def bifactor_eap(model: Any, parameters: Any, codes: Array) -> tuple[FloatArray, FloatArray]:
+def bifactor_eap(model: Any, parameters: Any, codes: Array, group: Array | None) -> tuple[FloatArray, FloatArray]:
     """Return posterior means (n, 1 + S) of the general and the specific factors, and covariances (n, 1 + S, 1 + S)."""
-    log_prob, _ = model.tables(parameters)
+    log_prob, log_weights = model.tables(parameters)
     line = model.grid.nodes(1)[:, 0]
     means, covariances = [], []
-    for part in _parts(model, log_prob, codes, _testlets(model)):
+    for part in _parts(log_prob, log_weights, codes, group, _testlets(model)):
         planes = part.planes[: model.n_specific]
         given = [np.broadcast_to(line, part.general.shape), *(plane @ line for plane in planes)]  # E (u | g), (n, q)
         at = np.stack(given, axis=1)
@@ -86,12 +95,14 @@ def bifactor_eap(model: Any, parameters: Any, codes: Array) -> tuple[FloatArray,
     return np.concatenate(means), np.concatenate(covariances)
 
 
-def bifactor_draws(model: Any, parameters: Any, codes: Array, rng: np.random.Generator, n_draws: int) -> FloatArray:
+def bifactor_draws(
+    model: Any, parameters: Any, codes: Array, group: Array | None, rng: np.random.Generator, n_draws: int
+) -> FloatArray:
     """Return draws (n, n_draws, 1 + S) from the posteriors: a node of g, nodes of each u given it, places around."""
-    log_prob, _ = model.tables(parameters)
+    log_prob, log_weights = model.tables(parameters)
     line = model.grid.nodes(1)[:, 0]
     parts = []
-    for part in _parts(model, log_prob, codes, _testlets(model)):
+    for part in _parts(log_prob, log_weights, codes, group, _testlets(model)):
         people = np.arange(len(part.density))
         picks = np.empty((len(people), n_draws, 1 + model.n_specific), dtype=np.intp)
         for i in range(n_draws):
@@ -119,25 +130,26 @@ def _testlets(model: Any) -> list[_Testlet]:
             continue
         sizes = np.diff(model.first)[items]
         rows = np.concatenate([model.first[j] + np.arange(k) for j, k in zip(items, sizes, strict=True)])
-        found.append(_Testlet(items, rows, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)))
+        found.append(_Testlet(s + 1, items, rows, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)))
     return found
 
 
-def _parts(model: Any, log_prob: FloatArray, codes: Array, testlets: list[_Testlet]) -> Iterator[_Part]:
-    line = model.grid.nodes(1)[:, 0]
-    q = len(line)
-    log_a = model.grid.log_width(1) - 0.5 * line**2
-    log_a = log_a - np.logaddexp.reduce(log_a)
-    prior = np.ascontiguousarray(np.tile(log_a, q)[None])
+def _parts(
+    log_prob: FloatArray, log_weights: FloatArray, codes: Array, group: Array | None, testlets: list[_Testlet]
+) -> Iterator[_Part]:
+    q = log_weights.shape[2]
     tables = [np.ascontiguousarray(log_prob[testlet.rows]) for testlet in testlets]
+    priors = [np.ascontiguousarray(np.tile(log_weights[:, testlet.factor], q)) for testlet in testlets]
     step = max(1, _NUMBERS // q**2)
     for start in range(0, len(codes), step):
         rows = slice(start, start + step)
-        total = np.broadcast_to(log_a, (len(codes[rows]), q)).copy()
+        which = None if group is None else group[rows]
+        n = len(codes[rows])
+        total = log_weights[np.zeros(n, dtype=np.intp) if which is None else which, 0]
         planes = []
-        for testlet, table in zip(testlets, tables, strict=True):
+        for testlet, table, prior in zip(testlets, tables, priors, strict=True):
             own = np.ascontiguousarray(codes[rows][:, testlet.items])
-            joint = quadrature_joint(own, None, table, testlet.first, prior)
+            joint = quadrature_joint(own, which, table, testlet.first, prior)
             density, resp = softmax_rows(joint.reshape(-1, q))
             total += density.reshape(-1, q)
             planes.append(resp.reshape(-1, q, q))

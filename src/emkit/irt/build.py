@@ -12,7 +12,7 @@ from emkit.errors import DataError, ParameterError
 from emkit.irt.coding import MISSING
 from emkit.irt.curves.asymptotes import FourParameters, Guessing, Slipping
 from emkit.irt.curves.base import ItemType, Slopes
-from emkit.irt.curves.credit import NominalResponse, PartialCredit, RatingScale
+from emkit.irt.curves.credit import NominalFactors, NominalResponse, PartialCredit, RatingScale
 from emkit.irt.curves.steps import Graded, GradedRating, Sequential
 from emkit.irt.items import ItemRun
 from emkit.irt.priors import LogitNormalPrior, NormalPrior, Prior
@@ -40,7 +40,7 @@ ITEM_TYPES: Mapping[str, ItemType] = {
 
 _ALIASES = {"grm": "graded", "nrm": "nominal", "rating": "rsm", "rating scale": "rsm", "partial credit": "pcm"}
 _TWO_ONLY = ("2PL", "3PL", "3PLu", "4PL")
-_ONE_FACTOR = ("nominal", "rsm", "grsm", "Rasch", "pcm", "Tutz")
+_INSTEAD = {"grsm": "'graded' may have several", "1PL": "'Rasch' may have several, with variances of their own"}
 
 GUESS = LogitNormalPrior(-1.386, 0.5)
 """The default prior of lower asymptotes: about one in five, with a spread from one in thirteen to two in five."""
@@ -98,28 +98,48 @@ def check_answers(responses: Responses, weights: Array | None) -> None:
 
 
 def item_runs(
-    kinds: Sequence[str], responses: Responses, n_factors: int, priors: Mapping[str, Prior | None]
+    kinds: Sequence[str],
+    responses: Responses,
+    n_factors: int,
+    priors: Mapping[str, Prior | None],
+    loads: Array | None = None,
 ) -> tuple[ItemRun, ...]:
-    """Return the items in runs of one type and one number of categories."""
+    """Return the items in runs of one type and one number of categories.
+
+    `loads` (j, F) says which factors they load on, where that was asked for.
+    """
     groups: dict[tuple[str, int], list[int]] = {}
     for j, (kind, values) in enumerate(zip(kinds, responses.categories, strict=True)):
-        _check_kind(kind, responses.names[j], len(values), n_factors)
+        _check_kind(kind, responses.names[j], len(values), n_factors, is_confirmatory=loads is not None)
         groups.setdefault((kind, len(values)), []).append(j)
-    return tuple(
-        ItemRun(ITEM_TYPES[kind], tuple(items), k, _priors_of(ITEM_TYPES[kind], k, n_factors, priors))
-        for (kind, k), items in groups.items()
-    )
+    return tuple(_run(kind, items, k, n_factors, priors, loads) for (kind, k), items in groups.items())
 
 
-def _check_kind(kind: str, name: str, n_categories: int, n_factors: int) -> None:
+def _run(
+    name: str, items: list[int], k: int, n_factors: int, priors: Mapping[str, Prior | None], loads: Array | None
+) -> ItemRun:
+    kind = NominalFactors() if name == "nominal" and n_factors > 1 else ITEM_TYPES[name]
+    fixed = None
+    if loads is not None and kind.slopes is Slopes.ONE:
+        fixed = tuple(tuple(bool(entry) for entry in loads[j]) for j in items)
+    return ItemRun(kind, tuple(items), k, _priors_of(kind, k, n_factors, priors), fixed)
+
+
+def _check_kind(kind: str, name: str, n_categories: int, n_factors: int, *, is_confirmatory: bool) -> None:
     if kind in _TWO_ONLY and n_categories > 2:
         message = (
             f"item {name!r} has {n_categories} categories, but {kind} is for two: use 'graded', 'gpcm' or 'nominal', "
             "or score the answers with `key`"
         )
         raise ParameterError(message)
-    if kind in _ONE_FACTOR and n_factors > 1:
-        message = f"{kind} items have one factor here, got n_factors={n_factors}"
+    if kind in _INSTEAD and n_factors > 1:
+        message = f"{kind} items have one factor, got n_factors={n_factors}; {_INSTEAD[kind]}"
+        raise ParameterError(message)
+    if n_factors > 1 and ITEM_TYPES[kind].slopes is Slopes.ONE and not is_confirmatory:
+        message = (
+            f"the slopes of {kind} items are one on the factors they measure: say with `loadings` which of the "
+            f"{n_factors} those are"
+        )
         raise ParameterError(message)
 
 

@@ -232,7 +232,7 @@ def _carried(base: ItemResponseModel, model: Any, layout: GroupLayout) -> ItemRe
     n_items = len(base.item_names_)
     known: dict[int, tuple[Any, FloatArray]] = {}
     for run, own in zip(base.model_.runs, base.parameters_.items, strict=True):
-        matrix = run.kind.matrix(own, run.n_items)
+        matrix = run.matrix(own)
         known |= {item: (own, matrix[i]) for i, item in enumerate(run.items)}
     before = base.layout_
     parts = []

@@ -45,11 +45,12 @@ def factor_mode(
     codes, group = model.split(block.X)
     covariates = model.covariates_of(block)
     which = np.zeros(len(codes), dtype=np.intp) if group is None or covariates is not None else group
-    mean, covariance = _latent_normal(model, parameters)
+    mean, covariance = model.latent.normal(parameters.latent, model.n_factors)
+    means = mean[which] if covariates is None else model.latent.predicted(parameters.latent, covariates)
     parts = []
     for first in range(0, len(codes), _ROWS):
         rows = slice(first, first + _ROWS)
-        prior = _Normal(mean[which[rows]], np.linalg.inv(covariance)[which[rows]]) if method == "MAP" else None
+        prior = _Normal(means[rows], np.linalg.inv(covariance)[which[rows]]) if method == "MAP" else None
         hill = _Hill(model, parameters, codes[rows], prior, is_weighted=method == "WLE")
         parts.append(_finished(hill, _climbed(hill, begin[rows])))
     theta, spread = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -61,17 +62,6 @@ class _Normal(NamedTuple):
 
     mean: FloatArray
     precision: FloatArray
-
-
-def _latent_normal(model: Any, parameters: Any) -> tuple[FloatArray, FloatArray]:
-    """Return means (groups, F) and covariances (groups, F, F) of all factors."""
-    if model.specific is not None:
-        n = 1 + model.n_specific
-        return np.zeros((1, n)), np.eye(n)[None]
-    mean, sd = model.latent_moments(parameters)
-    correlation = model.latent.correlation(parameters.latent)
-    own = np.eye(model.n_factors) if correlation is None else correlation
-    return mean, sd[:, :, None] * own * sd[:, None, :]
 
 
 class _Place(NamedTuple):

@@ -249,7 +249,7 @@ def _n_free(fitted: Fitted) -> FloatArray:
     """Return the free parameters (j,) of each item, those of the latent distribution among them."""
     by_item = np.zeros(fitted.model.n_items)
     for run, own in zip(fitted.model.runs, fitted.parameters.items, strict=True):
-        free, _ = run.kind.is_free(run.kind.matrix(own, run.n_items), run.kind.layout(own))
+        free, _ = run.kind.is_free(run.matrix(own), run.kind.layout(own))
         by_item[list(run.items)] = free.sum(axis=1)
     latent = fitted.parameters.latent
     shared = float(n_free(latent)) if fitted.model.latent.is_parametric else 0.0

@@ -61,10 +61,18 @@ class Fitted:
     @cached_property
     def places(self) -> tuple[FloatArray, FloatArray]:
         """Latent places (q, F), all factors of a bifactor model among them, and their weights (groups, q)."""
+        nodes = self.model.nodes if self.model.specific is None else _bifactor_places(1 + self.model.n_specific)[0]
+        return nodes, self.place_weights(self.parameters.latent)
+
+    def place_weights(self, latent: Any) -> FloatArray:
+        """Return the weights (groups, q) of the places for parameters of the latent distribution."""
         if self.model.specific is None:
-            at = (self.parameters.latent, self.model.nodes, self.model.log_width)
-            return self.model.nodes, np.exp(self.model.latent.log_weights(*at))
-        return _bifactor_places(1 + self.model.n_specific)
+            return np.asarray(np.exp(self.model.latent.log_weights(latent, *self.model.places)))
+        nodes, weight = _bifactor_places(1 + self.model.n_specific)
+        mean, var = self.model.latent.all_moments(latent)
+        off = (nodes - mean[:, None]) ** 2 / var[:, None] - nodes**2
+        changed = weight * np.exp(-0.5 * off.sum(axis=2))
+        return np.asarray(changed / changed.sum(axis=1, keepdims=True))
 
     @cached_property
     def table(self) -> list[FloatArray]:

@@ -14,7 +14,7 @@ import numpy as np
 from emkit.core.arrays import FloatArray
 from emkit.irt.curves.asymptotes import FourParameters, Guessing, Slipping
 from emkit.irt.curves.base import ItemType
-from emkit.irt.curves.credit import NominalResponse, PartialCredit, RatingScale
+from emkit.irt.curves.credit import NominalFactors, NominalResponse, PartialCredit, RatingScale
 from emkit.irt.curves.steps import Graded, GradedRating, Sequential
 
 __all__ = ["ItemTable", "item_table", "slope_intercept", "traditional"]
@@ -67,8 +67,8 @@ def item_table(model: Any, parameters: Any, form: Any) -> tuple[tuple[str, ...],
     shift = model.latent.origin(parameters.latent)
     parts: list[tuple[tuple[int, ...], _Columns]] = []
     for run, own in zip(model.runs, parameters.items, strict=True):
-        matrix = run.kind.matrix(own, run.n_items)
-        if shift:
+        matrix = run.matrix(own)
+        if np.any(shift):
             matrix = run.kind.moved(matrix, shift, 1.0)
         columns = form(run.kind, matrix, model.n_factors)
         parts.append((run.items, columns))
@@ -110,6 +110,12 @@ def slope_intercept(kind: ItemType, matrix: FloatArray, n_factors: int) -> _Colu
     raise NotImplementedError(type(kind).__name__)
 
 
+@singledispatch
+def traditional(kind: ItemType, matrix: FloatArray, n_factors: int) -> _Columns:
+    """Return the columns of items of a kind in traditional form (with several factors in their direction)."""
+    raise NotImplementedError(type(kind).__name__)
+
+
 def _slopes(matrix: FloatArray, n_factors: int) -> _Columns:
     return {f"a{f + 1}": matrix[:, f] for f in range(n_factors)}
 
@@ -146,6 +152,18 @@ def _(kind: Any, matrix: FloatArray, n_factors: int) -> _Columns:
     return {"a1": slope, **_numbered("k", scale), **_numbered("d", matrix[:, steps:])}
 
 
+@slope_intercept.register(NominalFactors)
+@traditional.register(NominalFactors)
+def _(kind: Any, matrix: FloatArray, n_factors: int) -> _Columns:
+    """Scores of the categories between the first (0) and the last (K - 1); the same in both forms."""
+    steps = (matrix.shape[1] - n_factors + 1) // 2
+    return {
+        **_slopes(matrix, n_factors),
+        **_numbered("k", matrix[:, n_factors:-steps]),
+        **_numbered("d", matrix[:, -steps:]),
+    }
+
+
 @slope_intercept.register(RatingScale)
 def _(kind: Any, matrix: FloatArray, n_factors: int) -> _Columns:
     step = np.concatenate([matrix[:, n_factors + 1 :], np.zeros((len(matrix), 1))], axis=1)
@@ -158,12 +176,6 @@ def _(kind: Any, matrix: FloatArray, n_factors: int) -> _Columns:
 
 
 # --- discriminations and difficulties ---
-
-
-@singledispatch
-def traditional(kind: ItemType, matrix: FloatArray, n_factors: int) -> _Columns:
-    """Return the columns of items of a kind in traditional form (with several factors in their direction)."""
-    raise NotImplementedError(type(kind).__name__)
 
 
 def _strength(matrix: FloatArray, n_factors: int) -> FloatArray:

@@ -19,17 +19,14 @@ from emkit.estimator import ModelEstimator, warn_of
 from emkit.irt import build
 from emkit.irt.answers import ItemResponseAnswers
 from emkit.irt.checking import check_identified, warn_of_separate_forms
+from emkit.irt.choices import LatentChoice
 from emkit.irt.coding import MISSING, coded_source
-from emkit.irt.correlation import CorrelatedNormal
 from emkit.irt.covariates import CovariateLayout
-from emkit.irt.curves.base import Slopes
 from emkit.irt.fit_answers import ItemResponseFit
 from emkit.irt.forms import ItemTable, item_table, slope_intercept
 from emkit.irt.grids import Grid, default_grid
 from emkit.irt.groups import GroupLayout
-from emkit.irt.latent import FreeNormal, Histogram, Latent, StandardNormal
 from emkit.irt.model import ItemResponse, ItemResponseParameters
-from emkit.irt.regression import Regression
 from emkit.irt.responses import Responses, read_responses
 from emkit.irt.standard import standardized
 
@@ -51,7 +48,8 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         "Tutz" slopes are one and the latent variance is free; with the others it is one.
     n_factors : int, default 1
     loadings : array (j, F) of bool, optional
-        Which factors each item loads on (confirmatory). Exploratory where None.
+        Which factors each item loads on (confirmatory). Exploratory where None. "Rasch", "pcm", "rsm" and "Tutz" items
+        have slopes of one on the factors they load on, whose variances are then free.
     specific : sequence or mapping by item, optional
         Bifactor and testlet models: the label of the specific factor of each item, None for an item without one. All
         items load on a general factor besides, factors are independent, and integrals over specific factors are taken
@@ -70,6 +68,7 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         variance one (in the first group).
     factor_correlation : "none" or "free", default "none"
         Of several factors, whose `loadings` are then to be given: their correlations are in `latent_correlation_`.
+        In an exploratory model of several groups those of all groups but the first are free.
     free_items : sequence of str, or "all", default ()
         With groups: items whose parameters differ among them; all others are anchors. The first group (in sorted order)
         has mean 0 (and variance 1), the others' are free unless all items are.
@@ -86,9 +85,9 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
     coef_ : ItemTable
         Slopes `a1` ..., intercepts `d` or `d1` ..., asymptotes `g` and `u` of each item; `coef_["a1"]` is a column.
     latent_mean_, latent_var_ : array (groups,), or (groups, F)
-    latent_correlation_ : array (F, F)
+    latent_correlation_ : array (F, F), or (groups, F, F)
         Where it is free.
-    latent_coef_ : array (p,)
+    latent_coef_ : array (p,), or (p, F)
         Of the covariates, whose names are `covariate_names_`; `latent_var_` is then what they leave.
     categories_ : dict of item name to tuple
         The answers that an item's categories stand for.
@@ -228,42 +227,30 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         if isinstance(self.n_factors, bool) or not isinstance(self.n_factors, (int, np.integer)) or self.n_factors < 1:
             message = f"`n_factors` must be an integer of at least 1, got {self.n_factors!r}"
             raise ParameterError(message)
-        kinds = build.kinds_of(self.item_type, responses.names)
-        every = layout.expanded(responses)
-        runs = build.item_runs(layout.repeated(kinds), every, int(self.n_factors), self._checked_priors())
+        n_factors, n_items = int(self.n_factors), responses.n_items
+        options = (self.density, self.factor_correlation, n_factors, self.loadings is not None)
+        choice = LatentChoice(*options, layout, explained, n_items)
+        kinds, every = layout.repeated(build.kinds_of(self.item_type, responses.names)), layout.expanded(responses)
         if self.specific is not None:
-            return self._bifactor(kinds, responses, layout, explained)
-        pattern = build.loading_pattern(self.loadings, responses.n_items, int(self.n_factors))
-        return ItemResponse(
-            runs,
-            int(self.n_factors),
-            self.quadrature or default_grid(int(self.n_factors)),
-            self._latent(all(run.kind.slopes is Slopes.ONE for run in runs), layout, responses.n_items, explained),
-            None if pattern is None else tuple(layout.repeated(pattern)),
-            None,
-            every.names,
-            responses.notes,
-        )
+            return self._bifactor(kinds, every, responses, choice)
+        pattern = build.loading_pattern(self.loadings, n_items, n_factors)
+        loads = np.array(layout.repeated(pattern)) if pattern is not None else np.ones((len(kinds), 1), dtype=bool)
+        given = loads if choice.is_confirmatory and n_factors > 1 else None
+        runs = build.item_runs(kinds, every, n_factors, self._checked_priors(), given)
+        latent = choice.latent(runs, loads)
+        grid = self.quadrature or default_grid(n_factors)
+        shown = None if pattern is None else tuple(layout.repeated(pattern))
+        return ItemResponse(runs, n_factors, grid, latent, shown, None, every.names, responses.notes)
 
-    def _bifactor(
-        self, kinds: list[str], responses: Responses, layout: GroupLayout, explained: CovariateLayout
-    ) -> ItemResponse:
-        if (
-            self.n_factors > 1
-            or self.loadings is not None
-            or self.density != "normal"
-            or layout.labels
-            or explained.names
-        ):
-            message = "`specific` goes with n_factors=1, density='normal' and without `loadings`, groups and covariates"
-            raise ParameterError(message)
+    def _bifactor(self, kinds: list[str], every: Responses, responses: Responses, choice: LatentChoice) -> ItemResponse:
         numbers, labels = build.specific_factors(self.specific, responses.names)
-        runs = build.item_runs(kinds, responses, 2, self._checked_priors())
         self.specific_labels_ = labels
-        grid = self.quadrature or default_grid(2)
-        latent = StandardNormal()
+        numbers = tuple(choice.layout.repeated(numbers))
+        loads = np.array([(True, s >= 0) for s in numbers])
+        runs = build.item_runs(kinds, every, 2, self._checked_priors(), loads)
+        latent, grid = choice.bifactor(runs, numbers), self.quadrature or default_grid(2)
         pattern = tuple((True, s >= 0) for s in numbers)
-        return ItemResponse(runs, 2, grid, latent, pattern, numbers, responses.names, responses.notes)
+        return ItemResponse(runs, 2, grid, latent, pattern, numbers, every.names, responses.notes)
 
     def _checked_priors(self) -> dict[str, Any]:
         priors = dict(self.priors or {})
@@ -272,46 +259,6 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
             message = f"`priors` are for 'slope', 'intercept', 'guess' and 'upper', got {strange[0]!r}"
             raise ParameterError(message)
         return priors
-
-    def _latent(self, is_rasch: bool, layout: GroupLayout, n_items: int, explained: CovariateLayout) -> Latent:
-        n_groups = layout.n_groups
-        if self.factor_correlation != "none":
-            return self._correlated(is_rasch, n_groups, explained)
-        if explained.names:
-            if n_groups > 1 or self.density != "normal" or self.n_factors > 1:
-                message = (
-                    "covariates go with one factor, one group (make the group a covariate) and density='normal'; got "
-                    f"n_factors={self.n_factors}, {n_groups} groups and density={self.density!r}"
-                )
-                raise ParameterError(message)
-            return Regression(1, len(explained.labels), is_rasch, explained.centre)
-        if self.density == "histogram":
-            if self.n_factors > 1:
-                message = f"density='histogram' is for one factor, got n_factors={self.n_factors}"
-                raise ParameterError(message)
-            return Histogram(n_groups)
-        if self.density != "normal":
-            message = f"`density` must be 'normal' or 'histogram', got {self.density!r}"
-            raise ParameterError(message)
-        others = () if len(layout.free) == n_items else tuple(range(1, n_groups))
-        free_var = tuple(range(n_groups)) if is_rasch else others
-        if not others and not free_var:
-            return StandardNormal(n_groups)
-        if self.n_factors > 1:
-            message = "groups are compared on one factor here; with several factors fit them one by one"
-            raise ParameterError(message)
-        return FreeNormal(n_groups, others, free_var)
-
-    def _correlated(self, is_rasch: bool, n_groups: int, explained: CovariateLayout) -> Latent:
-        is_plain = n_groups == 1 and not explained.names and self.density == "normal" and not is_rasch
-        if self.factor_correlation != "free" or self.n_factors < 2 or self.loadings is None or not is_plain:
-            message = (
-                "`factor_correlation` is 'none' or 'free', which goes with several factors, `loadings` that say which "
-                f"items measure which, free slopes and one group; got {self.factor_correlation!r} and "
-                f"n_factors={self.n_factors}"
-            )
-            raise ParameterError(message)
-        return CorrelatedNormal()
 
     def _solver(self) -> Solver | Literal["auto"]:
         return QuasiNewton(warm_up=1) if isinstance(self.solver, str) and self.solver == "auto" else self.solver
@@ -352,6 +299,8 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         self.model_, self.parameters_ = model, parameters
         names, values = item_table(model, parameters, slope_intercept)
         self.coef_ = ItemTable(model.item_names, names, values)
+        for name in ("latent_correlation_", "latent_coef_"):
+            self.__dict__.pop(name, None)
         if model.latent.n_covariates:
             self.latent_coef_ = parameters.latent.coefficient
         correlation = model.latent.correlation(parameters.latent)

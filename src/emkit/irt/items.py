@@ -40,12 +40,15 @@ class ItemRun:
     n_categories : int
     priors : tuple of (str, Prior)
         By name of the field.
+    loads : tuple of tuples of bool, or None
+        Which factors (m, F) items with fixed slopes load on, all where None; free slopes are zero elsewhere themselves.
     """
 
     kind: ItemType
     items: tuple[int, ...]
     n_categories: int
     priors: tuple[tuple[str, Prior], ...] = ()
+    loads: tuple[tuple[bool, ...], ...] | None = None
 
     @property
     def n_items(self) -> int:
@@ -58,13 +61,21 @@ class ItemRun:
         fields = self.kind.fields(self.n_categories, slope.shape[1])
         return self.kind.record(self.kind.start(shares, slope), fields, _mean_row)
 
+    def matrix(self, parameters: Any) -> FloatArray:
+        """Return the matrix (m, p) of a record."""
+        matrix = self.kind.matrix(parameters, self.n_items)
+        if self.loads is None:
+            return matrix
+        n_factors = len(self.loads[0])
+        return np.concatenate([matrix[:, :n_factors] * np.array(self.loads), matrix[:, n_factors:]], axis=1)
+
     def log_prob(self, parameters: Any, nodes: FloatArray) -> FloatArray:
         """Return log-probabilities (m, K, q)."""
-        return self.kind.log_prob(self.kind.matrix(parameters, self.n_items), nodes)
+        return self.kind.log_prob(self.matrix(parameters), nodes)
 
     def by_latent(self, parameters: Any, nodes: FloatArray) -> FloatArray:
         """Return the derivatives (m, F, K, q) of the log-probabilities by the latent variable."""
-        return self.kind.by_latent(self.kind.matrix(parameters, self.n_items), nodes)
+        return self.kind.by_latent(self.matrix(parameters), nodes)
 
     def information(self, parameters: Any, nodes: FloatArray) -> FloatArray:
         """Return the information (m, F, q) of each item on each factor: E (d log P / dx)^2."""
@@ -76,7 +87,7 @@ class ItemRun:
 
     def score(self, parameters: Any, counts: FloatArray, nodes: FloatArray) -> Any:
         """Return the gradient of the expected log-posterior, entry by entry."""
-        matrix, fields = self.kind.matrix(parameters, self.n_items), self.kind.layout(parameters)
+        matrix, fields = self.matrix(parameters), self.kind.layout(parameters)
         slope, _ = self.kind.slope_and_information(matrix, nodes, counts)
         slope += self._spread(fields, parameters, "slope") if self.priors else 0.0
         return self.kind.record(slope, fields, _sum_rows)
@@ -85,7 +96,7 @@ class ItemRun:
         """Return parameters that raise the expected log-posterior under counts (m, K, q)."""
         fields = self.kind.layout(parameters)
         scoring = _Scoring(self, fields, counts, nodes)
-        matrix = self.kind.matrix(parameters, self.n_items)
+        matrix = self.matrix(parameters)
         for _ in range(_STEPS):
             matrix, is_over = scoring.stepped(matrix)
             if is_over:

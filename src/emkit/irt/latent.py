@@ -16,8 +16,17 @@ from scipy.special import log_softmax
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive, Real, Simplex
+from emkit.errors import ParameterError
 
-__all__ = ["FreeNormal", "FreeNormalParameters", "Histogram", "HistogramParameters", "Latent", "StandardNormal"]
+__all__ = [
+    "BifactorNormal",
+    "FreeNormal",
+    "FreeNormalParameters",
+    "Histogram",
+    "HistogramParameters",
+    "Latent",
+    "StandardNormal",
+]
 
 
 @dataclass(frozen=True)
@@ -54,11 +63,22 @@ class Latent(ABC):
         return draws
 
     def correlation(self, parameters: Any) -> FloatArray | None:
-        """Return the correlations (F, F) of the factors where they are estimated."""
+        """Return the correlations (F, F), or (groups, F, F), of the factors where they are estimated."""
         return None
 
-    def origin(self, parameters: Any) -> float:
-        """Return where the origin of reported item parameters lies on the scale of the nodes."""
+    def normal(self, parameters: Any, n_factors: int) -> tuple[FloatArray, FloatArray]:
+        """Return means (groups, F) and covariances (groups, F, F), those around the means of people with covariates.
+
+        Raises
+        ------
+        ParameterError
+            If the distribution is not normal.
+        """
+        message = f"{type(self).__name__} is no normal distribution, which is what places of one's own for people need"
+        raise ParameterError(message)
+
+    def origin(self, parameters: Any) -> FloatArray | float:
+        """Return where the origin (F,) of reported item parameters lies on the scale of the nodes."""
         return 0.0
 
     def moments(self, parameters: Any, nodes: FloatArray, log_width: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -96,6 +116,11 @@ class StandardNormal(Latent):
         shape = (self.n_groups, nodes.shape[1])
         return np.zeros(shape), np.ones(shape)
 
+    def normal(self, parameters: Any, n_factors: int) -> tuple[FloatArray, FloatArray]:
+        return np.zeros((self.n_groups, n_factors)), np.broadcast_to(
+            np.eye(n_factors), (self.n_groups, n_factors, n_factors)
+        )
+
 
 @dataclass(frozen=True)
 class FreeNormalParameters(Parameters):
@@ -126,6 +151,10 @@ class FreeNormal(Latent):
     ) -> tuple[FloatArray, FloatArray]:
         mean, var = self.all_moments(parameters)
         return mean[:, None], np.sqrt(var)[:, None]
+
+    def normal(self, parameters: FreeNormalParameters, n_factors: int) -> tuple[FloatArray, FloatArray]:
+        mean, var = self.all_moments(parameters)
+        return mean[:, None], var[:, None, None]
 
     def all_moments(self, parameters: FreeNormalParameters) -> tuple[FloatArray, FloatArray]:
         """Return means and variances (groups,) of all groups."""
@@ -160,6 +189,79 @@ class FreeNormal(Latent):
         by_mean = (left * off).sum(axis=1) / var
         by_var = (left * off**2).sum(axis=1) / (2 * var**2)
         return FreeNormalParameters(by_mean[list(self.free_mean)], by_var[list(self.free_var)])
+
+
+@dataclass(frozen=True)
+class BifactorNormal(Latent):
+    """Independent normal factors, one general and others specific, each over the nodes of a line.
+
+    Parameters
+    ----------
+    n_specific : int
+    free_mean : tuple of int
+        Groups whose general mean is free; specific factors have the mean zero.
+    free_var : tuple of (int, int)
+        Pairs (group, factor) whose variance is free, the general factor being 0; the others are one.
+    """
+
+    n_specific: int = 0
+    free_mean: tuple[int, ...] = ()
+    free_var: tuple[tuple[int, int], ...] = ()
+    is_even: ClassVar[bool] = True
+
+    def start(self, nodes: FloatArray) -> FreeNormalParameters:
+        return FreeNormalParameters(np.zeros(len(self.free_mean)), np.ones(len(self.free_var)))
+
+    def all_moments(self, parameters: FreeNormalParameters) -> tuple[FloatArray, FloatArray]:
+        """Return means and variances (groups, 1 + S)."""
+        mean, var = np.zeros((self.n_groups, 1 + self.n_specific)), np.ones((self.n_groups, 1 + self.n_specific))
+        mean[list(self.free_mean), 0] = parameters.mean
+        var[self._places] = parameters.var
+        return mean, var
+
+    @property
+    def _places(self) -> tuple[Array, ...]:
+        return tuple(np.array(self.free_var, dtype=np.intp).reshape(-1, 2).T)
+
+    def normal(self, parameters: FreeNormalParameters, n_factors: int) -> tuple[FloatArray, FloatArray]:
+        mean, var = self.all_moments(parameters)
+        return mean, var[:, :, None] * np.eye(mean.shape[1])
+
+    def moments(
+        self, parameters: FreeNormalParameters, nodes: FloatArray, log_width: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        mean, var = self.all_moments(parameters)
+        return mean, np.sqrt(var)
+
+    def log_weights(self, parameters: FreeNormalParameters, nodes: FloatArray, log_width: FloatArray) -> FloatArray:
+        """Return log-probabilities (groups, 1 + S, q) of the nodes (q, 1) of a line."""
+        mean, var = self.all_moments(parameters)
+        z2 = (nodes[:, 0] - mean[:, :, None]) ** 2 / var[:, :, None]
+        return np.asarray(log_softmax(log_width - 0.5 * z2, axis=2))
+
+    def m_step(
+        self, parameters: FreeNormalParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
+    ) -> FreeNormalParameters:
+        mean, var = self.all_moments(parameters)
+        for g, f in {*((g, 0) for g in self.free_mean), *self.free_var}:
+            free = np.array([f == 0 and g in self.free_mean, (g, f) in self.free_var])
+            mass = statistics.mass[g, f]
+            if mass.sum() > 0:
+                mean[g, f], var[g, f] = _normal_on_grid(mass, nodes[:, 0], log_width, (mean[g, f], var[g, f]), free)
+        return FreeNormalParameters(mean[list(self.free_mean), 0], var[self._places])
+
+    def score(
+        self, parameters: FreeNormalParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
+    ) -> FreeNormalParameters:
+        mean, var = self.all_moments(parameters)
+        mass = statistics.mass
+        left = mass - mass.sum(axis=2, keepdims=True) * np.exp(self.log_weights(parameters, nodes, log_width))
+        off = nodes[:, 0] - mean[:, :, None]
+        by_mean, by_var = (left * off).sum(axis=2) / var, (left * off**2).sum(axis=2) / (2 * var**2)
+        return FreeNormalParameters(by_mean[list(self.free_mean), 0], by_var[self._places])
+
+    def turned(self, parameters: FreeNormalParameters, turn: FloatArray) -> FreeNormalParameters:
+        return FreeNormalParameters(parameters.mean * turn[0], parameters.var)
 
 
 def _normal_on_grid(

@@ -22,6 +22,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.describe import Description
@@ -31,6 +32,7 @@ from emkit.core.statistics import Statistics
 from emkit.irt.bifactor import bifactor_density, bifactor_step
 from emkit.irt.coding import as_codes, compressed
 from emkit.irt.curves.base import Slopes
+from emkit.irt.describing import latent_tables
 from emkit.irt.forms import item_table, slope_intercept
 from emkit.irt.grids import REACH, Equispaced, Grid
 from emkit.irt.items import ItemRun
@@ -135,13 +137,13 @@ class ItemResponse(Model):
         codes, group = self.split(block.X)
         weight = float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
         if self.specific is not None:
-            loglik, counts = bifactor_step(self, parameters, codes, block.weights)
-            return ItemResponseStatistics(loglik, weight, counts, np.zeros((1, len(self.nodes))))
+            loglik, counts, mass = bifactor_step(self, parameters, codes, group, block.weights)
+            return ItemResponseStatistics(loglik, weight, counts, mass)
         log_prob, log_weights = self.tables(parameters, block)
         step = quadrature_counts(codes, block.kernel_weights, group, log_prob, self.first, log_weights)
         if not self.latent.n_covariates:
             return ItemResponseStatistics(step.loglik, weight, step.counts, step.mass)
-        people = self.latent.people(step.mass, self.nodes, self._covariates(block))  # type: ignore[attr-defined]
+        people = PeopleStatistics.of(step.mass, self.nodes, self._covariates(block))
         mass = step.mass.sum(axis=0, keepdims=True)
         return ExplainedStatistics(step.loglik, weight, step.counts, mass, people)
 
@@ -151,9 +153,7 @@ class ItemResponse(Model):
             run.m_step(own, part, self.nodes)
             for run, own, part in zip(self.runs, parameters.items, counts, strict=True)
         )
-        return ItemResponseParameters(
-            items, self.latent.m_step(parameters.latent, statistics, self.nodes, self.log_width)
-        )
+        return ItemResponseParameters(items, self.latent.m_step(parameters.latent, statistics, *self.places))
 
     def log_prior(self, parameters: ItemResponseParameters) -> float:
         return sum(run.log_prior(own) for run, own in zip(self.runs, parameters.items, strict=True))
@@ -172,9 +172,7 @@ class ItemResponse(Model):
         items = tuple(
             run.score(own, part, self.nodes) for run, own, part in zip(self.runs, parameters.items, counts, strict=True)
         )
-        return ItemResponseParameters(
-            items, self.latent.score(parameters.latent, statistics, self.nodes, self.log_width)
-        )
+        return ItemResponseParameters(items, self.latent.score(parameters.latent, statistics, *self.places))
 
     # --- what else it offers ---
 
@@ -190,7 +188,7 @@ class ItemResponse(Model):
 
     def log_density(self, parameters: ItemResponseParameters, block: Any) -> FloatArray:
         if self.specific is not None:
-            return bifactor_density(self, parameters, self.split(block.X)[0])
+            return bifactor_density(self, parameters, *self.split(block.X))
         density: FloatArray = softmax_rows(self.log_joint(parameters, block))[0]
         return density
 
@@ -252,18 +250,7 @@ class ItemResponse(Model):
         cells = [tuple("" if np.isnan(value) else float(value) for value in row) for row in values]
         rows = tuple((name, *row) for name, row in zip(items, cells, strict=True))
         tables = [Description("Items", ("item", *names), rows)]
-        correlation = self.latent.correlation(parameters.latent)
-        if correlation is not None:
-            factors = tuple(f"factor {f + 1}" for f in range(self.n_factors))
-            correlated = tuple((name, *map(float, row)) for name, row in zip(factors, correlation, strict=True))
-            tables.append(Description("Correlations of the factors", ("", *factors), correlated))
-        elif not isinstance(self.latent, StandardNormal):
-            mean, sd = self.latent_moments(parameters)
-            spread = tuple(
-                (str(g + 1), float(m[0]), float(s[0])) for g, (m, s) in enumerate(zip(mean, sd, strict=True))
-            )
-            tables.append(Description("Latent variable", ("group", "mean", "s.d."), spread))
-        return tuple(tables)
+        return (*tables, *latent_tables(self, parameters))
 
     # --- tables ---
 
@@ -279,8 +266,17 @@ class ItemResponse(Model):
 
     @cached_property
     def log_width(self) -> FloatArray:
-        """The logarithms (q,) of the widths of the nodes."""
-        return self.grid.log_width(self.n_factors)
+        """The logarithms (q,) of the widths of the nodes: the standard normal density adds up to one over them."""
+        log_width = self.grid.log_width(self.n_factors)
+        square = (self.nodes**2).sum(axis=1) + self.n_factors * np.log(2 * np.pi)
+        return np.asarray(log_width - logsumexp(log_width - 0.5 * square))
+
+    @cached_property
+    def places(self) -> tuple[FloatArray, FloatArray]:
+        """Where the latent distribution is taken, and the widths: the nodes, those of a line in bifactor models."""
+        if self.specific is None:
+            return self.nodes, self.log_width
+        return self.grid.nodes(1), self.grid.log_width(1)
 
     @cached_property
     def first(self) -> Array:
@@ -341,7 +337,7 @@ class ItemResponse(Model):
         if self.latent.n_covariates and block is not None:
             at = (parameters.latent, self.nodes, self.log_width, self._covariates(block))
             return log_prob, self.latent.row_log_weights(*at)  # type: ignore[attr-defined]
-        return log_prob, self.latent.log_weights(parameters.latent, self.nodes, self.log_width)
+        return log_prob, self.latent.log_weights(parameters.latent, *self.places)
 
     def covariates_of(self, block: Any) -> FloatArray | None:
         """Return the covariates (n, p) of a block, or None where the model has none."""
@@ -368,16 +364,19 @@ class ItemResponse(Model):
 
     def latent_moments(self, parameters: ItemResponseParameters) -> tuple[FloatArray, FloatArray]:
         """Return means and standard deviations (groups, F) of the latent variables."""
-        return self.latent.moments(parameters.latent, self.nodes, self.log_width)
+        return self.latent.moments(parameters.latent, *self.places)
 
     def fitting_grid(self, parameters: ItemResponseParameters, source: Any) -> Grid:
         """Return a grid that is wide enough for the latent distributions and fine enough for the posteriors."""
-        if self.n_factors > 1 or not self.latent.is_parametric:
+        if not self.latent.is_parametric:
             return self.grid
         mean, sd = self.latent_moments(parameters)
         if self.latent.n_covariates:
-            means = source.map(lambda block: self._covariates(block) @ parameters.latent.coefficient)
-            mean = np.array([[f(part) for part in means] for f in (np.min, np.max)])
+            regression: Any = self.latent
+            means = source.map(lambda block: regression.predicted(parameters.latent, self._covariates(block)))
+            mean = np.concatenate([[f(part, axis=0) for part in means] for f in (np.min, np.max)])
+        if self.n_factors > 1:
+            return self.grid.fitting(float((mean - _NEAR * sd).min()), float((mean + _NEAR * sd).max()), np.inf)
         at = np.linspace(self.nodes.min(), self.nodes.max(), _LOOK)[:, None]
         information = np.zeros(_LOOK)
         for run, own in zip(self.runs, parameters.items, strict=True):
@@ -392,4 +391,5 @@ class ItemResponse(Model):
 
 _START_ROWS = 16384
 _LOOK = 601
+_NEAR = 5.0  # standard deviations that grids of several factors reach at least
 _AXES = 4

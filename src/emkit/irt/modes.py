@@ -42,7 +42,7 @@ class _Slope:
         which = np.zeros(len(codes), dtype=np.intp) if group is None or covariates is not None else group
         self.mean, self.precision = mean[which, 0], sd[which, 0] ** -2
         if covariates is not None:
-            self.mean = covariates @ parameters.latent.coefficient
+            self.mean = model.latent.predicted(parameters.latent, covariates)[:, 0]
 
     def bracket(self) -> tuple[FloatArray, FloatArray]:
         """Return the ends (n,) of the steps of a coarse grid around the highest node."""

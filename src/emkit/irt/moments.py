@@ -182,7 +182,7 @@ def _item_slopes(fitted: Fitted) -> tuple[list[tuple[FloatArray, Any]], int]:
     found: list[Any] = [None] * fitted.model.n_items
     at = 0
     for run, own in zip(fitted.model.runs, fitted.parameters.items, strict=True):
-        matrix, fields = run.kind.matrix(own, run.n_items), run.kind.layout(own)
+        matrix, fields = run.matrix(own), run.kind.layout(own)
         free, is_shared = run.kind.is_free(matrix, fields)
         shared = at + np.cumsum(is_shared) - 1
         at += int(is_shared.sum())
@@ -215,11 +215,11 @@ def _by_items(fitted: Fitted, g: int, slopes: tuple[list[tuple[FloatArray, Any]]
 def _by_latent(fitted: Fitted, groups: list[int]) -> list[FloatArray]:
     """Return derivatives by the parameters of a parametric latent distribution, by central differences of weights."""
     latent, own = fitted.model.latent, fitted.parameters.latent
-    at, rises = (fitted.model.nodes, fitted.model.log_width), []
+    rises = []
     chart = ParametersChart(own)
     for step in np.eye(chart.size)[: chart.size if latent.is_parametric else 0] * _BLUR:
         here = chart.to_vector(own)
-        ahead, behind = (np.exp(latent.log_weights(chart.from_vector(here + s * step), *at)) for s in (1, -1))
+        ahead, behind = (fitted.place_weights(chart.from_vector(here + s * step)) for s in (1, -1))
         rises.append((ahead - behind) / (2 * _BLUR))
     return [_along(fitted, g, [rise[g] for rise in rises]) for g in groups]
 

@@ -1,8 +1,7 @@
-"""Latent regression: the mean of the latent variable depends on covariates of the person.
+"""Latent regression: the means of the latent variables depend on covariates of the person.
 
-x_i ~ N(beta'z_i, var) with covariates z centred, so that items are as for the average person. The rows' densities are
-normalized at the nodes; on a grid that reaches 7.5 standard deviations beyond every mean their moments are those of the
-normal distribution, and so the M-step is least squares on posterior means.
+x_i ~ N(B'z_i, C) with covariates z centred, so that items are as for the average person. The density is taken at the
+nodes times their widths, as it is: then the M-step is least squares on posterior means, exactly so on any grid.
 
 References
 ----------
@@ -15,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
-from emkit.core.spaces import Positive, Real
+from emkit.core.spaces import Correlation, Positive, Real
 from emkit.core.statistics import Additive
+from emkit.irt.factors import Spread, restricted_covariance
 from emkit.irt.latent import Latent
 
 __all__ = ["PeopleStatistics", "Regression", "RegressionParameters"]
@@ -28,68 +27,84 @@ __all__ = ["PeopleStatistics", "Regression", "RegressionParameters"]
 
 @dataclass(frozen=True)
 class RegressionParameters(Parameters):
-    """Coefficients (p,) of the covariates, and the residual variance (1,), or (0,) where it is one."""
+    """Coefficients (p,) or (p, F) of the covariates; free variances (v,) they leave, and correlations (c, F, F)."""
 
     coefficient: Array = space(Real())
     var: Array = space(Positive())
+    correlation: Array = space(Correlation())
 
 
 @dataclass(frozen=True)
 class PeopleStatistics(Additive):
-    """Sums over people: z z' (p, p), z E[x] (p,), E[x^2], and their weight."""
+    """Sums over people: z z' (p, p), z E[x'] (p, F), E[x x'] (F, F), and their weight."""
 
     cross: FloatArray
     along: FloatArray
-    square: float
+    square: FloatArray
     weight: float
+
+    @classmethod
+    def of(cls, mass: FloatArray, nodes: FloatArray, covariates: FloatArray) -> PeopleStatistics:
+        """Return the sums over people from weighted posteriors (n, q)."""
+        weight = mass.sum(axis=1)
+        cross = (covariates * weight[:, None]).T @ covariates
+        square = (nodes * mass.sum(axis=0)[:, None]).T @ nodes
+        return cls(cross, covariates.T @ (mass @ nodes), square, float(weight.sum()))
 
 
 @dataclass(frozen=True)
 class Regression(Latent):
-    """A normal distribution around a linear predictor.
+    """A normal distribution around linear predictors.
 
     Parameters
     ----------
     n_columns : int
         Number of covariates, p: the last columns of the rows.
-    is_var_free : bool
+    spread : Spread
+        Of what the covariates leave; one group.
     centre : tuple of float
         Means that were taken off the covariates.
     """
 
     n_columns: int = 1
-    is_var_free: bool = False
+    spread: Spread = Spread(1, 1)
     centre: tuple[float, ...] = ()
 
     @property
     def n_covariates(self) -> int:  # type: ignore[override]
         return self.n_columns
 
-    def start(self, nodes: FloatArray) -> RegressionParameters:
-        return RegressionParameters(np.zeros(self.n_columns), np.ones(int(self.is_var_free)))
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return (self.n_columns,) if self.spread.n_factors == 1 else (self.n_columns, self.spread.n_factors)
 
-    def var(self, parameters: RegressionParameters) -> float:
-        """Return the residual variance."""
-        return float(parameters.var[0]) if self.is_var_free else 1.0
+    def start(self, nodes: FloatArray) -> RegressionParameters:
+        return RegressionParameters(np.zeros(self._shape), *self.spread.start())
+
+    def covariance(self, parameters: RegressionParameters) -> FloatArray:
+        """Return the covariance (F, F) of what the covariates leave."""
+        return np.asarray(self.spread.covariances(parameters.var, parameters.correlation)[0])
+
+    def predicted(self, parameters: RegressionParameters, covariates: FloatArray) -> FloatArray:
+        """Return the means (n, F) of people."""
+        return np.asarray(covariates @ parameters.coefficient.reshape(self.n_columns, -1))
+
+    def normal(self, parameters: RegressionParameters, n_factors: int) -> tuple[FloatArray, FloatArray]:
+        return np.zeros((1, self.spread.n_factors)), self.covariance(parameters)[None]
 
     def row_log_weights(
         self, parameters: RegressionParameters, nodes: FloatArray, log_width: FloatArray, covariates: FloatArray
     ) -> FloatArray:
         """Return log-probabilities (n, q) of the nodes for each person."""
-        mean = covariates @ parameters.coefficient
-        z2 = (nodes[:, 0] - mean[:, None]) ** 2 / self.var(parameters)
-        return np.asarray(log_softmax(log_width - 0.5 * z2, axis=1))
+        factor = np.linalg.cholesky(self.covariance(parameters))
+        places = np.linalg.solve(factor, nodes.T)
+        means = np.linalg.solve(factor, self.predicted(parameters, covariates).T).T
+        square = sum((place - mean[:, None]) ** 2 for place, mean in zip(places, means.T, strict=True))
+        constant = np.log(np.diag(factor)).sum() + 0.5 * len(factor) * np.log(2 * np.pi)
+        return np.ascontiguousarray(log_width - constant - 0.5 * square)
 
-    def origin(self, parameters: RegressionParameters) -> float:
-        """Return where people lie whose covariates are all zero, before centring."""
-        return -float(np.asarray(self.centre) @ parameters.coefficient)
-
-    def people(self, mass: FloatArray, nodes: FloatArray, covariates: FloatArray) -> PeopleStatistics:
-        """Return the sums over people from weighted posteriors (n, q)."""
-        weight, first = mass.sum(axis=1), mass @ nodes[:, 0]
-        cross = (covariates * weight[:, None]).T @ covariates
-        square = float((mass @ nodes[:, 0] ** 2).sum())
-        return PeopleStatistics(cross, covariates.T @ first, square, float(weight.sum()))
+    def origin(self, parameters: RegressionParameters) -> FloatArray:
+        return np.asarray(-(np.asarray(self.centre) @ parameters.coefficient.reshape(self.n_columns, -1)))
 
     def log_weights(self, parameters: RegressionParameters, nodes: FloatArray, log_width: FloatArray) -> FloatArray:
         """Return those (1, q) of the average person."""
@@ -100,28 +115,41 @@ class Regression(Latent):
     ) -> RegressionParameters:
         people = statistics.people
         coefficient = np.linalg.solve(people.cross, people.along)
-        left = self._residual(coefficient, people)
-        return RegressionParameters(coefficient, np.full(int(self.is_var_free), max(left / people.weight, 1e-8)))
+        left = self._residual(coefficient, people) / people.weight
+        covariance = restricted_covariance(left, self.covariance(parameters), self.spread.free(0))
+        return RegressionParameters(coefficient.reshape(self._shape), *self.spread.parts(covariance[None]))
 
     def score(
         self, parameters: RegressionParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
     ) -> RegressionParameters:
-        people, var = statistics.people, self.var(parameters)
-        by_coefficient = (people.along - people.cross @ parameters.coefficient) / var
-        left = self._residual(parameters.coefficient, people)
-        by_var = 0.5 * (left / var - people.weight) / var
-        return RegressionParameters(by_coefficient, np.full(int(self.is_var_free), by_var))
+        people, covariance = statistics.people, self.covariance(parameters)
+        coefficient = parameters.coefficient.reshape(self.n_columns, -1)
+        by_coefficient = np.linalg.solve(covariance, (people.along - people.cross @ coefficient).T).T
+        off = self._residual(coefficient, people) - people.weight * covariance
+        by_covariance = np.asarray(0.5 * np.linalg.solve(covariance, np.linalg.solve(covariance, off).T), np.float64)
+        slopes = self.spread.slopes(covariance[None], by_covariance[None])
+        return RegressionParameters(by_coefficient.reshape(self._shape), *slopes)
 
     def expected_log_density(self, parameters: RegressionParameters, statistics: Any) -> float:
         """Return the expected log-density of the latent variables, without constants."""
-        people, var = statistics.people, self.var(parameters)
-        return float(-0.5 * (self._residual(parameters.coefficient, people) / var + people.weight * np.log(var)))
+        people, covariance = statistics.people, self.covariance(parameters)
+        left = self._residual(parameters.coefficient.reshape(self.n_columns, -1), people)
+        inside = np.trace(np.linalg.solve(covariance, left)) + people.weight * np.linalg.slogdet(covariance)[1]
+        return float(-0.5 * inside)
 
     @staticmethod
-    def _residual(coefficient: FloatArray, people: PeopleStatistics) -> float:
-        return float(people.square - 2 * coefficient @ people.along + coefficient @ people.cross @ coefficient)
+    def _residual(coefficient: FloatArray, people: PeopleStatistics) -> FloatArray:
+        across = coefficient.T @ people.along
+        return np.asarray(people.square - across - across.T + coefficient.T @ people.cross @ coefficient)
 
     def moments(
         self, parameters: RegressionParameters, nodes: FloatArray, log_width: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        return np.zeros((1, 1)), np.full((1, 1), np.sqrt(self.var(parameters)))
+        return np.zeros((1, self.spread.n_factors)), np.sqrt(np.diag(self.covariance(parameters)))[None]
+
+    def correlation(self, parameters: RegressionParameters) -> FloatArray | None:
+        return np.asarray(parameters.correlation[0]) if self.spread.correlated else None
+
+    def mixed(self, parameters: RegressionParameters, draws: FloatArray) -> FloatArray:
+        found = self.correlation(parameters)
+        return draws if found is None else np.asarray(draws @ np.linalg.cholesky(found).T)

@@ -72,7 +72,7 @@ def _reliability(theta: FloatArray, se: FloatArray) -> float:
 def eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray]:
     """Return posterior means (n, F) and covariances (n, F, F)."""
     if model.specific is not None:
-        return bifactor_eap(model, parameters, model.split(block.X)[0])
+        return bifactor_eap(model, parameters, *model.split(block.X))
     resp, nodes = model.posterior(parameters, block), model.nodes
     mean = resp @ nodes
     products = (nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1)
@@ -83,7 +83,8 @@ def eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray
 def plausible(model: Any, parameters: Any, block: Any, rng: np.random.Generator, n_draws: int) -> FloatArray:
     """Return draws (n, n_draws, F) from the posteriors: a node, then a place in the cell around it."""
     if model.specific is not None:
-        return bifactor_draws(model, parameters, model.split(block.X)[0], rng, n_draws)
+        codes, group = model.split(block.X)
+        return bifactor_draws(model, parameters, codes, group, rng, n_draws)
     resp = model.posterior(parameters, block)
     draws = np.empty((len(resp), n_draws, model.n_factors))
     step = model.grid.step if isinstance(model.grid, Equispaced) else 0.0

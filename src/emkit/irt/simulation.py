@@ -13,12 +13,9 @@ __all__ = ["answers_at", "draw_latent", "log_prob_at"]
 
 def draw_latent(model: Any, parameters: Any, n: int, rng: np.random.Generator) -> FloatArray:
     """Return latent variables (n, F) of people of the first group; (n, 1 + S) of a bifactor model."""
-    if model.specific is not None:
-        return rng.standard_normal((n, 1 + model.n_specific))
     mean, sd = model.latent_moments(parameters)
-    return np.asarray(
-        mean[0] + sd[0] * model.latent.mixed(parameters.latent, rng.standard_normal((n, model.n_factors)))
-    )
+    draws = rng.standard_normal((n, mean.shape[1]))
+    return np.asarray(mean[0] + sd[0] * model.latent.mixed(parameters.latent, draws))
 
 
 def answers_at(model: Any, parameters: Any, theta: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -29,7 +29,7 @@ def standardized(fit: Fit) -> Fit:
     grid = replace(model.grid, low=(model.grid.low - mean) / sd, high=(model.grid.high - mean) / sd)
     moved: list[Any] = []
     for run, own in zip(model.runs, parameters.items, strict=True):
-        matrix = run.kind.moved(run.kind.matrix(own, run.n_items), mean, sd)
+        matrix = run.kind.moved(run.matrix(own), mean, sd)
         moved.append(run.kind.record(matrix, run.kind.layout(own), lambda rows: rows[:1]))
     point = Problem(replace(model, grid=grid), fit.source).evaluate(
         ItemResponseParameters(tuple(moved), parameters.latent)

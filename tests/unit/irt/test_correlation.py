@@ -81,7 +81,6 @@ def test_saved_and_loaded(model, tmp_path):
         {"n_factors": 2},
         {"n_factors": 1},
         {"n_factors": 2, "loadings": HALVES, "factor_correlation": "all"},
-        {"n_factors": 2, "loadings": HALVES, "density": "histogram"},
     ],
 )
 def test_what_it_does_not_go_with(options):

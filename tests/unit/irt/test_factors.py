@@ -89,7 +89,8 @@ def test_simulated_answers_have_all_factors(bifactor):
         ({"specific": ["a"] * 3}, "has 3 entries, but there are 8 items"),
         ({"specific": ["a"] * 7 + ["b"]}, "factor 'b' has one item"),
         ({"specific": SPECIFIC, "n_factors": 2}, "`specific` goes with n_factors=1"),
-        ({"item_type": "Rasch", "n_factors": 2}, "Rasch items have one factor here"),
+        ({"item_type": "Rasch", "n_factors": 2}, "say with `loadings` which of the 2 those are"),
+        ({"item_type": "1PL", "n_factors": 2}, "1PL items have one factor, got n_factors=2; 'Rasch' may"),
     ],
 )
 def test_bad_options_are_refused(options, match):

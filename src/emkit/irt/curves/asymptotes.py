@@ -18,7 +18,7 @@ from scipy.special import log_expit
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Interval, Real, Sparse
-from emkit.irt.curves.base import Field, ItemType, Role, by_slopes, predictor, slope_times
+from emkit.irt.curves.base import Field, ItemType, Role, by_slopes, predictor, rebased, slope_times
 
 __all__ = ["AsymptoteParameters", "FourParameters", "GuessParameters", "Guessing", "SlipParameters", "Slipping"]
 
@@ -66,9 +66,9 @@ class _Asymptotes(ItemType):
         own = tuple(Field(name, 1, Role.OWN) for name in ("intercept", *self.free))
         return Field("slope", n_factors, self.slopes.role), *own
 
-    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
-        slope, intercept = matrix[:, :1], matrix[:, 1:2]
-        return np.concatenate([slope * scale, intercept + shift * slope, matrix[:, 2:]], axis=1)
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
+        slope, gain, n = rebased(matrix, shift, scale)
+        return np.concatenate([slope, matrix[:, n : n + 1] + gain, matrix[:, n + 1 :]], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         low, high = (_GUESS if "guess" in self.free else 0.0), (_UPPER if "upper" in self.free else 1.0)

@@ -17,7 +17,7 @@ import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
 
-__all__ = ["Field", "ItemType", "Role", "Slopes", "by_slopes", "predictor", "slope_times"]
+__all__ = ["Field", "ItemType", "Role", "Slopes", "by_slopes", "predictor", "rebased", "slope_times"]
 
 
 class Role(Enum):
@@ -94,8 +94,8 @@ class ItemType(ABC):
         """Return the derivatives (m, F, K, q) of `log_prob` by the latent variable."""
 
     @abstractmethod
-    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
-        """Return the matrix of the same curves in y, where x = shift + scale y (one factor)."""
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
+        """Return the matrix of the same curves in y, where x = shift + scale y, the shift being (F,) or one number."""
 
     @abstractmethod
     def n_categories(self, parameters: Any) -> int:
@@ -142,6 +142,13 @@ def predictor(matrix: FloatArray, nodes: FloatArray) -> FloatArray:
     """Return a'x (m, q): the slopes are the first columns of the matrix."""
     product: FloatArray = matrix[:, : nodes.shape[1]] @ nodes.T
     return product
+
+
+def rebased(matrix: FloatArray, shift: FloatArray | float, scale: float) -> tuple[FloatArray, FloatArray, int]:
+    """Return the slopes (m, F) in y, where x = shift + scale y, what a'x has gained (m, 1), and F."""
+    by = np.atleast_1d(np.asarray(shift, dtype=np.float64))
+    slope = matrix[:, : len(by)]
+    return slope * scale, (slope @ by)[:, None], len(by)
 
 
 def by_slopes(by_predictor: FloatArray, nodes: FloatArray) -> FloatArray:

@@ -5,11 +5,13 @@ P(x = k) = exp(z_k) / sum_l exp(z_l), z_0 = 0, with
     generalized partial credit   z_k = k a'x + d_k        (two categories: 2PL)
     rating scale                 z_k = k (x + c) + d_k, the d shared, d_1 ... d_(K-2) free and d_(K-1) = 0
     nominal responses            z_k = s_k x + d_k
+      on several factors         z_k = s_k a'x + d_k, s_(K-1) = K - 1
 
 References
 ----------
 Muraki 1992, Applied Psychological Measurement 16:159, equation 10. Masters 1982, Psychometrika 47:149. Andrich 1978,
-Psychometrika 43:561. Bock 1972, Psychometrika 37:29.
+Psychometrika 43:561. Bock 1972, Psychometrika 37:29. Thissen, Cai & Bock 2010, in Nering & Ostini (eds), *Handbook of
+Polytomous Item Response Theory Models*, 43.
 """
 
 from __future__ import annotations
@@ -24,9 +26,17 @@ from scipy.special import expit, log_softmax
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Real, Sparse
-from emkit.irt.curves.base import Field, ItemType, Role
+from emkit.irt.curves.base import Field, ItemType, Role, rebased
 
-__all__ = ["InterceptParameters", "NominalResponse", "PartialCredit", "RatingParameters", "RatingScale"]
+__all__ = [
+    "InterceptParameters",
+    "NominalFactors",
+    "NominalResponse",
+    "PartialCredit",
+    "RatingParameters",
+    "RatingScale",
+    "ScoredParameters",
+]
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,15 @@ class InterceptParameters(Parameters):
     """Slopes (m, F) and intercepts (m, K - 1)."""
 
     slope: Array = space(Sparse())
+    intercept: Array = space(Real())
+
+
+@dataclass(frozen=True)
+class ScoredParameters(Parameters):
+    """Slopes (m, F), scores of the categories between the first and the last (m, K - 2), intercepts (m, K - 1)."""
+
+    slope: Array = space(Sparse())
+    score: Array = space(Real())
     intercept: Array = space(Real())
 
 
@@ -68,7 +87,7 @@ class _DivideByTotal(ItemType):
         return np.asarray(rise - (prob[:, None] * rise).sum(axis=2, keepdims=True))
 
     def _rise(self, matrix: FloatArray, n_factors: int) -> FloatArray:
-        """Return the derivatives (m, F, K) of z by the latent variable."""
+        """Return the derivatives (m, F, K) of z by the latent variables."""
         k = matrix.shape[1] - n_factors + 1
         return matrix[:, :n_factors, None] * np.arange(k)
 
@@ -107,9 +126,9 @@ class PartialCredit(_DivideByTotal):
         information = (total * prob * (1 - prob)) @ squares
         return (counts[:, 1] - total * prob) @ basis, information.reshape(len(matrix), *(2 * (basis.shape[1],)))
 
-    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
-        level = np.arange(1, matrix.shape[1])
-        return np.concatenate([matrix[:, :1] * scale, matrix[:, 1:] + shift * level * matrix[:, :1]], axis=1)
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
+        slope, gain, n = rebased(matrix, shift, scale)
+        return np.concatenate([slope, matrix[:, n:] + gain * np.arange(1, matrix.shape[1] - n + 1)], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         width = np.sqrt(1 + (slope**2).sum(axis=1, keepdims=True) / 2.9)
@@ -146,7 +165,7 @@ class NominalResponse(_DivideByTotal):
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return Field("slope", n_categories - 1, Role.OWN), Field("intercept", n_categories - 1, Role.OWN)
 
-    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
         slope, intercept = np.split(matrix, 2, axis=1)
         return np.concatenate([slope * scale, intercept + shift * slope], axis=1)
 
@@ -170,6 +189,56 @@ class NominalResponse(_DivideByTotal):
 
 
 @dataclass(frozen=True)
+class NominalFactors(_DivideByTotal):
+    """Nominal responses on several factors: categories have scores along the one direction of the slopes."""
+
+    record_type: ClassVar[Any] = ScoredParameters
+
+    def n_categories(self, parameters: ScoredParameters) -> int:
+        return int(parameters.intercept.shape[1] + 1)
+
+    def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
+        widths = {"score": n_categories - 2, "intercept": n_categories - 1}
+        own = tuple(Field(name, width, Role.OWN) for name, width in widths.items())
+        return (Field("slope", n_factors, self.slopes.role), *own)
+
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
+        slope, gain, n = rebased(matrix, shift, scale)
+        score = self._scores(matrix, n)[:, 1:]
+        steps = score.shape[1]
+        return np.concatenate([slope, matrix[:, n:-steps], matrix[:, -steps:] + gain * score], axis=1)
+
+    def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
+        k = shares.shape[1]
+        score = np.broadcast_to(np.arange(1.0, k - 1), (len(shares), k - 2))
+        return np.concatenate([slope / (k - 1), score, np.log(shares[:, 1:] / shares[:, :1])], axis=1)
+
+    @staticmethod
+    def _scores(matrix: FloatArray, n_factors: int) -> FloatArray:
+        """Return the scores (m, K) of all categories."""
+        k = (matrix.shape[1] - n_factors + 3) // 2
+        inner = matrix[:, n_factors : n_factors + k - 2]
+        ends = np.broadcast_to([0.0, k - 1.0], (len(matrix), 2))
+        return np.concatenate([ends[:, :1], inner, ends[:, 1:]], axis=1)
+
+    def _design(self, matrix: FloatArray, nodes: FloatArray) -> tuple[FloatArray, FloatArray]:
+        n = nodes.shape[1]
+        score, along = self._scores(matrix, n), matrix[:, :n] @ nodes.T
+        k = score.shape[1]
+        z = score[:, :, None] * along[:, None]
+        z[:, 1:] += matrix[:, n + k - 2 :, None]
+        slope = np.zeros((len(matrix), matrix.shape[1], k, len(nodes)))
+        slope[:, :n] = score[:, None, :, None] * nodes.T[:, None, :]
+        inner, last = np.arange(1, k - 1), np.arange(1, k)
+        slope[:, n + inner - 1, inner] = along[:, None]
+        slope[:, n + k - 3 + last, last] = 1.0
+        return z, slope
+
+    def _rise(self, matrix: FloatArray, n_factors: int) -> FloatArray:
+        return matrix[:, :n_factors, None] * self._scores(matrix, n_factors)[:, None]
+
+
+@dataclass(frozen=True)
 class RatingScale(_DivideByTotal):
     """Rating scale: items differ in location alone and share their steps."""
 
@@ -185,9 +254,9 @@ class RatingScale(_DivideByTotal):
             Field("step", n_categories - 2, Role.SHARED),
         )
 
-    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
-        slope, location = matrix[:, :1], matrix[:, 1:2]
-        return np.concatenate([slope * scale, location + shift * slope, matrix[:, 2:]], axis=1)
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
+        slope, gain, n = rebased(matrix, shift, scale)
+        return np.concatenate([slope, matrix[:, n : n + 1] + gain, matrix[:, n + 1 :]], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         k = shares.shape[1]

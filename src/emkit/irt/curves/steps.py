@@ -24,7 +24,7 @@ from scipy.special import expit, log_expit
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Ordered, Positive, Real, Sparse
-from emkit.irt.curves.base import Field, ItemType, Role, by_slopes, predictor, slope_times
+from emkit.irt.curves.base import Field, ItemType, Role, by_slopes, predictor, rebased, slope_times
 from emkit.irt.curves.credit import InterceptParameters
 
 __all__ = ["Graded", "GradedParameters", "GradedRating", "GradedRatingParameters", "Sequential"]
@@ -59,8 +59,9 @@ class Graded(ItemType):
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return Field("slope", n_factors, self.slopes.role), Field("threshold", n_categories - 1, Role.OWN)
 
-    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
-        return np.concatenate([matrix[:, :1] * scale, matrix[:, 1:] - shift * matrix[:, :1]], axis=1)
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
+        slope, gain, n = rebased(matrix, shift, scale)
+        return np.concatenate([slope, matrix[:, n:] - gain], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         width = np.sqrt(1 + (slope**2).sum(axis=1, keepdims=True) / 2.9)
@@ -95,7 +96,7 @@ class GradedRating(ItemType):
             Field("distance", n_categories - 2, Role.SHARED),
         )
 
-    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
         slope, location, distance = matrix[:, :1], matrix[:, 1:2], matrix[:, 2:]
         return np.concatenate([slope * scale, (location + shift) / scale, distance / scale], axis=1)
 
@@ -137,8 +138,9 @@ class Sequential(ItemType):
     def fields(self, n_categories: int, n_factors: int) -> tuple[Field, ...]:
         return Field("slope", n_factors, self.slopes.role), Field("intercept", n_categories - 1, Role.OWN)
 
-    def moved(self, matrix: FloatArray, shift: float, scale: float) -> FloatArray:
-        return np.concatenate([matrix[:, :1] * scale, matrix[:, 1:] + shift * matrix[:, :1]], axis=1)
+    def moved(self, matrix: FloatArray, shift: FloatArray | float, scale: float) -> FloatArray:
+        slope, gain, n = rebased(matrix, shift, scale)
+        return np.concatenate([slope, matrix[:, n:] + gain], axis=1)
 
     def start(self, shares: FloatArray, slope: FloatArray) -> FloatArray:
         at_least = np.cumsum(shares[:, ::-1], axis=1)[:, ::-1]
