@@ -7,34 +7,38 @@ import itertools
 import sys
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from emkit.data.partitions import Facts, Part, PartitionedSource, Taste, as_part
+from emkit.data.parts import Taste
+from emkit.data.sequence_parts import made_part, source_over
+from emkit.data.source import Source
 from emkit.errors import DataError
 
-__all__ = ["DaskSource", "dask_source"]
+__all__ = ["DaskEngine", "dask_source", "is_delayed"]
 
 R = TypeVar("R")
 _SMALL = 1 << 17  # bytes of a function that travels with every task: it spares a step
 _RETRIES = 3  # of each task; a partition whose worker died is loaded again elsewhere
 
 
-def dask_source(X: Any, weight: str | None, taste: Taste, n_threads: int) -> DaskSource | None:
+def dask_source(X: Any, weight: str | None, taste: Taste, n_threads: int) -> Source | None:
     """Return the source of a dask array or data frame, or a list of delayed parts; None if `X` is none of these."""
     if _is_a(X, "dask.array", "Array"):
         return _of_array(X, weight, taste, n_threads)
     if _is_a(X, "dask.dataframe", "DataFrame"):
-        names = tuple(str(name) for name in X.columns)
-        if weight is not None and weight not in names:
-            message = f"`sample_weight` is {weight!r}, but the columns are {', '.join(map(repr, names))}."
-            raise DataError(message)
-        kept = tuple(name for name in names if name != weight)
-        return _of_parts(X.to_delayed(), Taste(kept, weight, *_allowed(taste)), len(kept), n_threads)
-    if isinstance(X, list) and X and all(_is_a(item, "dask.delayed", "Delayed") for item in X):
+        own = Taste.among([str(name) for name in X.columns], weight, taste)
+        return _of_parts(X.to_delayed(), own, n_threads)
+    if isinstance(X, list) and X and all(map(is_delayed, X)):
         return _of_delayed(X, weight, taste, n_threads)
     return None
+
+
+def is_delayed(X: Any) -> bool:
+    """Return whether something is a dask task yet to be done."""
+    return _is_a(X, "dask.delayed", "Delayed")
 
 
 def _is_a(X: Any, module: str, kind: str) -> bool:
@@ -42,39 +46,41 @@ def _is_a(X: Any, module: str, kind: str) -> bool:
     return loaded is not None and isinstance(X, getattr(loaded, kind, ()))
 
 
-def _allowed(taste: Taste) -> tuple[bool, bool]:
-    return taste.allow_missing, taste.allow_missing_columns
-
-
-def _of_array(X: Any, weight: str | None, taste: Taste, n_threads: int) -> DaskSource:
+def _of_array(X: Any, weight: str | None, taste: Taste, n_threads: int) -> Source:
     if weight is not None:
         message = f"`sample_weight` is {weight!r}, but a dask array has no named columns: pass the weights as an array."
+        raise DataError(message)
+    if taste.keys is not None:
+        message = "a dask array has no named columns to tell sequences by: pass a dask data frame."
         raise DataError(message)
     if X.ndim != 2:
         message = f"Expected 2D array, got a dask array of shape {X.shape} instead. Reshape your data."
         raise DataError(message)
     rows = X.rechunk({1: -1}).to_delayed().ravel().tolist()
     sizes = tuple(float(size) for size in X.chunks[0])
-    return _of_parts(rows, Taste(None, None, *_allowed(taste)), int(X.shape[1]), n_threads, sizes)
+    return _of_parts(rows, taste, n_threads, int(X.shape[1]), sizes)
 
 
-def _of_delayed(parts: list[Any], weight: str | None, taste: Taste, n_threads: int) -> DaskSource:
+def _of_delayed(parts: list[Any], weight: str | None, taste: Taste, n_threads: int) -> Source:
     """Look at the first part to know the columns."""
     first = parts[0].compute()
-    names = None if not hasattr(first, "columns") else tuple(str(name) for name in first.columns)
-    kept = None if names is None else tuple(name for name in names if name != weight)
-    n_features = int(first.shape[1]) if kept is None else len(kept)
-    return _of_parts(parts, Taste(kept, weight, *_allowed(taste)), n_features, n_threads)
+    if hasattr(first, "columns"):
+        return _of_parts(parts, Taste.among([str(name) for name in first.columns], weight, taste), n_threads)
+    return _of_parts(parts, replace(taste, weight=weight), n_threads, int(first.shape[1]))
 
 
 def _of_parts(
-    parts: list[Any], taste: Taste, n_features: int, n_threads: int, sizes: tuple[float, ...] | None = None
-) -> DaskSource:
+    parts: list[Any],
+    taste: Taste,
+    n_threads: int,
+    n_features: int | None = None,
+    sizes: tuple[float, ...] | None = None,
+) -> Source:
     delayed = importlib.import_module("dask").delayed
-    made = [delayed(as_part, pure=True)(rows, taste, index) for index, rows in enumerate(parts)]
-    client = _client()
+    made = [delayed(made_part, pure=True)(rows, taste, index) for index, rows in enumerate(parts)]
     sizes = (float("nan"),) * len(made) if sizes is None else sizes
-    return DaskSource(made, _held(made, client), client, taste, n_features, n_threads, sizes)
+    width = len(taste.names or ()) if n_features is None else n_features
+    return source_over(DaskEngine(made, _client(), sizes), taste, width, n_threads)
 
 
 def _client() -> Any:
@@ -88,45 +94,34 @@ def _client() -> Any:
         return None
 
 
-def _held(made: list[Any], client: Any) -> list[Any]:
-    """Return the partitions as the cluster keeps them in the memory of its workers."""
-    return made if client is None else client.compute(made, retries=_RETRIES)
-
-
-class DaskSource(PartitionedSource):
+class DaskEngine:
     """Partitions of a dask collection. With a `distributed.Client` they stay with the workers; else with dask's own
     scheduler, which makes them anew in every pass unless the collection is persisted.
+
+    Parameters
+    ----------
+    made : list of Delayed
+        The partitions as numbers.
+    client : distributed.Client, or None
+    sizes : tuple of float
+        Rows of each partition; NaN where that is not known.
     """
 
-    __slots__ = ("_client", "_made", "_name", "_parts", "_passes", "_sizes")
-
-    def __init__(
-        self,
-        made: list[Any],
-        parts: list[Any],
-        client: Any,
-        taste: Taste,
-        n_features: int,
-        n_threads: int,
-        sizes: tuple[float, ...],
-        known: Facts | None = None,
-    ) -> None:
-        super().__init__(taste, n_features, n_threads, known)
-        self._made, self._parts, self._client, self._sizes = made, parts, client, sizes
+    def __init__(self, made: list[Any], client: Any, sizes: tuple[float, ...]) -> None:
+        self._made, self._client, self._sizes = made, client, sizes
+        # as the cluster keeps them in the memory of its workers
+        self._parts = made if client is None else client.compute(made, retries=_RETRIES)
         self._name, self._passes = uuid.uuid4().hex[:12], itertools.count()
 
-    def __reduce__(self) -> Any:
-        """A source stays where its client is: what travels to the workers in its place is None."""
-        return _nothing, ()
-
-    def _over(self, g: Callable[[int, Part], R]) -> list[R]:
+    def over(self, g: Callable[[int, Any], R]) -> list[R]:
+        """Return ``g(index, part)`` of every partition, in order."""
         if self._client is None:
             dask = importlib.import_module("dask")
             tasks = [dask.delayed(g, pure=False)(index, part) for index, part in enumerate(self._parts)]
             return list(dask.compute(*tasks))
         return self._on_workers(g)
 
-    def _on_workers(self, g: Callable[[int, Part], R]) -> list[R]:
+    def _on_workers(self, g: Callable[[int, Any], R]) -> list[R]:
         """Send the function to the workers, pickled; the results come back in the order of the partitions."""
         name = f"emkit-{self._name}-{next(self._passes)}"
         packed = importlib.import_module("cloudpickle").dumps(g)
@@ -139,27 +134,20 @@ class DaskSource(PartitionedSource):
         ]
         return list(self._client.gather(futures))
 
-    def _collection(self, g: Callable[[int, Part], Any], like: NDArray[Any]) -> Any:
+    def collection(self, g: Callable[[int, Any], Any], like: NDArray[Any], counts: Sequence[int] | None) -> Any:
+        """Return ``g(index, part)`` of all partitions as one dask array, made on demand."""
         dask, array = importlib.import_module("dask"), importlib.import_module("dask.array")
-        counts: Sequence[float] = self._sizes if self.is_deferred else self._facts.counts
+        sizes: Sequence[float] = self._sizes if counts is None else counts
         chunks = [
-            array.from_delayed(dask.delayed(g, pure=False)(index, part), (count, *like.shape[1:]), meta=like)
-            for index, (part, count) in enumerate(zip(self._made, counts, strict=True))
+            array.from_delayed(dask.delayed(g, pure=False)(index, part), (size, *like.shape[1:]), meta=like)
+            for index, (part, size) in enumerate(zip(self._made, sizes, strict=True))
         ]
         return array.concatenate(chunks, allow_unknown_chunksizes=True)
-
-    def _with_facts(self, facts: Facts) -> DaskSource:
-        kept = (self._made, self._parts, self._client, self._taste, self.n_features, self.n_threads, self._sizes)
-        return DaskSource(*kept, facts)
-
-
-def _nothing() -> None:
-    return None
 
 
 def _same(packed: bytes) -> bytes:
     return packed
 
 
-def _applied(packed: bytes, index: int, part: Part) -> Any:
+def _applied(packed: bytes, index: int, part: Any) -> Any:
     return importlib.import_module("cloudpickle").loads(packed)(index, part)

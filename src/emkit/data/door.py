@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from emkit.data import checks
 from emkit.data.columns import float_dtype, stack_columns, to_float
-from emkit.data.dask import dask_source
 from emkit.data.device import device_source, is_device_array
+from emkit.data.engines import elsewhere
 from emkit.data.frames import frame_columns, series_column
 from emkit.data.memory import MemorySource
-from emkit.data.partitions import Taste
+from emkit.data.parts import Taste
 from emkit.data.scan import scanned
 from emkit.data.source import Source
-from emkit.data.spark import spark_source
 from emkit.data.sparse import is_sparse, to_csr
 from emkit.data.table import Table
 from emkit.data.threads import resolve_threads
@@ -138,11 +136,8 @@ def _elsewhere(X: Any, sample_weight: ArrayLike | str | None, n_threads: int | N
     if type(X) is np.ndarray:
         return None
     weight = sample_weight if isinstance(sample_weight, str) else None
-    for library, engine in (("dask", dask_source), ("pyspark", spark_source)):
-        found = engine(X, weight, taste, resolve_threads(n_threads)) if library in sys.modules else None
-        if found is not None:
-            return found
-    return scanned(X, weight, n_threads)
+    found = elsewhere(X, weight, n_threads, taste)
+    return scanned(X, weight, n_threads) if found is None else found
 
 
 def _check_observed(source: Source) -> None:

@@ -6,8 +6,7 @@ any number of workers, also when one is lost and its work is done again.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import reduce as fold
 from operator import add
@@ -17,9 +16,9 @@ import numpy as np
 
 from emkit.data.block import Block
 from emkit.data.checks import checked_rows, checked_weights, find_missing, refuse_columns, refuse_missing
-from emkit.data.columns import stack_columns, to_float
-from emkit.data.frames import frame_columns
+from emkit.data.columns import to_float
 from emkit.data.memory import MemorySource, draw_rows
+from emkit.data.parts import Engine, Taste, named_columns, nothing, numbers_in, one_part, shared_out
 from emkit.data.source import S, Source
 from emkit.data.supply import Origin, check_weight_column, told
 from emkit.errors import DataError
@@ -27,7 +26,7 @@ from emkit.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Part", "PartitionedSource", "Taste", "as_part"]
+__all__ = ["Part", "PartitionedSource", "as_part"]
 
 R = TypeVar("R")
 
@@ -48,16 +47,6 @@ class Part:
         start = facts.starts[index]
         source = MemorySource(X, weights, missing=facts.missing[index])
         return [replace(block, start=start + block.start) for block in source.blocks()]
-
-
-@dataclass(frozen=True)
-class Taste:
-    """What is asked of the rows of a partition: its columns by name, the column of weights, and whether NaN may be."""
-
-    names: tuple[str, ...] | None
-    weight: str | None
-    allow_missing: bool
-    allow_missing_columns: bool
 
 
 @dataclass(frozen=True)
@@ -93,45 +82,30 @@ def as_part(rows: Any, taste: Taste, index: int) -> Part:
     DataError
         If a column is missing, or a cell is no number; it names the partition.
     """
-    found = None if isinstance(rows, np.ndarray) else frame_columns(rows)
     with told(Origin(f"partition {index}", 0)):
-        if found is None or taste.names is None:
+        columns = named_columns(rows, taste)
+        if columns is None:
             return Part(to_float(np.asarray(rows)), None)
-        columns = {str(name): column for name, column in zip(*found, strict=True)}
-        for name in (*taste.names, *([taste.weight] if taste.weight else [])):
-            if name not in columns:
-                message = f"there is no column {name!r}; its columns are {', '.join(map(repr, columns))}."
-                raise DataError(message)
-        X = stack_columns(taste.names, [columns[name] for name in taste.names])
-        return Part(X, np.asarray(to_float(columns[taste.weight]), dtype=np.float64) if taste.weight else None)
+        return Part(*numbers_in(columns, taste))
 
 
 class PartitionedSource(Source):
-    """Base of the sources over engines: a subclass says how a function is run on every partition.
+    """Rows in partitions, over any engine.
 
     The partitions are looked at when a number is first asked of them, not before.
     """
 
-    __slots__ = ("_known", "_taste", "feature_names", "n_features", "n_threads")
+    __slots__ = ("_engine", "_known", "_taste", "feature_names", "n_features", "n_threads")
 
-    def __init__(self, taste: Taste, n_features: int, n_threads: int, known: Facts | None = None) -> None:
-        self._taste, self.feature_names, self.n_features = taste, taste.names, n_features
+    def __init__(
+        self, engine: Engine, taste: Taste, n_features: int, n_threads: int, known: Facts | None = None
+    ) -> None:
+        self._engine, self._taste, self.feature_names, self.n_features = engine, taste, taste.names, n_features
         self.n_threads, self._known, self._moments = n_threads, known, None
 
-    @abstractmethod
-    def _over(self, g: Callable[[int, Part], R]) -> list[R]:
-        """Return ``g(index, part)`` of every partition, in order; run where the partition is."""
-
-    @abstractmethod
-    def _collection(self, g: Callable[[int, Part], Any], like: NDArray[Any]) -> Any:
-        """Return ``g(index, part)`` of all partitions as one collection of the engine, made on demand.
-
-        `like` is the result for no rows: it tells the shape and the kind of the numbers.
-        """
-
-    @abstractmethod
-    def _with_facts(self, facts: Facts) -> PartitionedSource:
-        """Return the same partitions with other facts known of them."""
+    def __reduce__(self) -> Any:
+        """A source stays where its engine is: what travels to the workers in its place is None."""
+        return nothing, ()
 
     # --- what is known of the data ---
 
@@ -153,7 +127,7 @@ class PartitionedSource(Source):
     @property
     def _facts(self) -> Facts:
         if self._known is None:
-            self._known = _facts_of(self._over(_looked_at(self._taste)), self._taste)
+            self._known = _facts_of(self._engine.over(_looked_at(self._taste)), self._taste)
         return self._known
 
     @property
@@ -191,12 +165,14 @@ class PartitionedSource(Source):
             blocks = part.blocks(facts, index)
             return fold(add, map(f, blocks)) if blocks else None
 
-        return fold(add, (result for result in self._over(total) if result is not None))
+        return fold(add, (result for result in self._engine.over(total) if result is not None))
 
     def map(self, f: Callable[[Block], R]) -> list[R]:
         """Return ``f(block)`` for every block, in order."""
         facts = self._facts
-        return [item for part in self._over(lambda i, part: [f(b) for b in part.blocks(facts, i)]) for item in part]
+        return [
+            item for part in self._engine.over(lambda i, part: [f(b) for b in part.blocks(facts, i)]) for item in part
+        ]
 
     def joined(self, f: Callable[[Block], Any]) -> Any:
         """Return the rows of ``f(block)`` of all blocks as a collection of the engine, made on demand."""
@@ -207,7 +183,7 @@ class PartitionedSource(Source):
             found = [np.asarray(f(block)) for block in part.blocks(own, index)]
             return np.concatenate(found) if found else like
 
-        return self._collection(rows, like)
+        return self._engine.collection(rows, like, None if self._known is None else self._known.counts)
 
     def blocks(self) -> Iterator[Block]:
         """Iterate over the blocks, in order: each comes from where it is when its turn comes."""
@@ -218,14 +194,14 @@ class PartitionedSource(Source):
         """Return at most `n` rows of positive weight, uniformly without replacement, in data order."""
         facts = self._facts
         ranks = np.arange(self.n_used) if self.n_used <= n else draw_rows(self.n_used, n, rng)
-        wanted = _shared_out(ranks, facts.used)
+        wanted = shared_out(ranks, facts.used)
 
         def pick(index: int, part: Part) -> tuple[Any, Any]:
             weights = part.weights if facts.weights is None else facts.weights[index]
             own = wanted[index] if weights is None else np.flatnonzero(weights > 0)[wanted[index]]
             return part.X[own].astype(facts.dtype), np.ones(len(own)) if weights is None else weights[own]
 
-        found = self._over(pick)
+        found = self._engine.over(pick)
         X, weights = (np.concatenate([pair[i] for pair in found]) for i in (0, 1))
         return Block(X, weights, 0, self.is_weighted, any(find_missing(X, self.feature_names)))
 
@@ -233,14 +209,14 @@ class PartitionedSource(Source):
         """Return the rows with these indices (or True in this mask), in the order given: in memory."""
         rows, facts = checked_rows(rows, self.n_rows), self._facts
         order = np.argsort(rows, kind="stable")
-        wanted = _shared_out(rows[order], facts.counts)
+        wanted = shared_out(rows[order], facts.counts)
 
         def pick(index: int, part: Part) -> tuple[Any, Any]:
             weights = part.weights if facts.weights is None else facts.weights[index]
             own = wanted[index]
             return part.X[own].astype(facts.dtype), np.ones(len(own)) if weights is None else weights[own]
 
-        found = self._over(pick)
+        found = self._engine.over(pick)
         back = np.argsort(order, kind="stable")
         X, weights = (np.concatenate([pair[i] for pair in found])[back] for i in (0, 1))
         own = weights if self.is_weighted else None
@@ -254,7 +230,8 @@ class PartitionedSource(Source):
         parts = tuple(np.split(array, np.cumsum(facts.counts)[:-1]))
         used = tuple(int(np.count_nonzero(part)) for part in parts)
         total = float(sum(part.sum() for part in parts))
-        return self._with_facts(replace(facts, weights=parts, used=used, total_weight=total, is_weighted=True))
+        facts = replace(facts, weights=parts, used=used, total_weight=total, is_weighted=True)
+        return PartitionedSource(self._engine, self._taste, self.n_features, self.n_threads, facts)
 
     def with_threads(self, n_threads: int) -> PartitionedSource:
         """Return the same data: the engine decides what works on it."""
@@ -263,7 +240,7 @@ class PartitionedSource(Source):
     def _each_part(self) -> Iterator[Part]:
         """Yield the partitions one by one, in this process."""
         for index in range(len(self._facts.counts)):
-            yield next(part for part in self._over(_only(index)) if part is not None)
+            yield one_part(self._engine, index)
 
     def _like(self, f: Callable[[Block], Any]) -> NDArray[Any]:
         """Return what `f` gives for no rows."""
@@ -273,18 +250,6 @@ class PartitionedSource(Source):
                 return np.asarray(f(ones))[:0]
         except (ArithmeticError, ValueError, IndexError):  # a row of ones is none of this model's
             return np.asarray(f(self.take([0])._blocks[0]))[:0]
-
-
-def _only(index: int) -> Callable[[int, Part], Part | None]:
-    return lambda at, part: part if at == index else None
-
-
-def _shared_out(ranks: NDArray[np.intp], counts: Sequence[int]) -> list[NDArray[np.intp]]:
-    """Return, for each partition, which of its rows are among `ranks`, numbers of rows in order."""
-    ends = np.cumsum(counts)
-    places = np.searchsorted(ranks, ends)
-    starts = ends - np.asarray(counts)
-    return [part - start for part, start in zip(np.split(ranks, places[:-1]), starts, strict=True)]
 
 
 def _looked_at(taste: Taste) -> Callable[[int, Part], _Look]:

@@ -15,7 +15,7 @@ from emkit.data.frames import frame_columns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["ArrayPiece", "FramePiece", "Piece", "Roles", "SpanPiece"]
+__all__ = ["ArrayPiece", "FramePiece", "Keys", "Piece", "Roles", "SpanPiece"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +165,21 @@ def _read_at(handle: int, size: int, offset: int) -> bytearray:
             raise EOFError(message)
         done += n
     return data
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The columns that say where a row belongs."""
+
+    sequence: str | None
+    time: str | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those that there are: sequence, then time."""
+        return tuple(name for name in (self.sequence, self.time) if name is not None)
+
+    def of(self, piece: Piece) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+        """Return the columns of sequence and time of a piece."""
+        found = dict(zip(self.columns, piece.keys(), strict=True))
+        return found.get(self.sequence or ""), found.get(self.time or "")

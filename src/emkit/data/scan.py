@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emkit.data.memory import MemorySource
+from emkit.data.pieces import Keys
 from emkit.data.sequence_order import arranged
-from emkit.data.sequence_scan import Keys, held_columns, opened_sequences
+from emkit.data.sequence_scan import held_columns, opened_sequences
 from emkit.data.sequences import Sequences
 from emkit.data.source import Source
 from emkit.data.streams import FileSource

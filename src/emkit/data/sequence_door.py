@@ -8,8 +8,11 @@ import numpy as np
 
 from emkit.data.checks import check_columns_observed, refuse_columns, refuse_missing
 from emkit.data.door import as_source
+from emkit.data.engines import elsewhere, is_collection
 from emkit.data.frames import frame_columns, series_column
 from emkit.data.memory import MemorySource
+from emkit.data.parts import Taste
+from emkit.data.pieces import Keys
 from emkit.data.scan import scanned_sequences
 from emkit.data.sequence_order import arranged
 from emkit.data.sequence_weights import sequence_weights
@@ -106,6 +109,14 @@ def _elsewhere(
     if isinstance(X, np.ndarray | Table):
         return None
     weight = sample_weight if isinstance(sample_weight, str) else None
+    if isinstance(sequence, str):
+        taste = Taste(None, None, True, True, Keys(sequence, time))
+        found = elsewhere(X, weight, n_threads, taste)
+        if found is not None and fill_gaps:
+            message = "`fill_gaps` is for data in memory: put in the rows that are missing, of NaN, where the data are"
+            raise ParameterError(message)
+        if found is not None:
+            return found  # type: ignore[return-value]
     return scanned_sequences(X, weight, sequence, time, lengths, n_threads, fill_gaps=fill_gaps)
 
 
@@ -140,7 +151,7 @@ def _again(source: Any, lengths: Any, sample_weight: Any, n_threads: int | None)
 
 
 def _is_list_of_arrays(X: Any) -> bool:
-    if not isinstance(X, list | tuple) or not X:
+    if not isinstance(X, list | tuple) or not X or is_collection(X):
         return False
     return all(np.ndim(x) > 0 and (isinstance(x, np.ndarray) or frame_columns(x) or series_column(x)) for x in X)
 

@@ -15,7 +15,7 @@ from emkit.data.ahead import read_ahead
 from emkit.data.block import BLOCK_ROWS
 from emkit.data.checks import find_missing
 from emkit.data.passes import AHEAD, Raw, cut_up, numbers_of
-from emkit.data.pieces import Piece
+from emkit.data.pieces import Keys, Piece
 from emkit.data.sequence_keys import as_times, name_of
 from emkit.data.sequence_order import checked_lengths
 from emkit.data.sequence_streams import SequenceFacts, SequenceStream
@@ -26,27 +26,9 @@ from emkit.errors import DataError, ParameterError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Keys", "held_columns", "opened_sequences"]
+__all__ = ["held_columns", "opened_sequences"]
 
 _SORT = "Sort the rows by sequence and time, or give a table that fits in memory, where they may stand in any order."
-
-
-@dataclass(frozen=True)
-class Keys:
-    """The columns that say where a row belongs."""
-
-    sequence: str | None
-    time: str | None
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Those that there are: sequence, then time."""
-        return tuple(name for name in (self.sequence, self.time) if name is not None)
-
-    def of(self, piece: Piece) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
-        """Return the columns of sequence and time of a piece."""
-        found = dict(zip(self.columns, piece.keys(), strict=True))
-        return found.get(self.sequence or ""), found.get(self.time or "")
 
 
 def held_columns(supply: Supply, keys: Keys, memory_limit: int) -> tuple[Any, ...] | None:

@@ -5,38 +5,48 @@ from __future__ import annotations
 import importlib
 import pickle
 import sys
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emkit.data.partitions import Facts, Part, PartitionedSource, Taste, as_part
+from emkit.data.parts import Taste
+from emkit.data.pieces import Keys
+from emkit.data.sequence_parts import made_part, source_over
+from emkit.data.source import Source
 from emkit.errors import DataError, DataTypeError
 
-__all__ = ["SparkSource", "spark_source"]
+__all__ = ["SparkEngine", "spark_source"]
 
 R = TypeVar("R")
 _RESULT = "pid bigint, bytes binary"
 _NUMERIC = {"tinyint", "smallint", "int", "bigint", "float", "double", "boolean"}
 
 
-def spark_source(X: Any, weight: str | None, taste: Taste, n_threads: int) -> SparkSource | None:
+def spark_source(X: Any, weight: str | None, taste: Taste, n_threads: int) -> Source | None:
     """Return the source of a Spark data frame, classic or Connect; None if `X` is none."""
     if not _is_frame(X):
         return None
-    names = tuple(X.columns)
-    if weight is not None and weight not in names:
-        message = f"`sample_weight` is {weight!r}, but the columns are {', '.join(map(repr, names))}."
-        raise DataError(message)
-    kept = tuple(name for name in names if name != weight)
+    own = Taste.among(X.columns, weight, taste)
+    assert own.names is not None
     for name, kind in X.dtypes:
-        if kind not in _NUMERIC and not kind.startswith("decimal"):
+        is_number = kind in _NUMERIC or kind.startswith("decimal")
+        if not is_number and (name in own.names or name == weight):
             message = f"column {name!r} is of the type {kind}, and not numbers: choose columns by X.select(...)."
             raise DataError(message)
-    own = Taste(kept, weight, taste.allow_missing, taste.allow_missing_columns)
-    return SparkSource(X, own, n_threads)
+    frame = X if own.keys is None else _by_sequence(X, own.keys)
+    return source_over(SparkEngine(frame, own), own, len(own.names), n_threads)
+
+
+def _by_sequence(X: Any, keys: Keys) -> Any:
+    """Return the rows with each sequence in one partition, in order, kept while the source is in use."""
+    if keys.time is None:
+        message = f"a Spark data frame has no order of rows: name the column of `time` beside {keys.sequence!r}."
+        raise DataError(message)
+    return X.repartition(keys.sequence).sortWithinPartitions(keys.sequence, keys.time).persist()
 
 
 def _is_frame(X: Any) -> bool:
@@ -47,25 +57,20 @@ def _is_frame(X: Any) -> bool:
     return False
 
 
-class SparkSource(PartitionedSource):
+class SparkEngine:
     """Partitions of a Spark data frame. Persist it where it costs much to make: each pass reads it anew.
 
     The batch size of Arrow changes nothing: rows are cut into blocks inside each partition. Nothing is sent through
     accumulators, which count twice what is done twice, and results are sorted by the number of their partition.
     """
 
-    __slots__ = ("_frame",)
+    def __init__(self, frame: Any, taste: Taste) -> None:
+        self._frame, self._taste = frame, taste
+        if taste.keys is not None:  # the copy of the rows in order is the engine's own
+            weakref.finalize(self, frame.unpersist)
 
-    def __init__(self, frame: Any, taste: Taste, n_threads: int, known: Facts | None = None) -> None:
-        assert taste.names is not None, "the columns of a Spark data frame have names"
-        super().__init__(taste, len(taste.names), n_threads, known)
-        self._frame = frame
-
-    def __reduce__(self) -> Any:
-        """A source stays where its session is: what travels to the executors in its place is None."""
-        return _nothing, ()
-
-    def _over(self, g: Callable[[int, Part], R]) -> list[R]:
+    def over(self, g: Callable[[int, Any], R]) -> list[R]:
+        """Return ``g(index, part)`` of every partition that has rows, in order."""
         run = _runner(_pickled(g), self._taste)
         rows = self._frame.mapInArrow(run, _RESULT).collect()
         found = {int(row["pid"]): bytes(row["bytes"]) for row in rows}
@@ -75,7 +80,7 @@ class SparkSource(PartitionedSource):
                 raise result.error
         return results
 
-    def _collection(self, g: Callable[[int, Part], Any], like: NDArray[Any]) -> Any:
+    def collection(self, g: Callable[[int, Any], Any], like: NDArray[Any], counts: Sequence[int] | None) -> Any:
         """Return the columns of the data frame with the result beside them; an array where it has two dimensions."""
         kind = {"i": "bigint", "f": "double"}.get(like.dtype.kind)
         if kind is None:
@@ -85,19 +90,12 @@ class SparkSource(PartitionedSource):
         own = ", ".join(f"`{name}` {dtype}" for name, dtype in self._frame.dtypes)
         return self._frame.mapInArrow(_adder(_pickled(g), self._taste), f"{own}, result {result}")
 
-    def _with_facts(self, facts: Facts) -> SparkSource:
-        return SparkSource(self._frame, self._taste, self.n_threads, facts)
-
 
 @dataclass(frozen=True)
 class _Failed:
     """What was raised on an executor: solvers know their own errors by their kinds."""
 
     error: Exception
-
-
-def _nothing() -> None:
-    return None
 
 
 def _pickled(g: Any) -> bytes:
@@ -122,13 +120,13 @@ def _runner(packed: bytes, taste: Taste) -> Callable[[Iterator[Any]], Iterator[A
 
 
 def _adder(packed: bytes, taste: Taste) -> Callable[[Iterator[Any]], Iterator[Any]]:
-    """Return the function that puts the result for the rows of each batch beside them."""
+    """Return the function that puts the result for the rows beside them: of each batch, or of whole sequences."""
 
     def run(batches: Iterator[Any]) -> Iterator[Any]:
         arrow = importlib.import_module("pyarrow")
         g = pickle.loads(packed)
-        for batch in batches:
-            found = np.asarray(g(0, as_part(batch, taste, 0)))
+        for batch in batches if taste.keys is None else _in_one(batches):
+            found = np.asarray(g(0, made_part(batch, taste, 0)))
             made = arrow.array(found if found.ndim == 1 else found.tolist())
             fields = [*batch.schema, arrow.field("result", made.type)]
             yield arrow.RecordBatch.from_arrays([*batch.columns, made], schema=arrow.schema(fields))
@@ -136,12 +134,17 @@ def _adder(packed: bytes, taste: Taste) -> Callable[[Iterator[Any]], Iterator[An
     return run
 
 
-def _part(batches: Iterator[Any], taste: Taste, pid: int) -> Part:
+def _in_one(batches: Iterator[Any]) -> list[Any]:
+    """Return all rows of a partition as one batch, or none."""
+    arrow = importlib.import_module("pyarrow")
+    filled = [batch for batch in batches if batch.num_rows]
+    return arrow.Table.from_batches(filled).combine_chunks().to_batches() if filled else []
+
+
+def _part(batches: Iterator[Any], taste: Taste, pid: int) -> Any:
     """Return the rows of all batches of a partition as one part."""
-    parts = [as_part(batch, taste, pid) for batch in batches if batch.num_rows]
-    if not parts:
-        assert taste.names is not None
-        return Part(np.empty((0, len(taste.names))), np.empty(0) if taste.weight else None)
-    X = np.concatenate([part.X for part in parts])
-    weights = [part.weights for part in parts if part.weights is not None]
-    return Part(X, np.concatenate(weights) if weights else None)
+    rows = next(iter(_in_one(batches)), None)
+    if rows is None:
+        names = (*(taste.names or ()), *(() if taste.keys is None else taste.keys.columns))
+        rows = {name: np.empty(0) for name in (*names, *([taste.weight] if taste.weight else []))}
+    return made_part(rows, taste, pid)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from os import PathLike
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ from emkit.core.arrays import FloatArray
 from emkit.core.constrained import constrain, entered
 from emkit.core.parameters import Parameters, check_parameters
 from emkit.data import Sequences, as_sequences
+from emkit.data.engines import is_collection
 from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError, not_fitted_error
 from emkit.estimator import warn_of
@@ -227,7 +227,7 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
 
     def _roles(self, X: Any, lengths: Any, sequence: Any, time: Any) -> dict[str, Any]:
         """Return what names sequences and times: what is said now, else in `fit`, else to the constructor."""
-        if lengths is not None or isinstance(X, (np.ndarray, Sequences)) or _is_list_of_sequences(X):
+        if lengths is not None or _knows_its_sequences(X):
             return {"sequence": sequence, "time": time}
         return {
             "sequence": self._role("sequence") if sequence is None else sequence,
@@ -254,9 +254,9 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         return source
 
 
-def _is_list_of_sequences(X: Any) -> bool:
-    """Return whether X is a list, of arrays: one of paths names columns as a table does."""
-    return isinstance(X, (list, tuple)) and not all(isinstance(item, (str, PathLike)) for item in X)
+def _knows_its_sequences(X: Any) -> bool:
+    """Return whether no column can name the sequences: X is an array, or a list of sequences."""
+    return isinstance(X, (np.ndarray, Sequences)) or (isinstance(X, (list, tuple)) and not is_collection(X))
 
 
 def _checked_chain(chain: Chain, init: FloatArray, trans: FloatArray) -> Parameters:

@@ -85,3 +85,35 @@ def test_text_is_refused_by_name(session):
     made = session.createDataFrame([(1.0, "x"), (2.0, "y")], "a double, b string")
     with pytest.raises(DataError, match="column 'b' is of the type string"):
         as_source(made)
+
+
+# --- sequences ---
+
+
+@pytest.fixture(scope="module")
+def chains():
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    state = np.repeat(rng.integers(0, 2, 600), 8)
+    who, t = np.repeat(np.arange(120), 40), np.tile(np.arange(40), 120)
+    return pd.DataFrame({"who": [f"p{i}" for i in who], "t": t, "x": rng.normal(3.0 * state, 1.0)})
+
+
+def test_sequences_are_put_together(session, chains):
+    frame = session.createDataFrame(chains.sample(frac=1, random_state=0)).repartition(5)
+    model = emkit.GaussianHMM(2, random_state=0, n_init=1, tol=1e-6, sequence="who", time="t")
+    there = model.fit(frame)
+    here = emkit.GaussianHMM(2, random_state=0, n_init=1, tol=1e-6).fit(chains, sequence="who", time="t")
+    assert there.fit_.loglik == pytest.approx(here.fit_.loglik, rel=1e-9)
+    np.testing.assert_allclose(there.transmat_, here.transmat_, rtol=1e-5)
+    answers = there.predict(frame).toPandas().sort_values(["who", "t"])
+    expected = chains.assign(result=here.predict(chains, sequence="who", time="t")).sort_values(["who", "t"])
+    assert (answers["result"].to_numpy() == expected["result"].to_numpy()).all()
+    assert there.score(frame) == pytest.approx(here.score(chains, sequence="who", time="t"), rel=1e-9)
+
+
+def test_sequences_need_times(session, chains):
+    frame = session.createDataFrame(chains)
+    with pytest.raises(DataError, match="has no order of rows: name the column of `time` beside 'who'"):
+        emkit.GaussianHMM(2).fit(frame.drop("t"), sequence="who")
