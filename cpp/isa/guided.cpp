@@ -4,7 +4,7 @@
 namespace emkit {
 namespace EMKIT_ISA {
 
-extern const GuidedTable guided_table = {guided_smooth};
+extern const GuidedTable guided_table = {guided_forward, guided_backward, guided_best, guided_draw};
 
 }  // namespace EMKIT_ISA
 }  // namespace emkit

@@ -1,8 +1,7 @@
-// Forward and backward where every row has transitions of its own, in logarithms.
+// Forward, backward, best and random paths where every row has moves of its own, in logarithms.
 #pragma once
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -22,76 +21,109 @@ static double log_sum(const double* x, int k) {
     return top + std::log(total);
 }
 
-// alpha (n, k): log joint of state and rows so far. Return the row at which nothing is possible, or -1.
-static long guided_forward(const GuidedBatch& b, const double* log_emit, const double* log_moves, long n, double* alpha,
-                           double* filtered) {
-    const int k = b.k;
+static const double* moves_into(const GuidedRun& run, long t) {
+    return run.log_into + (run.is_constant ? 0 : t * run.k * run.k);
+}
+
+static void guided_forward(const GuidedRun& run, const double* entry, double* log_alpha, double* log_gain) {
+    const int k = run.k;
     std::vector<double> through(k);
-    for (long t = 0; t < n; t++) {
-        double* own = alpha + t * k;
+    for (long t = 0; t < run.n; t++) {
+        const double *before = t == 0 ? entry : log_alpha + (t - 1) * k, *into = moves_into(run, t);
+        double* own = log_alpha + t * k;
         for (int j = 0; j < k; j++) {
-            if (t == 0) {
-                own[j] = std::log(b.init[j]) + log_emit[j];
-                continue;
-            }
-            for (int i = 0; i < k; i++) through[i] = own[i - k] + log_moves[((t - 1) * k + i) * k + j];
-            own[j] = log_sum(through.data(), k) + log_emit[t * k + j];
+            for (int i = 0; i < k; i++) through[i] = before[i] + into[i * k + j];
+            own[j] = log_sum(through.data(), k) + run.log_emit[t * k + j];
         }
         const double total = log_sum(own, k);
-        if (total == -GUIDED_INF) return t;
-        for (int j = 0; j < k; j++) filtered[t * k + j] = std::exp(own[j] - total);
+        log_gain[t] = total;
+        for (int j = 0; j < k; j++) own[j] = total == -GUIDED_INF ? -std::log(static_cast<double>(k)) : own[j] - total;
     }
-    return -1;
 }
 
-static void guided_backward(const GuidedBatch& b, const double* log_emit, const double* log_moves, long n, double weight,
-                            const double* alpha, double loglik, GuidedSums& out, double* moves, double* resp) {
-    const int k = b.k;
-    std::vector<double> beta(k, 0.0), next(k), through(k);
-    for (long t = n - 1; t >= 0; t--) {
-        if (t < n - 1) {
-            for (int j = 0; j < k; j++) next[j] = log_emit[(t + 1) * k + j] + beta[j];
-            for (int i = 0; i < k; i++) {
-                for (int j = 0; j < k; j++) {
-                    through[j] = log_moves[(t * k + i) * k + j] + next[j];
-                    moves[(t * k + i) * k + j] = weight * std::exp(alpha[t * k + i] + through[j] - loglik);
-                }
-                beta[i] = log_sum(through.data(), k);
+static void guided_backward(const GuidedRun& run, const double* entry, const double* log_alpha, const double* log_gain,
+                            const double* leave, double* resp, double* moves, double* carry) {
+    const int k = run.k;
+    std::vector<double> beta(leave, leave + k), next(k), through(k);
+    for (long t = run.n - 1; t >= 0; t--) {
+        const double *before = t == 0 ? entry : log_alpha + (t - 1) * k, *into = moves_into(run, t);
+        const bool is_lost = log_gain[t] == -GUIDED_INF;
+        double* own = moves + t * k * k;
+        for (int j = 0; j < k; j++) {
+            resp[t * k + j] = std::exp(log_alpha[t * k + j] + beta[j]);
+            next[j] = run.log_emit[t * k + j] + beta[j] - log_gain[t];
+        }
+        for (int i = 0; i < k; i++) {
+            for (int j = 0; j < k; j++) {
+                through[j] = is_lost ? -GUIDED_INF : into[i * k + j] + next[j];
+                own[i * k + j] = std::exp(before[i] + through[j]);
+            }
+            beta[i] = is_lost ? 0.0 : log_sum(through.data(), k);
+        }
+    }
+    for (int i = 0; i < k; i++) carry[i] = beta[i];
+}
+
+// Keep the m best of what comes into a state, each predecessor's own being in falling order; of equal ones the first.
+static void best_into(const double* score, const double* into, int k, int m, int j, double* top, int32_t* from) {
+    for (int r = 0; r < m; r++) top[r] = -GUIDED_INF, from[r] = 0;
+    for (int i = 0; i < k; i++) {
+        for (int r = 0; r < m; r++) {
+            const double value = score[i * m + r] + into[i * k + j];
+            if (!(value > top[m - 1])) break;
+            int place = m - 1;
+            while (place > 0 && value > top[place - 1]) {
+                top[place] = top[place - 1], from[place] = from[place - 1];
+                place--;
+            }
+            top[place] = value, from[place] = i * m + r;
+        }
+    }
+}
+
+static void guided_best(const GuidedRun& run, int m, const double* first, double* score, int32_t* back, double* shift) {
+    const int k = run.k;
+    std::vector<double> next(static_cast<size_t>(k) * m);
+    for (long t = 0; t < run.n; t++) {
+        int32_t* from = back + t * k * m;
+        for (int j = 0; j < k; j++) {
+            if (t == 0 && first != nullptr) {
+                for (int r = 0; r < m; r++) next[j * m + r] = r == 0 ? first[j] : -GUIDED_INF, from[j * m + r] = 0;
+            } else {
+                best_into(score, moves_into(run, t), k, m, j, &next[j * m], from + j * m);
             }
         }
-        for (int j = 0; j < k; j++) resp[t * k + j] = weight * std::exp(alpha[t * k + j] + beta[j] - loglik);
+        double top = -GUIDED_INF;
+        for (int j = 0; j < k; j++) {
+            const double value = next[j * m] + run.log_emit[t * k + j];
+            top = value > top ? value : top;
+        }
+        shift[t] = top;
+        for (int j = 0; j < k; j++)
+            for (int r = 0; r < m; r++)
+                score[j * m + r] =
+                    top == -GUIDED_INF ? (r == 0 ? 0.0 : top) : next[j * m + r] + run.log_emit[t * k + j] - top;
     }
-    for (int j = 0; j < k; j++) out.first[j] += resp[j];
 }
 
-static void guided_smooth(const GuidedBatch& b, GuidedSums& out) {
-    const long k = b.k;
-    long longest = 1, total = 0;
-    for (long s = 0; s < b.n_sequences; s++) {
-        longest = b.lengths[s] > longest ? static_cast<long>(b.lengths[s]) : longest;
-        total += static_cast<long>(b.lengths[s]);
-    }
-    std::vector<double> alpha(longest * k);
-    std::memset(out.first, 0, sizeof(double) * k);
-    std::memset(out.moves, 0, sizeof(double) * total * k * k);
-    std::memset(out.resp, 0, sizeof(double) * total * k);
-    std::memset(out.filtered, 0, sizeof(double) * total * k);
-    long row = 0;
-    for (long s = 0; s < b.n_sequences; s++) {
-        const long n = b.lengths[s];
-        const double weight = b.weights == nullptr ? 1.0 : b.weights[s];
-        out.loglik[s] = 0.0;
-        if (n > 0 && weight != 0.0) {
-            const double *log_emit = b.log_emit + row * k, *log_moves = b.log_moves + row * k * k;
-            const long bad = guided_forward(b, log_emit, log_moves, n, alpha.data(), out.filtered + row * k);
-            out.loglik[s] = bad < 0 ? log_sum(alpha.data() + (n - 1) * k, b.k) : -GUIDED_INF;
-            if (bad < 0)
-                guided_backward(b, log_emit, log_moves, n, weight, alpha.data(), out.loglik[s], out,
-                                out.moves + row * k * k, out.resp + row * k);
-            else if (out.bad_sequence < 0)
-                out.bad_sequence = s, out.bad_step = bad;
+static void guided_draw(const GuidedRun& run, const double* log_alpha, const double* leave, const double* uniforms,
+                        int32_t* states) {
+    const int k = run.k;
+    std::vector<double> weight(k);
+    for (long t = run.n - 1; t >= 0; t--) {
+        for (int i = 0; i < k; i++) {
+            const double onward = t == run.n - 1 ? leave[i] : moves_into(run, t + 1)[i * k + states[t + 1]];
+            weight[i] = log_alpha[t * k + i] + onward;
         }
-        row += n;
+        const double total = log_sum(weight.data(), k);
+        double left = uniforms[t];
+        int chosen = 0;
+        for (int i = 0; i < k && left >= 0; i++) {
+            const double part = std::exp(weight[i] - total);
+            if (part > 0) chosen = i;
+            left -= part;
+        }
+        states[t] = chosen;
     }
 }
 

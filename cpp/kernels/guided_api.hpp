@@ -5,28 +5,31 @@
 
 namespace emkit {
 
-// A batch of sequences, one after another, whose chains have transitions of their own at every row.
-struct GuidedBatch {
-    const double* log_emit;   // (n, k)
-    const double* log_moves;  // (n, k, k) from each row to the next; that of the last row of a sequence is not read
+// A run of rows whose chain has moves of its own into every row. A row that begins a sequence has the same moves from
+// every state, so that nothing passes over it: lengths of sequences need not be known.
+struct GuidedRun {
+    const double* log_emit;  // (n, k) log-density of each row under each state
+    const double* log_into;  // (n, k, k) log moves from the row before into each row; or (1, k, k) for all rows
+    long n;
     int k;
-    const int64_t* lengths;  // (s,) rows of each sequence, adding up to n
-    long n_sequences;
-    const double* weights;  // (s,) case weights, or null
-    const double* init;     // (k,)
-};
-
-struct GuidedSums {
-    double* loglik;    // (s,) unweighted
-    double* first;     // (k,) weighted
-    double* moves;     // (n, k, k) weighted posterior of each transition; zero for the last row of a sequence
-    double* resp;      // (n, k) weighted posterior
-    double* filtered;  // (n, k)
-    int64_t bad_sequence = -1, bad_step = -1;
+    bool is_constant;  // whether there is one matrix for all rows
 };
 
 struct GuidedTable {
-    void (*smooth)(const GuidedBatch&, GuidedSums&);
+    // From log probabilities (k,) of the row before the first: those of every row given the rows so far (n, k), and the
+    // log-density (n,) of each row given those before it. After a row that no state explains all are alike again.
+    void (*forward)(const GuidedRun&, const double* entry, double* log_alpha, double* log_gain);
+    // From log backward factors (k,) after the last row: posterior (n, k), that of the moves into each row (n, k, k),
+    // and the factors (k,) for the row before the first.
+    void (*backward)(const GuidedRun&, const double* entry, const double* log_alpha, const double* log_gain,
+                     const double* leave, double* resp, double* moves, double* carry);
+    // The m best paths into each state: scores (k, m) before the first row and after the last, falling, less the
+    // `shift` (n,) that was taken off at each row; `back` (n, k, m) is predecessor times m plus rank. With `first` (k,)
+    // the run begins a sequence, whatever is in `score`.
+    void (*best)(const GuidedRun&, int m, const double* first, double* score, int32_t* back, double* shift);
+    // One path drawn backwards, given log weights (k,) of the states of the last row by what follows, and uniforms (n,).
+    void (*draw)(const GuidedRun&, const double* log_alpha, const double* leave, const double* uniforms,
+                 int32_t* states);
 };
 
 namespace baseline { extern const GuidedTable guided_table; }

@@ -12,12 +12,15 @@ from case import Case
 
 from emkit.core import Model
 from emkit.data import SequenceBlock, SequenceSource
+from emkit.families.basis import ONES
 from emkit.families.categorical import Categorical
 from emkit.families.covariance import STRUCTURES
 from emkit.families.gaussian import Gaussian
 from emkit.families.poisson import Poisson
+from emkit.families.regression import Regressions
+from emkit.families.responses import GaussianResponse
 from emkit.families.student import Student
-from emkit.hmm import Chain, GuidedMarkov, HiddenMarkov, HiddenSemiMarkov, SwitchingMean
+from emkit.hmm import Chain, GuidedChain, GuidedMarkov, HiddenMarkov, HiddenSemiMarkov, SwitchingMean
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,13 @@ def _cycles(n=20, steps=24):
     return np.array(rows)
 
 
+def _driven(n=40, steps=6, is_counts=False):
+    """Rows of a column that states emit, and a covariate."""
+    rng, states = _states(n, steps, 7)
+    y = rng.poisson(np.where(states, 6.0, 1.0)) if is_counts else 3.0 * states + rng.normal(size=states.shape)
+    return np.stack([y, rng.normal(size=states.shape)], axis=2).reshape(n, 2 * steps)
+
+
 def _counts(n=40, steps=4):
     rng, states = _states(n, steps, 4)
     return rng.poisson(np.where(states, 6.0, 1.0)).astype(float)
@@ -149,10 +159,22 @@ CASES = [
         takes_constant=False,
     ),
     Case(
-        "hmm-covariates",
-        RowsAreSequences(GuidedMarkov(_DIAG, 2, (1,)), 2),
-        _numbers(steps=6, d=2),
-        is_continuous=False,  # a change of units of a covariate is none of the likelihood
+        "hmm-covariates-all",
+        RowsAreSequences(
+            GuidedMarkov(
+                Regressions((GaussianResponse(0),), (ONES, 1)), GuidedChain(2, (1,), (1,), timing="to"), (0, 1)
+            ),
+            2,
+        ),
+        _driven(),
+        is_continuous=False,
+        takes_constant=False,
+    ),
+    Case(
+        "hmm-covariates-stationary",
+        RowsAreSequences(GuidedMarkov(Poisson(), GuidedChain(2, (1,), start="stationary")), 2),
+        _driven(steps=4, is_counts=True),
+        is_continuous=False,
         takes_constant=False,
     ),
 ]

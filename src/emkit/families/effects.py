@@ -10,7 +10,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive, Real
 from emkit.core.statistics import Additive, shared
-from emkit.families.basis import Basis
+from emkit.families.basis import Basis, picked
 
 __all__ = ["EffectParameters", "Effects", "ResponseStatistics", "spread"]
 
@@ -62,7 +62,7 @@ class Effects:
     Parameters
     ----------
     columns : tuple of int
-        Their places in the rows.
+        Their places in the rows; `basis.ONES` is a column of ones.
     own, common : tuple of int
         Places in `columns` of those with coefficients of each member's own, and of those that all members share.
     basis : Basis
@@ -84,7 +84,7 @@ class Effects:
 
     def design(self, X: Array) -> FloatArray:
         """Return the design (n, p) in the rows (n, d)."""
-        return np.asarray(X[:, list(self.columns)], dtype=np.float64)
+        return picked(X, self.columns)
 
     def full(self, own: EffectParameters) -> FloatArray:
         """Return all coefficients (k, p) of each member, in the order of the columns."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import log_softmax
 
 from emkit.core.arrays import FloatArray
 from emkit.core.statistics import Additive, shared
@@ -33,11 +32,15 @@ class LogitStatistics(Additive):
         """Return the slope after a move (k - 1, q) of the log odds, to first order."""
         return self.slope - (self.bend @ move.reshape(-1)).reshape(move.shape)
 
-    def climbed(self) -> FloatArray:
-        """Return the log odds (k - 1, q) after a Newton step that cannot overshoot."""
+    def climbed(self, more: FloatArray | float = 0.0) -> FloatArray:
+        """Return the log odds (k - 1, q) after a Newton step that cannot overshoot.
+
+        `more` (k - 1, q) is a slope, in the coordinates of the basis, of what else is to be raised; how it bends is
+        not known, so that the caller sees to it that the step is not too long.
+        """
         if not self.slope.size:
             return self.pivot
-        step = solved(self.bend, self.slope.reshape(-1)).reshape(self.slope.shape)
+        step = solved(self.bend, (self.slope + more).reshape(-1)).reshape(self.slope.shape)
         return np.asarray(self.pivot + self.basis.raw(step * safe_length(_reach(step, self.basis))))
 
     def score(self, gating: FloatArray) -> FloatArray:
@@ -61,7 +64,9 @@ def log_proportions(gating: FloatArray, rows: FloatArray) -> FloatArray:
     """Return the log probabilities (n, k) of the classes at covariates (n, q)."""
     odds = np.zeros((len(rows), len(gating) + 1))
     odds[:, 1:] = rows @ gating.T
-    return np.asarray(log_softmax(odds, axis=1))
+    odds -= odds.max(axis=1, keepdims=True)
+    odds -= np.log(np.exp(odds).sum(axis=1, keepdims=True))
+    return odds
 
 
 def logit_sums(

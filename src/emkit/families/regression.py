@@ -30,7 +30,7 @@ from emkit.core.parameters import Parameters
 from emkit.core.statistics import Additive
 from emkit.errors import ParameterError
 from emkit.families.base import Family, Starts
-from emkit.families.basis import Basis, basis_of
+from emkit.families.basis import ONES, Basis, basis_of
 from emkit.families.discrete import distinct_rows, used_rows
 from emkit.families.effects import EffectParameters, Effects, ResponseStatistics, spread
 from emkit.families.regression_collapse import collapse_of
@@ -68,7 +68,7 @@ class Regressions(Family):
     ----------
     responses : tuple of Response
     design : tuple of int
-        The columns of the design, that of ones for the intercept included.
+        The columns of the design; `basis.ONES` stands for one of ones, the intercept, that the rows lack.
     common : tuple of int
         Places in `design` whose coefficients all members share.
     """
@@ -236,7 +236,7 @@ class Regressions(Family):
         """Return a table of coefficients for each response."""
         tables, names = [], self.names or names
         for response, effects, own in self._each(parameters):
-            label = [f"x{j + 1}" if names is None else names[j] for j in (response.column, *effects.columns)]
+            label = [_label(names, j) for j in (response.column, *effects.columns)]
             sd = np.sqrt(spread(own.var, len(own.coef)))
             rows = tuple(
                 (str(i + 1), *row, *([float(sd[i])] if response.has_var else []))
@@ -301,6 +301,12 @@ def _pooled(source: Any, response: Response, effects: Effects, at: EffectParamet
 
 def _crossed(rows: FloatArray, mass: FloatArray) -> FloatArray:
     return np.stack([(rows * own[:, None]).T @ rows for own in mass])
+
+
+def _label(names: Sequence[str] | None, j: int) -> str:
+    if j == ONES:
+        return "intercept"
+    return f"x{j + 1}" if names is None else names[j]
 
 
 def _is_common(response: Response) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.families.basis import picked
 from emkit.families.starts import kmeans_labels
 
 __all__ = ["RegressionStarts"]
@@ -68,7 +69,7 @@ class RegressionStarts:
     @cached_property
     def points(self) -> FloatArray:
         """Design and working responses (n, p + v), scaled."""
-        design = self.family.basis.rows(self.X[:, list(self.family.design)])
+        design = self.family.basis.rows(picked(self.X, self.family.design))
         return np.ascontiguousarray(_scaled(np.column_stack([design, self.working]), self.weights))
 
 

@@ -10,6 +10,7 @@ from emkit.hmm.discrete import CategoricalHMM, MultinomialHMM, PoissonHMM
 from emkit.hmm.forecast import Forecast
 from emkit.hmm.gaussian import GaussianHMM, StudentHMM
 from emkit.hmm.guided import GuidedMarkov, GuidedMarkovParameters
+from emkit.hmm.guided_chain import GuidedChain, GuidedChainParameters
 from emkit.hmm.mixture import GMMHMM
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters, HiddenMarkovStatistics
 from emkit.hmm.semi_markov import HiddenSemiMarkov, HiddenSemiMarkovParameters, HiddenSemiMarkovStatistics
@@ -24,6 +25,8 @@ __all__ = [
     "CovariateHMM",
     "Forecast",
     "GaussianHMM",
+    "GuidedChain",
+    "GuidedChainParameters",
     "GuidedMarkov",
     "GuidedMarkovParameters",
     "HiddenMarkov",

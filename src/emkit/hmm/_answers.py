@@ -17,9 +17,8 @@ from emkit.estimator import ModelEstimator
 from emkit.hmm.forecast import Forecast, cumulative, pseudo_residuals
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
 from emkit.hmm.stationary import stationary_distribution
-from emkit.kernels import hmm as kernel
 
-__all__ = ["HiddenMarkovAnswers"]
+__all__ = ["HiddenMarkovAnswers", "in_memory"]
 
 Answer = Callable[[Any, Any, Any], tuple[Any, bool]]
 
@@ -158,7 +157,7 @@ class HiddenMarkovAnswers(ModelEstimator):
         if isinstance(h, bool) or not isinstance(h, (int, np.integer)) or h < 1:
             message = f"`h` must be an integer of at least 1, got {h!r}"
             raise ParameterError(message)
-        source = _here(self._source(X, lengths, sequence, time))
+        source = in_memory(self._source(X, lengths, sequence, time))
         model, parameters = self._now()
         init, trans = parameters.chain.init, parameters.chain.trans
         filtered = self._filtered(source)
@@ -189,15 +188,13 @@ class HiddenMarkovAnswers(ModelEstimator):
         if isinstance(n_paths, bool) or not isinstance(n_paths, (int, np.integer)) or n_paths < 1:
             message = f"`n_paths` must be an integer of at least 1, got {n_paths!r}"
             raise ParameterError(message)
-        source = _here(self._source(X, lengths, sequence, time))
-        filtered = self._filtered(source)
+        source = in_memory(self._source(X, lengths, sequence, time))
+        if not np.isfinite(self._each(source)).all():
+            self._filtered(source)  # raises, and names the sequence
         rng = generator_of(self.random_state if random_state is None else random_state)
-        trans = np.ascontiguousarray(self._now()[1].chain.trans)
-        drawn = [
-            source.as_given(kernel.draw_paths(filtered, source.lengths, trans, rng.random(source.n_rows)))
-            for _ in range(int(n_paths))
-        ]
-        return np.array(drawn, dtype=np.intp)
+        model, parameters = self._now()
+        parts = [model.drawn_paths(parameters, block, rng, int(n_paths)) for block in source.blocks()]
+        return np.array([source.as_given(path) for path in np.concatenate(parts, axis=1)], dtype=np.intp)
 
     def pseudo_residuals(
         self,
@@ -218,16 +215,13 @@ class HiddenMarkovAnswers(ModelEstimator):
         if kind not in ("ordinary", "forecast"):
             message = f"`kind` must be 'ordinary' or 'forecast', got {kind!r}"
             raise ParameterError(message)
-        source = _here(self._source(X, lengths, sequence, time))
+        source = in_memory(self._source(X, lengths, sequence, time))
         model, parameters = self._now()
-        X = np.asarray(source.X, dtype=np.float64)
+        X = self._described(source)
         below, beneath = cumulative(model.family, parameters.members, X)
-        filtered = self._filtered(source)
-        weights = np.empty_like(filtered)
-        weights[1:] = filtered[:-1] @ parameters.chain.trans
-        weights[(source.ends - source.lengths)[source.lengths > 0]] = parameters.chain.init
+        weights = np.concatenate(source.map(lambda block: model.predicted(parameters, block)))
         if kind == "ordinary":  # the backward factors, which do not know the row itself
-            resp = self._posterior(source)
+            resp, filtered = self._posterior(source), self._filtered(source)
             weights *= np.divide(resp, filtered, out=np.zeros_like(resp), where=filtered > 0)
         residuals: FloatArray = source.as_given(pseudo_residuals(weights, below, beneath, X))
         return residuals
@@ -261,6 +255,10 @@ class HiddenMarkovAnswers(ModelEstimator):
             return np.asarray(1 / (1 - self._now()[1].chain.trans.diagonal()))
 
     # --- helpers ---
+
+    def _described(self, source: Any) -> FloatArray:
+        """Return the columns (n, d) that the family of the states describes."""
+        return np.asarray(source.X, dtype=np.float64)
 
     def _each(self, source: Any) -> FloatArray:
         model, parameters = self._now()
@@ -340,6 +338,6 @@ def _refuse_impossible(model: Any, parameters: Any, block: Any, name: Callable[[
         raise DataError(message)
 
 
-def _here(source: Any) -> Any:
+def in_memory(source: Any) -> Any:
     """Return sequences in memory: what is asked of the ends of sequences, or of all rows at once, needs them there."""
     return source if source.is_in_memory else source.take(np.arange(source.n_sequences))

@@ -41,11 +41,14 @@ class Forecast:
         Probability of each state.
     family, members
         What the states emit from.
+    rows : array (h, d) or None
+        Rows with the covariates of each step, where the states emit from regressions.
     """
 
     states: FloatArray
     family: Family = field(repr=False)
     members: Any = field(repr=False)
+    rows: FloatArray | None = field(default=None, repr=False)
 
     @property
     def mean(self) -> FloatArray:
@@ -56,6 +59,9 @@ class Forecast:
         DataError
             For a family without; `sample` serves there.
         """
+        if isinstance(self.family, Regressions):
+            means = self.family.means(self.members, self._rows)  # (v, h, k)
+            return np.asarray(np.einsum("hk,vhk->hv", self.states, means))
         for name in ("mean", "rate"):
             value = getattr(self.members, name, None)
             if isinstance(value, np.ndarray):
@@ -65,12 +71,13 @@ class Forecast:
 
     def log_density(self, values: Any) -> FloatArray:
         """Return the log-density (h, m) at each step of each of some observations (m, d), or (m,) of one feature."""
-        X = np.asarray(values, dtype=np.float64)
-        X = np.ascontiguousarray(X.reshape(len(X), -1))
         with np.errstate(divide="ignore"):
             log_states = np.log(self.states)
-        joint = self.family.log_joint(np.zeros(self.states.shape[1]), self.members, X)
-        return np.array([softmax_rows(np.ascontiguousarray(joint + row))[0] for row in log_states])
+        blank, found = np.zeros(self.states.shape[1]), []
+        for row, X in zip(log_states, self._placed(values), strict=True):
+            joint = self.family.log_joint(blank, self.members, X)
+            found.append(softmax_rows(np.ascontiguousarray(joint + row))[0])
+        return np.array(found)
 
     def density(self, values: Any) -> FloatArray:
         """Return the density or probability (h, m) at each step of each of some observations."""
@@ -78,18 +85,47 @@ class Forecast:
 
     def cdf(self, values: Any) -> FloatArray:
         """Return P(x <= value) (h, m) at each step, for one feature."""
-        X = np.asarray(values, dtype=np.float64).reshape(-1, 1)
-        return np.asarray(self.states @ cumulative(self.family, self.members, X)[0].T)
+        placed = zip(self.states, self._placed(values), strict=True)
+        return np.array([cumulative(self.family, self.members, X)[0] @ row for row, X in placed])
 
     def sample(self, n: int, random_state: Any = None) -> FloatArray:
         """Return n independent draws (h, n, d) for each step."""
         rng = np.random.default_rng(random_state)
         edges = np.cumsum(self.states, axis=1)
         draws = []
-        for edge in edges:
-            labels = np.minimum(np.searchsorted(edge, rng.random(n) * edge[-1], side="right"), len(edge) - 1)
-            draws.append(self.family.sample(self.members, np.asarray(labels, dtype=np.intp), rng))
+        for step, edge in enumerate(edges):
+            drawn = np.minimum(np.searchsorted(edge, rng.random(n) * edge[-1], side="right"), len(edge) - 1)
+            labels = np.asarray(drawn, dtype=np.intp)
+            if isinstance(self.family, Regressions):
+                rows = self.family.drawn(self.members, np.repeat(self._rows[step : step + 1], n, axis=0), labels, rng)
+                draws.append(rows[:, self._responses])
+            else:
+                draws.append(self.family.sample(self.members, labels, rng))
         return np.array(draws)
+
+    @property
+    def _rows(self) -> FloatArray:
+        if self.rows is None:
+            message = "the states emit from regressions: the forecast needs the covariates of the rows to come"
+            raise DataError(message)
+        return self.rows
+
+    @property
+    def _responses(self) -> list[int]:
+        return [response.column for response in self.family.responses]  # type: ignore[attr-defined]
+
+    def _placed(self, values: Any) -> list[FloatArray]:
+        """Return rows (m, d) of the values (m, v) for each step, with its covariates."""
+        X = np.asarray(values, dtype=np.float64)
+        X = np.ascontiguousarray(X.reshape(len(X), -1))
+        if not isinstance(self.family, Regressions):
+            return [X] * len(self.states)
+        found = []
+        for row in self._rows:
+            rows = np.repeat(row[None], len(X), axis=0)
+            rows[:, self._responses] = X
+            found.append(rows)
+        return found
 
 
 def cumulative(family: Family, members: Any, X: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -171,6 +171,23 @@ class HiddenMarkov(Model):
         resp, _ = passes.filtered(block, *self._given(parameters, block))
         return resp
 
+    def predicted(self, parameters: HiddenMarkovParameters, block: Any) -> FloatArray:
+        """Return the probabilities (b, k) of the states given the rows before each."""
+        filtered, lengths = self.filtered(parameters, block), passes.lengths_of(block)
+        prob = np.empty_like(filtered)
+        prob[1:] = filtered[:-1] @ parameters.chain.trans
+        prob[(np.cumsum(lengths) - lengths)[lengths > 0]] = parameters.chain.init
+        return prob
+
+    def drawn_paths(
+        self, parameters: HiddenMarkovParameters, block: Any, rng: np.random.Generator, n_paths: int
+    ) -> IntArray:
+        """Return paths (n_paths, b) drawn from the posterior."""
+        filtered, lengths = self.filtered(parameters, block), passes.lengths_of(block)
+        trans = _probabilities(parameters.chain)[1]
+        drawn = [kernel.draw_paths(filtered, lengths, trans, rng.random(block.n_rows)) for _ in range(n_paths)]
+        return np.array(drawn, dtype=np.intp)
+
     def unexplained(self, parameters: HiddenMarkovParameters, block: Any) -> passes.Unexplained:
         """Return the first row of a block that no path explains."""
         return passes.loglik_of(block, *self._given(parameters, block))[1]

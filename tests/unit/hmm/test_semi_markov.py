@@ -8,9 +8,7 @@ import pytest
 import emkit
 from emkit.errors import DataError, ParameterError
 from emkit.hmm.durations import DURATIONS
-from emkit.kernels import guided, hmm
 from emkit.kernels import hsmm as kernel
-from emkit.kernels.twins import guided as guided_twin
 from emkit.kernels.twins import hsmm as twin
 
 
@@ -156,33 +154,6 @@ def test_a_mean_that_switches_without_lags_is_a_hidden_markov_model():
     same = emkit.AutoregressiveHMM(2, 0, form="mean", n_init=4, random_state=0).fit(y)
     assert same.fit_.loglik == pytest.approx(plain.fit_.loglik, abs=1e-5)
     np.testing.assert_allclose(same.predict_proba(y), plain.predict_proba(y), atol=1e-3)
-
-
-def test_rows_with_equal_moves_are_a_hidden_markov_chain():
-    rng = np.random.default_rng(5)
-    lengths, weights = np.array([1, 0, 30, 12]), np.array([1.0, 2.0, 0.5, 3.0])
-    init, trans, log_emit = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3), rng.normal(size=(43, 3)) * 200
-    moves = np.ascontiguousarray(np.broadcast_to(np.log(trans), (43, 3, 3)))
-    done = guided.smooth_guided(log_emit, moves, lengths, weights, init)
-    plain = hmm.smooth(log_emit, lengths, weights, init, trans)
-    np.testing.assert_allclose(done.loglik, plain.loglik, rtol=1e-12)
-    np.testing.assert_allclose(done.resp, plain.resp, atol=1e-9)
-    np.testing.assert_allclose(done.moves.sum(axis=0), plain.moves, atol=1e-9)
-    for a, b in zip(done[:5], guided_twin.guided_smooth(log_emit, moves, lengths, weights, init)[:5], strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-9)
-
-
-def test_covariates_that_are_refused():
-    rows = np.random.default_rng(0).normal(size=(30, 2))
-    with pytest.raises(DataError, match="names no column by 'dose': the columns are 0 to 1"):
-        emkit.CovariateHMM("gaussian", 2, transition_covariates=["dose"]).fit(rows)
-    with pytest.raises(DataError, match="takes all 2 columns"):
-        emkit.CovariateHMM("gaussian", 2, transition_covariates=[0, 1]).fit(rows)
-    rows[4, 1] = np.nan
-    with pytest.raises(DataError, match="column 1"):
-        emkit.CovariateHMM("gaussian", 2, transition_covariates=[1]).fit(rows)
-    with pytest.raises(ParameterError, match="forecast is for hidden Markov models with one matrix of transitions"):
-        emkit.CovariateHMM().forecast(rows)
 
 
 def test_pseudo_residuals_of_an_autoregression_are_normal():
