@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <new>
+#include <type_traits>
 
 #include "bind/common.hpp"
 #include "kernels/categorical_api.hpp"
@@ -23,13 +24,11 @@ static Answered checked(const Codes& codes, const Levels& levels, size_t k) {
     if (levels.shape(0) != d || k == 0) throw nb::value_error("shapes of codes (n, d) and levels (d,) disagree");
     for (size_t j = 0; j < d; j++)
         if (levels.data()[j] < 0 || levels.data()[j] > 255) throw nb::value_error("levels must be 0 to 255");
-    unsigned bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        const uint8_t* row = codes.data() + i * d;
-        for (size_t j = 0; j < d; j++) bad |= row[j] > levels.data()[j];
-    }
-    if (bad) throw nb::value_error("codes must be from 0 to the number of levels of their item");
-    return Answered{codes.data(), levels.data(), static_cast<long>(n), static_cast<int>(d), static_cast<int>(k)};
+    const Answered answers{codes.data(), levels.data(), static_cast<long>(n), static_cast<int>(d), static_cast<int>(k)};
+    const int status = table().check(answers);
+    if (status < 0) throw std::bad_alloc();
+    if (status > 0) throw nb::value_error("codes must be from 0 to the number of levels of their item");
+    return answers;
 }
 
 static size_t total_of(const Levels& levels) {
@@ -89,8 +88,25 @@ static nb::ndarray<nb::numpy, double> counts(Codes codes, Levels levels, In<doub
     return out;
 }
 
+template <typename T>
+static std::optional<nb::tuple> bytes(In<T, 2> X) {
+    auto codes = fresh<uint8_t>({X.shape(0), X.shape(1)}), seen = fresh<uint8_t>({X.shape(1), 256});
+    int other;
+    {
+        nb::gil_scoped_release free;
+        const long n = static_cast<long>(X.shape(0));
+        const int d = static_cast<int>(X.shape(1));
+        if constexpr (std::is_same_v<T, float>) other = table().bytes_f32(X.data(), n, d, codes.data(), seen.data());
+        else other = table().bytes_f64(X.data(), n, d, codes.data(), seen.data());
+    }
+    if (other) return std::nullopt;
+    return nb::make_tuple(codes, seen);
+}
+
 void bind_categorical(nb::module_& m) {
     using namespace nb::literals;
+    m.def("categorical_bytes", bytes<double>, "X"_a.noconvert());
+    m.def("categorical_bytes", bytes<float>, "X"_a.noconvert());
     m.def("categorical_moments", moments, "codes"_a.noconvert(), "levels"_a.noconvert(), "weights"_a.noconvert().none(),
           "log_mix"_a.noconvert(), "log_prob"_a.noconvert());
     m.def("categorical_log_joint", joint, "codes"_a.noconvert(), "levels"_a.noconvert(), "log_mix"_a.noconvert(),

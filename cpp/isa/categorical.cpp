@@ -4,7 +4,10 @@
 namespace emkit {
 namespace EMKIT_ISA {
 
-extern const CategoricalTable categorical_table = {categorical_moments, categorical_joint, categorical_counts};
+extern const CategoricalTable categorical_table = {
+    categorical_bytes<double>, categorical_bytes<float>, categorical_check,
+    categorical_moments,       categorical_joint,        categorical_counts,
+};
 
 }  // namespace EMKIT_ISA
 }  // namespace emkit

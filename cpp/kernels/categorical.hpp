@@ -88,26 +88,6 @@ struct CategoricalPass {
         }
     }
 
-    // Turn a row of log joint densities into exponentials below the largest; returns their sum. A row that is -infinity
-    // everywhere gets a one for each member, and `top` says so.
-    double exponentials(double* row, double& top) const {
-        vd most = load(row);
-        for (int v = 1; v < kv(); v++) most = vmax(load(row + v * W), most);
-        top = most[0];
-        for (int b = 1; b < W; b++) top = most[b] > top ? most[b] : top;
-        if (!(top > -INF)) {
-            for (int c = 0; c < kv() * W; c++) row[c] = c < answers.k ? 1.0 : 0.0;
-            return answers.k;
-        }
-        vd sum{};
-        for (int v = 0; v < kv(); v++) {
-            const vd e = exp_nonpositive(load(row + v * W) - set1(top), set1(UNDERFLOW));
-            store(row + v * W, e);
-            sum += e;
-        }
-        return hsum(sum);
-    }
-
     // Add a row of responsibilities to the counts of its answers.
     void add(const uint8_t* codes, const double* row) const {
         const size_t w = width();
@@ -120,35 +100,60 @@ struct CategoricalPass {
         }
     }
 
-    // The E-step; `rows` (W, width) is scratch, `count` (width,) is added to. Returns the log-likelihood.
-    double moments(const double* weights, double* rows, double* count) const {
+    // From W rows of members (W, width) to members of W rows (width, W), or back.
+    void turn(const double* from, size_t from_step, double* to, size_t to_step) const {
+        for (int v = 0; v < kv(); v++) {
+            vd lanes[W];
+            const double* at = from + (from_step == W ? v * W * W : v * W);
+            double* out = to + (to_step == W ? v * W * W : v * W);
+            for (int r = 0; r < W; r++) lanes[r] = load(at + r * from_step);
+            transpose(lanes);
+            for (int r = 0; r < W; r++) store(out + r * to_step, lanes[r]);
+        }
+    }
+
+    // Turn log joint densities (width, W) of W rows into responsibilities times their weights, of which the sums
+    // (width, W) are added to. Returns the log-likelihood of the rows; one that is -infinity everywhere is shared evenly.
+    vd share(double* members, vd weight, double* sums) const {
+        const int k = answers.k;
+        vd top = load(members);
+        for (int c = 1; c < k; c++) top = vmax(load(members + c * W), top);
+        const vi is_lost = !(top > set1(-INF));
+        vd total{};
+        for (int c = 0; c < k; c++) {
+            const vd below = is_lost ? vd{} : load(members + c * W) - top;
+            const vd e = exp_nonpositive(below, set1(UNDERFLOW));
+            store(members + c * W, e);
+            total += e;
+        }
+        const vd scale = weight / total;
+        for (int c = 0; c < k; c++) {
+            const vd r = load(members + c * W) * scale;
+            store(members + c * W, r);
+            store(sums + c * W, load(sums + c * W) + r);
+        }
+        const vd density = is_lost ? set1(-INF) : top + log_from_one(total);
+        return weight > vd{} ? weight * density : vd{};
+    }
+
+    // The E-step; `rows` (W, width) and `members` (width, W) are scratch, `sums` (width, W) is added to. Returns the
+    // log-likelihood.
+    double moments(const double* weights, double* rows, double* members, double* sums) const {
         const size_t d = answers.d, w = width();
-        double loglik = 0.0;
+        vd loglik{};
         for (long start = 0; start < answers.n; start += W) {
             const int size = answers.n - start < W ? static_cast<int>(answers.n - start) : W;
             const uint8_t* codes = answers.codes + start * d;
             joint(codes, size, rows);
-            vd top{}, sum = set1(1.0), weight{};
-            for (int r = 0; r < size; r++) {
-                double highest;
-                sum[r] = exponentials(rows + r * w, highest);
-                top[r] = highest;
-                weight[r] = weights == nullptr ? 1.0 : weights[start + r];
-            }
-            const vd scale = weight / sum;
-            const vd density = top > set1(-INF) ? top + log_from_one(sum) : set1(-INF);
-            loglik += hsum(weight > vd{} ? weight * density : vd{});
-            for (int r = 0; r < size; r++) {
-                if (!(weight[r] > 0)) continue;
-                for (int v = 0; v < kv(); v++) {
-                    double* at = rows + r * w + v * W;
-                    store(at, load(at) * set1(scale[r]));
-                    store(count + v * W, load(count + v * W) + load(at));
-                }
-                add(codes + r * d, rows + r * w);
-            }
+            vd weight{};
+            for (int r = 0; r < size; r++) weight[r] = weights == nullptr ? 1.0 : weights[start + r];
+            turn(rows, w, members, W);
+            loglik += share(members, weight, sums);
+            turn(members, W, rows, w);
+            for (int r = 0; r < size; r++)
+                if (weight[r] > 0) add(codes + r * d, rows + r * w);
         }
-        return loglik;
+        return hsum(loglik);
     }
 };
 
@@ -170,7 +175,7 @@ struct CategoricalRoom {
 
     explicit CategoricalRoom(const Answered& answers)
         : width(static_cast<size_t>(vectors_of(answers.k)) * W), table(rows_of(answers) * width),
-          arena(2 * Arena::padded(table) + 2 * Arena::padded(answers.d) + Arena::padded(W * width) +
+          arena(2 * Arena::padded(table) + 2 * Arena::padded(answers.d) + 3 * Arena::padded(W * width) +
                 2 * Arena::padded(width)) {}
 
     AnswerTable next_table() { return AnswerTable{arena.take(table), width}; }
@@ -188,6 +193,50 @@ struct CategoricalRoom {
     }
 };
 
+// Whole numbers 0 to 254 of X (n, d) as bytes (n, d), 255 for NaN, and which values occur in each column, seen (d, 256).
+// Returns 1 where there is another number.
+template <typename T>
+int categorical_bytes(const T* X, long n, int d, uint8_t* codes, uint8_t* seen) {
+    constexpr int CHUNK = 256;  // short loops of one kind each, which become vectors
+    const size_t size = static_cast<size_t>(n) * d;
+    T inside[CHUNK], gap[CHUNK];
+    int32_t code[CHUNK];
+    for (size_t start = 0; start < size; start += CHUNK) {
+        const int m = size - start < CHUNK ? static_cast<int>(size - start) : CHUNK;
+        const T* x = X + start;
+        for (int i = 0; i < m; i++) {
+            const T low = x[i] >= T(0) ? x[i] : T(255);  // NaN too
+            inside[i] = low < T(255) ? low : T(255);
+        }
+        for (int i = 0; i < m; i++) code[i] = static_cast<int32_t>(inside[i]);
+        for (int i = 0; i < m; i++) gap[i] = x[i] == T(255) ? T(1) : static_cast<T>(code[i]) - x[i];
+        int bad = 0;
+        for (int i = 0; i < m; i++) bad |= (gap[i] > T(0)) | (gap[i] < T(0));  // neither where it is NaN
+        if (bad) return 1;
+        for (int i = 0; i < m; i++) codes[start + i] = static_cast<uint8_t>(code[i]);
+    }
+    std::memset(seen, 0, static_cast<size_t>(d) * 256);
+    for (long i = 0; i < n; i++)
+        for (int j = 0; j < d; j++) seen[j * 256 + codes[static_cast<size_t>(i) * d + j]] = 1;
+    return 0;
+}
+
+static int categorical_check(const Answered& answers) {
+    constexpr size_t TOGETHER = 64;  // rows compared in one long loop
+    const size_t d = answers.d, n = answers.n;
+    Arena arena(TOGETHER * d / sizeof(double) + 1);
+    if (arena.is_empty()) return -1;
+    uint8_t* most = reinterpret_cast<uint8_t*>(arena.take(TOGETHER * d / sizeof(double) + 1));
+    for (size_t b = 0; b < TOGETHER * d; b++) most[b] = static_cast<uint8_t>(answers.levels[b % d]);
+    uint8_t bad = 0;
+    for (size_t i = 0; i < n; i += TOGETHER) {
+        const uint8_t* row = answers.codes + i * d;
+        const size_t size = (n - i < TOGETHER ? n - i : TOGETHER) * d;
+        for (size_t b = 0; b < size; b++) bad |= row[b] > most[b];
+    }
+    return bad ? 1 : 0;
+}
+
 static int categorical_moments(const Answered& answers, const double* weights, const double* log_mix,
                                const double* log_prob, double* loglik, double* count, double* counts) {
     CategoricalRoom room(answers);
@@ -195,13 +244,14 @@ static int categorical_moments(const Answered& answers, const double* weights, c
     AnswerTable logs = room.next_table(), sums = room.next_table();
     logs.fill(answers, log_prob);
     std::memset(sums.values, 0, room.table * sizeof(double));
-    double* rows = room.arena.take(W * room.width);
-    double* total = room.arena.take(room.width);
-    std::memset(total, 0, room.width * sizeof(double));
+    const size_t lanes = W * room.width;
+    double *rows = room.arena.take(lanes), *members = room.arena.take(lanes), *total = room.arena.take(lanes);
+    std::memset(rows, 0, lanes * sizeof(double));  // those beyond the last row are read, and weigh nothing
+    std::memset(total, 0, lanes * sizeof(double));
     const double* mix = room.padded_mix(log_mix, answers.k);
     with_width(answers, room.items(answers, logs), room.items(answers, sums), mix,
-               [&](const auto& pass) { *loglik = pass.moments(weights, rows, total); });
-    std::memcpy(count, total, answers.k * sizeof(double));
+               [&](const auto& pass) { *loglik = pass.moments(weights, rows, members, total); });
+    for (int c = 0; c < answers.k; c++) count[c] = hsum(load(total + static_cast<size_t>(c) * W));
     sums.give(answers, counts);
     return 0;
 }

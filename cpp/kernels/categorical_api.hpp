@@ -13,7 +13,14 @@ struct Answered {
     int d, k;
 };
 
+template <typename T>
+using BytesFunction = int (*)(const T*, long n, int d, uint8_t* codes, uint8_t* seen);
+
 struct CategoricalTable {
+    BytesFunction<double> bytes_f64;
+    BytesFunction<float> bytes_f32;
+    // 0 where every code is a level of its item or its number of levels, 1 where one is not, -1 where memory is short
+    int (*check)(const Answered&);
     // log_prob (sum of levels, k); outputs loglik, count (k,) and counts (sum of levels, k); 1 where memory is short
     int (*moments)(const Answered&, const double* weights, const double* log_mix, const double* log_prob,
                    double* loglik, double* count, double* counts);

@@ -53,6 +53,43 @@ static inline double hsum(vd v) {
     return v[0] + v[1];
 }
 
+// Swap the lanes whose number has bit S with those of the partner that have not: one stage of a transpose.
+template <int S>
+static inline void swap_lanes(vd& a, vd& b) {
+    const vd x = a, y = b;
+#if defined(__AVX512F__)
+    if constexpr (S == 1) {
+        a = __builtin_shufflevector(x, y, 0, 8, 2, 10, 4, 12, 6, 14);
+        b = __builtin_shufflevector(x, y, 1, 9, 3, 11, 5, 13, 7, 15);
+    } else if constexpr (S == 2) {
+        a = __builtin_shufflevector(x, y, 0, 1, 8, 9, 4, 5, 12, 13);
+        b = __builtin_shufflevector(x, y, 2, 3, 10, 11, 6, 7, 14, 15);
+    } else {
+        a = __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11);
+        b = __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#elif defined(__AVX2__)
+    if constexpr (S == 1) {
+        a = __builtin_shufflevector(x, y, 0, 4, 2, 6);
+        b = __builtin_shufflevector(x, y, 1, 5, 3, 7);
+    } else {
+        a = __builtin_shufflevector(x, y, 0, 1, 4, 5);
+        b = __builtin_shufflevector(x, y, 2, 3, 6, 7);
+    }
+#else
+    a = __builtin_shufflevector(x, y, 0, 2);
+    b = __builtin_shufflevector(x, y, 1, 3);
+#endif
+}
+
+// Transpose W vectors in place.
+template <int S = 1>
+static inline void transpose(vd (&v)[W]) {
+    for (int i = 0; i < W; i++)
+        if (!(i & S)) swap_lanes<S>(v[i], v[i | S]);
+    if constexpr (2 * S < W) transpose<2 * S>(v);
+}
+
 static inline vi bits(vd v) {
     vi b;
     std::memcpy(&b, &v, sizeof(b));

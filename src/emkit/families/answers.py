@@ -15,6 +15,8 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.errors import DataError
 from emkit.kernels.categorical import (
     MOST_LEVELS,
+    NO_ANSWER,
+    categorical_bytes,
     categorical_counts,
     categorical_log_joint,
     categorical_moments,
@@ -123,8 +125,24 @@ def answers(X: Array, levels: Array) -> Answers:
     """Return rows (n, d) of codes, NaN where there is no answer, for items of `levels` (d,) levels."""
     if levels.max(initial=0) >= MOST_LEVELS:  # one more than the levels is no answer
         return _Ones(expanded(X, levels))
-    codes, seen = _checked(X, levels)
-    return _grouped(np.where(seen, codes, levels).astype(np.int64), levels, has_missing=not seen.all())
+    codes, occurs = _as_bytes(X, levels)
+    has_missing = bool(occurs[:, NO_ANSWER].any())
+    if has_missing:
+        codes = np.where(codes == NO_ANSWER, levels.astype(np.uint8), codes)
+    return _grouped(codes, levels, has_missing=has_missing)
+
+
+def _as_bytes(X: Array, levels: Array) -> tuple[Array, Array]:
+    """Return codes (n, d), a byte each, and which values occur (d, 256), or raise where a code is none of its item."""
+    rows = np.ascontiguousarray(X, dtype=None if X.dtype == np.float32 else np.float64)
+    coded = categorical_bytes(rows)
+    is_beyond = np.arange(NO_ANSWER) >= levels[:, None]
+    if coded is None or (coded[1][:, :NO_ANSWER] & is_beyond).any():
+        _checked(X, levels)  # says which; a fraction within the levels is left
+        i, j = (int(part[0]) for part in np.nonzero(np.floor(rows) != rows))
+        message = f"item {j} has levels 0 to {levels[j] - 1}, got {rows[i, j]:g} in row {i} of the block"
+        raise DataError(message)
+    return coded
 
 
 _MOST_VALUES = 32  # of a group: tables of log probabilities and counts then stay in the fastest cache
@@ -141,7 +159,7 @@ def _grouped(codes: Array, levels: Array, *, has_missing: bool) -> _Bytes:
         while item < len(levels) and len(part) * sizes[item] <= _MOST_VALUES:
             own = _own_levels(item, levels, first, sizes)
             part = np.hstack([part.repeat(len(own), axis=0), np.tile(own, (len(part), 1))])
-            value = value * sizes[item] + codes[:, item]
+            value = value * np.uint8(sizes[item]) + codes[:, item]
             item += 1
         columns.append(value)
         parts.append(part)

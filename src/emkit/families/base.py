@@ -40,6 +40,7 @@ class Family(ABC):
     """
 
     is_discrete: ClassVar[bool] = False
+    start_rows: ClassVar[int] = 16384  # starts are drawn from a sample of so many rows
     takes_sparse: ClassVar[bool] = False
 
     @abstractmethod

@@ -27,6 +27,7 @@ from emkit.errors import DataError
 from emkit.families.answers import Answers, Remembered, answers, expanded
 from emkit.families.base import Family, MixtureStep
 from emkit.families.discrete import DiscreteStarts, distinct_rows
+from emkit.kernels.categorical import NO_ANSWER, categorical_bytes
 
 __all__ = ["Categorical", "CategoricalParameters", "CategoricalStatistics", "ItemParameters"]
 
@@ -71,6 +72,7 @@ class Categorical(Family):
 
     levels: tuple[tuple[str, ...], ...] | None = None
     is_discrete: ClassVar[bool] = True
+    start_rows: ClassVar[int] = 4096  # a column for each level makes clusterings of more rows slow
 
     def prepared(self, source: Any, n_components: int) -> Categorical:
         highest = np.max(source.map(lambda block: _checked_highest(block, source.feature_names)), axis=0)
@@ -180,7 +182,11 @@ def _shares(counts: FloatArray, before: FloatArray) -> FloatArray:
 
 def _checked_highest(block: Any, names: Sequence[str] | None) -> FloatArray:
     """Return the highest code (d,) in a block, or raise where an entry is no code."""
-    X = np.asarray(block.X)[block.weights > 0]
+    X = np.asarray(block.X)[block.weights > 0] if block.is_weighted else np.asarray(block.X)
+    coded = categorical_bytes(X) if X.flags.c_contiguous else None
+    if coded is not None:
+        seen = coded[1][:, :NO_ANSWER]
+        return np.where(seen.any(axis=1), NO_ANSWER - 1.0 - seen[:, ::-1].argmax(axis=1), -1.0)
     wrong = ~np.isnan(X) & ((X < 0) | (np.floor(X) != X) | (X >= _MANY))
     if wrong.any():
         i, j = (int(part[0]) for part in np.nonzero(wrong))

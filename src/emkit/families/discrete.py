@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,10 +13,13 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import as_source
 from emkit.data.codes import unique_values
 from emkit.families.gaussian_starts import StartingRows
+from emkit.kernels.categorical import categorical_bytes
 
 __all__ = ["DiscreteStarts", "distinct_rows", "row_keys", "used_rows"]
 
 _WORTH = 0.7  # distinct rows are used where they are fewer than this part of all
+_PROBED, _WORTH_PROBING = 4096, 8  # rows looked at first, where there are at least as many times more
+_SURELY = 0.85  # the expected part of distinct rows at which they are not counted
 _LARGEST = 2**62
 _HELD = 1 << 24  # entries of distinct rows that are held of a stream
 
@@ -29,6 +33,8 @@ def distinct_rows(source: Any) -> Any:
     if not source.is_in_memory:
         return _distinct_in_passing(source)
     blocks = list(source.blocks())
+    if _are_mostly_distinct(blocks, source.n_rows):
+        return used_rows(source)
     X = np.concatenate([block.X for block in blocks])
     weights = np.concatenate([block.weights for block in blocks])
     used = weights > 0
@@ -44,6 +50,21 @@ def distinct_rows(source: Any) -> Any:
         n_threads=source.n_threads,
         allow_missing_columns=True,  # the rows have passed the door
     )
+
+
+def _are_mostly_distinct(blocks: Sequence[Any], n_rows: int) -> bool:
+    """Tell from a few thousand rows whether few rows are equal, so that looking at all of them is work for nothing.
+
+    Of m rows each pair is equal with the same probability; three equal pairs more than were met bound it, and with it
+    the rows that are expected to be distinct.
+    """
+    if n_rows < _PROBED * _WORTH_PROBING:
+        return False
+    probe = row_keys(np.concatenate([block.X[:: n_rows // _PROBED] for block in blocks]))
+    m, n_equal = len(probe), len(probe) - len(np.unique(probe))
+    n_patterns = m * (m - 1) / 2 / (n_equal + 3)
+    share = -np.expm1(-n_rows / n_patterns) * n_patterns / n_rows
+    return bool(share > _SURELY)
 
 
 def used_rows(source: Any) -> Any:
@@ -76,6 +97,11 @@ def _merged(X: Array, weights: FloatArray) -> tuple[Array, FloatArray]:
 
 def row_keys(X: Array) -> IntArray:
     """Return a number (n,) for each row, equal where rows are equal."""
+    coded = categorical_bytes(np.ascontiguousarray(X)) if X.dtype in (np.float32, np.float64) else None
+    if coded is not None:
+        found = _byte_keys(*coded)
+        if found is not None:
+            return found
     keys, size = np.zeros(len(X), dtype=np.int64), 1
     for column in X.T:
         levels, codes = unique_values(column)  # NaN are one level
@@ -83,6 +109,22 @@ def row_keys(X: Array) -> IntArray:
             known, keys = np.unique(keys, return_inverse=True)
             keys, size = keys.reshape(-1), len(known)
         keys, size = keys * len(levels) + codes, size * len(levels)
+    return keys
+
+
+_EXACT = 2**53
+
+
+def _byte_keys(codes: Array, occurs: Array) -> IntArray | None:
+    """Return a number (n,) for each row of bytes, or None where there are more combinations than numbers."""
+    places = np.cumsum(occurs, axis=1, dtype=np.int64) - 1
+    sizes = places[:, -1] + 1
+    if np.log2(sizes.astype(np.float64)).sum() >= _EXACT.bit_length() - 1:
+        return None
+    unit = np.concatenate([np.cumprod(sizes[::-1])[::-1][1:], [1]])
+    keys = np.zeros(len(codes), dtype=np.int64)
+    for j in range(codes.shape[1]):
+        keys += (places[j] * unit[j])[codes[:, j]]
     return keys
 
 

@@ -17,12 +17,31 @@ from typing import Any
 from emkit.kernels._dispatch import native
 from emkit.kernels.twins import categorical as twin
 
-__all__ = ["MOST_LEVELS", "categorical_counts", "categorical_log_joint", "categorical_moments"]
+__all__ = [
+    "MOST_LEVELS",
+    "NO_ANSWER",
+    "categorical_bytes",
+    "categorical_counts",
+    "categorical_log_joint",
+    "categorical_moments",
+]
 
 _code: Any = twin if native is None else native
 
 MOST_LEVELS = 255
 """Levels of one item that a byte can tell apart, with one value left for no answer."""
+
+NO_ANSWER = 255
+"""The byte that `categorical_bytes` gives for NaN."""
+
+
+def categorical_bytes(X: Any) -> tuple[Any, Any] | None:
+    """Return whole numbers from 0 to 254 (n, d) as bytes, and which values occur in each column (d, 256), 0 or 1.
+
+    NaN becomes 255; None where there is any other number. `X` is float32 or float64, C-contiguous.
+    """
+    found: tuple[Any, Any] | None = _code.categorical_bytes(X)
+    return found
 
 
 def categorical_moments(codes: Any, levels: Any, weights: Any, log_mix: Any, log_prob: Any) -> tuple[float, Any, Any]:

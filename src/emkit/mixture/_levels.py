@@ -13,6 +13,7 @@ from emkit.data import Source, Table
 from emkit.data.codes import distinct_values, sorted_values
 from emkit.data.frames import frame_columns
 from emkit.errors import DataError
+from emkit.kernels.categorical import NO_ANSWER, categorical_bytes
 
 __all__ = ["Levels", "read_columns"]
 
@@ -27,6 +28,24 @@ class Levels:
     def of(cls, columns: Sequence[Array]) -> Levels:
         """Return the levels that occur in columns of answers."""
         return cls(tuple(sorted_values(set(distinct_values(column)[0]) - {None}) for column in columns))
+
+    @classmethod
+    def learned(cls, columns: Sequence[Array], names: Sequence[str]) -> tuple[Levels, FloatArray]:
+        """Return the levels that occur in columns of answers, and their codes (n, d), NaN for missing."""
+        coded = _whole(columns)
+        if coded is None:
+            levels = cls.of(columns)
+            return levels, levels.codes(columns, names, unseen="error")
+        numbers, bytes_, occurs = coded
+        values = [np.flatnonzero(seen[:NO_ANSWER]) for seen in occurs]
+        if all(own.size == 0 or own[-1] - own[0] + 1 == own.size for own in values):  # no gaps: a shift is enough
+            numbers -= [own[0] if own.size else 0 for own in values]
+        else:
+            code = np.where(occurs, np.cumsum(occurs, axis=1) - 1.0, np.nan)
+            code[:, NO_ANSWER] = np.nan
+            for j in range(len(columns)):
+                numbers[:, j] = code[j][bytes_[:, j]]
+        return cls(tuple(tuple(own.tolist()) for own in values)), numbers
 
     @property
     def labels(self) -> tuple[tuple[str, ...], ...]:
@@ -70,6 +89,22 @@ def read_columns(X: Any) -> tuple[list[Array], list[str], bool]:
         message = f"expected a table of answers with rows and columns, got an array of shape {array.shape}"
         raise DataError(message)
     return list(array.T), [f"x{j + 1}" for j in range(array.shape[1])], False
+
+
+_ROWS = 4096  # of columns that lie side by side, read together so that they stay in cache
+
+
+def _whole(columns: Sequence[Array]) -> tuple[FloatArray, Array, Array] | None:
+    """Return columns of small whole numbers as numbers (n, d), as bytes, and which bytes occur (d, 256), or None."""
+    if not columns or not all(column.dtype.kind in "fiub" for column in columns):
+        return None
+    numbers = np.empty((len(columns[0]), len(columns)))
+    for start in range(0, len(numbers), _ROWS):
+        rows = slice(start, start + _ROWS)
+        for j, column in enumerate(columns):
+            numbers[rows, j] = column[rows]
+    coded = categorical_bytes(numbers)
+    return None if coded is None else (numbers, *coded)
 
 
 def _refuse_unseen(name: str, values: Sequence[Any], distinct: Sequence[Any], index: Array) -> None:

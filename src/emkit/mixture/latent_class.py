@@ -158,13 +158,12 @@ class LatentClassAnalysis(MixtureEstimator):
     def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
         asked = Asked.of(X)
         columns, names, are_own, gate = asked.split()
-        levels = Levels.of(columns)
+        levels, codes = Levels.learned(columns, names)
         self.levels_ = dict(zip(names, levels.values, strict=True))
         self.picked_ = asked.picked
         self.covariates_ = Covariates.of(gate)
-        codes = levels.codes(columns, names, unseen="error")
         source = as_source(
-            np.column_stack([codes, self.covariates_.rows(gate, len(codes))]),
+            np.column_stack([codes, self.covariates_.rows(gate, len(codes))]) if gate else codes,
             sample_weight,
             feature_names=(*names, *self.covariates_.labels) if are_own or gate else None,
             n_threads=n_threads,

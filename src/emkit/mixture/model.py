@@ -132,7 +132,7 @@ class FiniteMixture(Model):
     def portfolio(
         self, source: Any, rng: np.random.Generator
     ) -> Callable[[np.random.Generator, int], MixtureParameters]:
-        block = source.sample(_START_ROWS, rng)
+        block = source.sample(self.family.start_rows, rng)
         rows = self.family.starting_rows(block)
 
         def draw(own_rng: np.random.Generator, index: int) -> MixtureParameters:
@@ -176,9 +176,6 @@ class FiniteMixture(Model):
         family: Any = self.family
         describe = offered(family, Offer.DESCRIBE)
         return (weights, *(describe(parameters.members, feature_names, "component") if describe else ()))
-
-
-_START_ROWS = 16384
 
 
 def _log(mix: FloatArray) -> FloatArray:

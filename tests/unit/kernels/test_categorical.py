@@ -132,3 +132,24 @@ def test_the_twin_runs_on_another_library():
     there = [xp.asarray(part) for part in (codes, weights, log_mix, log_prob)]
     given = twin.categorical_moments(there[0], LEVELS, *there[1:])
     _agree((given[0], *map(np.asarray, given[1:])), told)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("code", [kernel, twin])
+def test_whole_numbers_become_bytes(code, dtype):
+    X = np.random.default_rng(0).integers(0, 255, (131, 3)).astype(dtype)
+    X[5, 1] = X[130, 2] = np.nan
+    codes, seen = code.categorical_bytes(X)
+    assert np.array_equal(codes, np.where(np.isnan(X), 255, X))
+    assert codes.dtype == np.uint8
+    expected = [[value in set(column) for value in range(256)] for column in codes.T]
+    assert np.array_equal(seen, expected)
+    assert code.categorical_bytes(np.empty((0, 2), dtype=dtype))[1].shape == (2, 256)
+
+
+@pytest.mark.parametrize("other", [-1.0, 0.5, 255.0, 256.0, 1e300, np.inf, -np.inf, -0.25])
+@pytest.mark.parametrize("code", [kernel, twin])
+def test_other_numbers_become_no_bytes(code, other):
+    X = np.ones((300, 2))
+    X[299, 1] = other
+    assert code.categorical_bytes(X) is None

@@ -7,7 +7,9 @@ import pytest
 import emkit
 from emkit.data import as_source
 from emkit.errors import DataError, ParameterError
+from emkit.families import discrete
 from emkit.families.categorical import Categorical
+from emkit.families.discrete import distinct_rows
 from emkit.mixture import FiniteMixture
 
 
@@ -155,3 +157,39 @@ def test_bernoulli_names_what_is_neither_zero_nor_one(value):
 def test_codes_are_checked_by_the_family():
     with pytest.raises(DataError, match="expected codes of levels"):
         FiniteMixture(Categorical(), 2).prepare(as_source(np.array([[0.5], [1.0]])))
+
+
+@pytest.mark.parametrize("shift", [0, 1, 7])
+def test_levels_of_whole_numbers_have_gaps_shifts_and_missing_answers_or_none(shift):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (200, 4)) + shift
+    gaps = np.array([0, 3, 9])[X - shift] * 2 + shift
+    told = emkit.LatentClassAnalysis(2, random_state=0, n_init=2).fit(X.astype(str))
+    for own in (X, X.astype(float), X.astype(np.int8), X.astype(object), gaps, pd.DataFrame(gaps.astype(float))):
+        assert emkit.LatentClassAnalysis(2, random_state=0, n_init=2).fit(own).fit_.loglik == told.fit_.loglik
+    assert emkit.LatentClassAnalysis(1).fit(gaps).levels_["x1"] == (shift, shift + 6, shift + 18)
+    holes = gaps.astype(float)
+    holes[rng.random(holes.shape) < 0.1] = np.nan
+    words = np.where(np.isnan(holes), None, holes.astype(object))
+    known = emkit.LatentClassAnalysis(2, random_state=0, n_init=2).fit(holes)
+    assert known.fit_.loglik == emkit.LatentClassAnalysis(2, random_state=0, n_init=2).fit(words).fit_.loglik
+
+
+def test_rows_that_are_hardly_ever_equal_are_not_counted():
+    rng = np.random.default_rng(0)
+    few, many = (as_source(rng.integers(0, top, (40_000, d))) for top, d in ((2, 9), (4, 20)))
+    assert distinct_rows(few).n_rows == 2**9
+    assert distinct_rows(many) is many
+    blocks = list(few.blocks())
+    assert not discrete._are_mostly_distinct(blocks, few.n_rows)
+    assert discrete._are_mostly_distinct(list(many.blocks()), many.n_rows)
+
+
+def test_row_keys_tell_rows_apart_whatever_they_hold():
+    rng = np.random.default_rng(1)
+    for of in (rng.integers(0, 3, (300, 4)), rng.integers(0, 200, (300, 9)), rng.normal(size=(50, 2)).round(1)):
+        X = of.astype(float)
+        X[rng.random(X.shape) < 0.1] = np.nan
+        keys, rows = discrete.row_keys(X), [tuple(np.nan_to_num(row, nan=-9.0)) for row in X]
+        assert len(set(keys.tolist())) == len(set(rows))
+        assert len(set(zip(keys.tolist(), rows, strict=True))) == len(set(rows))

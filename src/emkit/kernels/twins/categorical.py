@@ -7,7 +7,21 @@ from typing import Any
 from emkit.kernels.twins._namespace import namespace, placed_as
 from emkit.kernels.twins.gaussian import softmax_rows
 
-__all__ = ["categorical_counts", "categorical_log_joint", "categorical_moments"]
+__all__ = ["categorical_bytes", "categorical_counts", "categorical_log_joint", "categorical_moments"]
+
+_NO_ANSWER = 255
+
+
+def categorical_bytes(X: Any) -> tuple[Any, Any] | None:
+    xp = namespace(X)
+    missing = X != X  # noqa: PLR0124 - NaN
+    inside = (X >= 0) & (X < _NO_ANSWER)
+    whole = xp.where(inside, X, xp.full_like(X, _NO_ANSWER))
+    codes = xp.astype(whole, xp.uint8) if hasattr(xp, "astype") else whole.astype(xp.uint8)
+    if bool(xp.any(~missing & (~inside | (codes != X)))):
+        return None
+    seen = xp.stack([xp.any(codes == value, axis=0) for value in range(_NO_ANSWER + 1)], axis=1)
+    return codes, xp.where(seen, xp.ones_like(seen, dtype=xp.uint8), xp.zeros_like(seen, dtype=xp.uint8))
 
 
 def categorical_moments(codes: Any, levels: Any, weights: Any, log_mix: Any, log_prob: Any) -> tuple[float, Any, Any]:
