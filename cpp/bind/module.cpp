@@ -40,6 +40,7 @@ void bind_kmeans(nb::module_& m);
 void bind_normal_patterns(nb::module_& m);
 void bind_moments(nb::module_& m);
 void bind_quadrature(nb::module_& m);
+void bind_sparse_classes(nb::module_& m);
 void bind_student(nb::module_& m);
 
 }  // namespace emkit
@@ -59,5 +60,6 @@ NB_MODULE(_native, m) {
     emkit::bind_normal_patterns(m);
     emkit::bind_moments(m);
     emkit::bind_quadrature(m);
+    emkit::bind_sparse_classes(m);
     emkit::bind_student(m);
 }

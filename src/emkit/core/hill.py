@@ -216,7 +216,7 @@ class _Hill:
         screen = _OneBlock(self.source.sample(SCREEN_ROWS, rng)) if is_large else self.source
         draw = _drawer(self.model, screen, rng)
         first = draw(0)
-        limit = _affordable(first, screen.n_rows) if n_starts == "auto" else int(n_starts)
+        limit = self._most(first, screen.n_rows) if n_starts == "auto" else int(n_starts)
         n_threads = getattr(self.source, "n_threads", 1) if screen.n_rows >= PARALLEL_ROWS and limit > 1 else 1
         found = search(
             lambda: Problem(self.model, screen),
@@ -236,6 +236,10 @@ class _Hill:
         if not is_large or found.best.status in (Status.INTERRUPTED, Status.STOPPED):
             return found if not is_large else self._carried_over(found)
         return self.from_best(found, self.source.total_weight / screen.total_weight)
+
+    def _most(self, first: Any, n_rows: int) -> int:
+        """Return how many starts are tried at most where nobody says."""
+        return min(_affordable(first, n_rows), int(getattr(self.model, Offer.MOST, MAX_STARTS)))
 
     def _carried_over(self, found: Search) -> Search:
         """Return a search cut short on a sample with its best point evaluated on all the data."""

@@ -54,6 +54,8 @@ class Model(ABC):
     - `starts_to_agree: int`: how many starts must agree before they are believed (16 where the model does not say).
     - `hits_to_believe: int`: how many starts must reach the best optimum to end the search: before 128 starts if they
       are half of all, and then whatever their share (8 of 128 where the model does not say).
+    - `starts_at_most: int`: how many starts are tried at most (256 where the model does not say, fewer where an E-step
+      is expensive).
     - `prepare(source) -> (Model, source)`: constants read off the data once before a fit (scales of a floor or a
       prior) and a faster arrangement of the same rows (equal rows to counts, rows sorted by pattern).
     - `degeneracy(parameters, statistics) -> str`: a sentence that names what has collapsed, empty if nothing has.
@@ -98,6 +100,7 @@ class Offer:
     PORTFOLIO = "portfolio"
     AGREEMENT = "starts_to_agree"
     BELIEF = "hits_to_believe"
+    MOST = "starts_at_most"
     PREPARE = "prepare"
     DEGENERACY = "degeneracy"
     DESCRIBE = "describe"

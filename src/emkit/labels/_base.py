@@ -20,6 +20,7 @@ from emkit.labels.model import LabelParameters
 
 __all__ = ["LabelEstimator"]
 
+_ENDS = 3  # of eight starts go to the end: those that promise most after a short climb
 _SCREENED = 16384  # items above which the climb from the votes is made on all of them, and no other start is tried
 
 
@@ -118,6 +119,7 @@ class LabelEstimator(ModelEstimator):
         self.n_features_in_ = len(answers.raters)
         self.feature_names_in_ = np.array([str(rater) for rater in answers.raters], dtype=object)
         source = as_source(answers.counts(known), item_weights, allow_sparse=True, n_threads=self.n_threads)
+        self._n_ends = _ENDS if self.n_init == "auto" else None
         self._n_answers = np.bincount(answers.rater, weights=answers.weights, minlength=len(answers.raters))
         model = self._model_of(answers, has_gold=known is not None)
         self._adopt(self._maximised(model, source), source)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import issparse
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
@@ -28,6 +29,7 @@ from emkit.core.spaces import Simplex
 from emkit.core.statistics import Statistics
 from emkit.errors import DataError
 from emkit.kernels.gaussian import softmax_rows
+from emkit.kernels.sparse_classes import sparse_classes_moments
 from emkit.labels.raters import FreeRaters, Raters
 from emkit.labels.votes import VoteStarts
 
@@ -92,12 +94,18 @@ class ManyRaters(Model):
         return self.portfolio(source, rng)(rng, 0)
 
     def e_step(self, parameters: LabelParameters, block: Any) -> LabelStatistics:
-        density, resp = softmax_rows(self.log_joint(parameters, block))
         weights = block.weights
+        weight = float(weights.sum()) if block.is_weighted else float(block.n_rows)
+        if issparse(block.X):
+            at = self._table(parameters)
+            loglik, count, counts = sparse_classes_moments(
+                *_entries(block.X), weights if block.is_weighted else None, _log(parameters.mix), at
+            )
+            return LabelStatistics(loglik, weight, count, self._by_rater(counts))
+        density, resp = softmax_rows(self.log_joint(parameters, block))
         count = weights @ resp  # a product of matrices is several times as fast as a sum along the long axis
         if block.is_weighted:
             resp *= weights[:, None]
-        weight = float(weights.sum()) if block.is_weighted else float(block.n_rows)
         return LabelStatistics(float(weights @ density), weight, count, self.expected(block.X, resp))
 
     def m_step(self, statistics: LabelStatistics, parameters: LabelParameters) -> LabelParameters:
@@ -124,7 +132,9 @@ class ManyRaters(Model):
 
     # --- what else it offers ---
 
-    starts_to_agree = 8
+    starts_to_agree = 6
+    hits_to_believe = 8
+    starts_at_most = 64  # optima that fewer reach differ from the best by less than a unit of log-likelihood, if at all
 
     def prepare(self, source: Any) -> tuple[ManyRaters, Any]:
         wanted = (self.n_raters + 1) * self.n_classes
@@ -156,15 +166,24 @@ class ManyRaters(Model):
 
     def log_joint(self, parameters: LabelParameters, block: Any) -> FloatArray:
         """Return log mix_k + log probability of the answers about each item, (n, k)."""
-        k = self.n_classes
-        confusion = self.raters.confusion(parameters.raters, k).swapaxes(1, 2).reshape(-1, k)
-        known = np.where(np.eye(k, dtype=bool), 0.0, _KNOWN)
-        return np.ascontiguousarray(block.X @ np.concatenate([_log(confusion), known]) + _log(parameters.mix))
+        return np.ascontiguousarray(block.X @ self._table(parameters) + _log(parameters.mix))
+
+    def _table(self, parameters: LabelParameters) -> FloatArray:
+        """Return the log-probabilities ((r + 1) k, k) of the columns of the counts under each class."""
+        r, k = self.n_raters, self.n_classes
+        table = np.full((r + 1, k, k), _KNOWN)
+        table[:r] = _log(self.raters.confusion(parameters.raters, k)).swapaxes(1, 2)
+        table[r].flat[:: k + 1] = 0.0
+        return table.reshape(-1, k)
 
     def expected(self, X: Any, resp: FloatArray) -> FloatArray:
         """Return the expected counts (r, k, k) of rater, class and label."""
+        return self._by_rater(X.T @ resp)
+
+    def _by_rater(self, counts: FloatArray) -> FloatArray:
+        """Return sums ((r + 1) k, k) by column and class as counts (r, k, k) of rater, class and label."""
         r, k = self.n_raters, self.n_classes
-        return np.ascontiguousarray((X.T @ resp)[: r * k].reshape(r, k, k).swapaxes(1, 2))
+        return np.ascontiguousarray(counts[: r * k].reshape(r, k, k).swapaxes(1, 2))
 
     def log_density(self, parameters: LabelParameters, block: Any) -> FloatArray:
         density: FloatArray = softmax_rows(self.log_joint(parameters, block))[0]
@@ -207,6 +226,15 @@ class ManyRaters(Model):
             Description("Classes", ("class", "share"), shares),
             Description("Probability that a rater is right", ("rater", "overall", *labels), rows),
         )
+
+
+def _entries(X: Any) -> tuple[Array, Array, FloatArray]:
+    """Return rows in compressed form as the kernel takes them: where they begin, columns, values."""
+    return (
+        np.asarray(X.indptr, dtype=np.int32),
+        np.asarray(X.indices, dtype=np.int32),
+        np.asarray(X.data, dtype=np.float64),
+    )
 
 
 def _log(prob: FloatArray) -> FloatArray:

@@ -79,6 +79,15 @@ def test_model_says_how_many_starts_must_agree(toy):
     assert maximise(Easy(), toy.source, rng=0).starts.n_starts == 8
 
 
+def test_model_says_how_many_starts_are_tried_at_most(toy):
+    @dataclass(frozen=True)
+    class Costly(toy.TwoHills):
+        starts_at_most = 24
+
+    assert maximise(Costly(), toy.source, rng=0).starts.n_starts == 24
+    assert maximise(Costly(), toy.source, n_starts=40, rng=0).starts.n_starts == 40
+
+
 def test_starts_that_disagree_make_the_search_longer(toy):
     assert maximise(toy.TwoHills(), toy.source, rng=0).starts.n_starts == 128
 
