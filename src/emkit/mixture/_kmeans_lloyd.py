@@ -39,7 +39,7 @@ class _Memory:
 
 @dataclass(frozen=True)
 class _Elsewhere:
-    """The memory where rows are in other processes: nothing is kept of them."""
+    """The memory where rows are in files or in other processes: nothing is kept of them."""
 
     is_weighed: bool = False
 
@@ -96,7 +96,7 @@ def _pass_elsewhere(problem: Problem, parameters: KMeansParameters, memory: _Els
 def _whole_pass(problem: Problem, parameters: KMeansParameters) -> Move:
     """Give every row to its nearest centre, and begin bounds where they can be kept."""
     source: Any = problem.source
-    if not source.is_local:
+    if not (source.is_local and source.is_in_memory):
         return _pass_elsewhere(problem, parameters, _Elsewhere())
     k, d = parameters.centers.shape
     n = problem.source.n_rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -22,6 +23,17 @@ __all__ = ["KMeans"]
 
 
 _STARTS = 8  # each finds the proven optimum of iris (k <= 10) or faithful (k <= 10) in four cases of ten or more
+
+
+class _LabelsOnDemand:
+    """In place of labels that are not kept, as the rows are not in memory: they are found when asked for."""
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        source = None if instance is None else getattr(vars(instance).get("fit_"), "given", None)
+        if source is None:
+            message = f"{owner.__name__} has no labels_: it has no rows. `predict` finds those of any"
+            raise AttributeError(message)
+        return instance.predict(source)
 
 
 class KMeans(ModelEstimator):
@@ -53,7 +65,7 @@ class KMeans(ModelEstimator):
     cluster_centers_ : array (k, d)
         By falling weight of their rows.
     labels_ : array (n,), int32
-        Nearest centre of each row of the training data.
+        Nearest centre of each row of the training data; of rows in files or on a cluster, found when asked for.
     inertia_ : float
         Weighted sum of squared distances of the rows to their centres.
     n_iter_ : int
@@ -76,7 +88,8 @@ class KMeans(ModelEstimator):
     `emkit.constrained` nor standard errors: fixed centres are a `GaussianMixture` of equal spherical covariances.
 
     Rows cost n k d per iteration at first and far less later: a row whose nearest centre cannot have changed is not
-    looked at. Memory beyond the data is 12 bytes per row, and 4 where n_clusters * (d + 5) <= 160.
+    looked at. Memory beyond the data is 12 bytes per row, and 4 where n_clusters * (d + 5) <= 160; of rows in files or
+    on a cluster nothing is kept, and every pass looks at all of them.
 
     References
     ----------
@@ -95,6 +108,7 @@ class KMeans(ModelEstimator):
     _kind: ClassVar[str | None] = "clusterer"
     _takes_missing: ClassVar[bool] = False
     _takes_device: ClassVar[bool] = True
+    labels_: Any = _LabelsOnDemand()
 
     def __init__(
         self,
@@ -122,7 +136,8 @@ class KMeans(ModelEstimator):
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Find the centres, and return the nearest one (n,) of each row."""
         self._run(X, sample_weight)
-        return self.labels_
+        labels: Array = self.labels_
+        return labels
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> FloatArray:
         """Find the centres, and return the distance (n, k) of each row to each of them."""
@@ -169,7 +184,7 @@ class KMeans(ModelEstimator):
     def _adopt(self, fit: Fit, source: Source) -> None:
         """Take over the centres in single or double precision as the data are, by falling weight of their rows."""
         found = fit.parameters.centers.astype(source.dtype, copy=False)
-        done = _assigned(source, found)
+        done = source.map(_assigning(found, keeps_rows=source.is_in_memory))
         count = np.asarray(sum(part.count for part in done))
         order = np.lexsort((*found.T[::-1], -count))
         if fit.status is Status.PARTIAL:  # the centres of a stream keep their places
@@ -177,7 +192,9 @@ class KMeans(ModelEstimator):
         ordered = replace(fit, parameters=replace(fit.parameters, centers=fit.parameters.centers[order]))
         super()._adopt(ordered, source)
         self.cluster_centers_ = found[order]
-        self.labels_: Array = np.argsort(order).astype(np.int32)[np.concatenate([part.labels for part in done])]
+        self.__dict__.pop("labels_", None)
+        if source.is_in_memory:
+            self.labels_ = np.argsort(order).astype(np.int32)[np.concatenate([part.labels for part in done])]
         self.inertia_ = float(sum(part.inertia for part in done))
         self._n_filled = int(np.count_nonzero(count))
 
@@ -230,6 +247,12 @@ class KMeans(ModelEstimator):
         return distances
 
 
-def _assigned(source: Source, centers: Array) -> list[kernel.Assignment]:
+def _assigning(centers: Array, *, keeps_rows: bool) -> Callable[[Any], kernel.Assignment]:
+    """Return the function from a block to what its rows have nearest; sums alone where rows are too many to keep."""
     double = np.asarray(centers, dtype=np.float64)
-    return source.map(lambda block: kernel.assign(block.X, block.kernel_weights, double))
+
+    def assigned(block: Any) -> kernel.Assignment:
+        done = kernel.assign(block.X, block.kernel_weights, double)
+        return done if keeps_rows else done._replace(labels=None, squared=None)
+
+    return assigned

@@ -156,6 +156,7 @@ def test_kmeans(X, tmp_path):
     streamed, held = (emkit.KMeans(2, random_state=0).fit(data) for data in (source, X))
     assert streamed.inertia_ == pytest.approx(held.inertia_, rel=1e-12)
     assert (streamed.labels_ == held.labels_).all()
+    assert "labels_" not in vars(streamed)  # nothing is kept of the rows
 
 
 def test_temporary_copy_has_the_same_bits(X, weights, tmp_path):
