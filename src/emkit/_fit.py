@@ -105,17 +105,18 @@ def fit(
         raise ParameterError(message)
     source = data if isinstance(data, Source) else as_source(data, sample_weight, n_threads=n_threads)
     model = constrain(model, fix=fix, tie=tie, bounds=bounds, prior=prior)
-    return maximise(
-        model,
-        source,
-        start=entered(model, start),
-        solver=solver,
-        n_starts=n_starts,
-        tol=tol,
-        max_iter=max_iter,
-        max_e_steps=max_e_steps,
-        max_seconds=max_seconds,
-        rng=rng,
-        on_iteration=on_iteration,
-        checkpoint=checkpoint,
-    )
+    with source.held():
+        return maximise(
+            model,
+            source,
+            start=entered(model, start),
+            solver=solver,
+            n_starts=n_starts,
+            tol=tol,
+            max_iter=max_iter,
+            max_e_steps=max_e_steps,
+            max_seconds=max_seconds,
+            rng=rng,
+            on_iteration=on_iteration,
+            checkpoint=checkpoint,
+        )

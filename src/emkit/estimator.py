@@ -144,8 +144,9 @@ class ModelEstimator(Estimator):
     def _run(self, X: Any, sample_weight: Any) -> Source:
         model = self._model()
         source = self._fit_source(X, sample_weight, self.n_threads)
-        self._check_rows(model, source)
-        self._adopt(self._maximised(model, source), source)
+        with source.held():
+            self._check_rows(model, source)
+            self._adopt(self._maximised(model, source), source)
         self._warn()
         return source
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,9 +14,10 @@ import numpy as np
 from emkit.data.ahead import read_ahead
 from emkit.data.block import BLOCK_ROWS
 from emkit.data.pieces import Piece
+from emkit.data.room import Shelf
 from emkit.data.source import S, Source
 from emkit.data.supply import Origin, Supply, told
-from emkit.data.threads import consume_stream
+from emkit.data.threads import consume_in_order, consume_stream
 from emkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Streamed(Source):
     __slots__ = ()
 
     _supply: Supply
+    _shelf: Shelf
 
     @property
     @abstractmethod
@@ -54,8 +56,8 @@ class Streamed(Source):
         """Rows of each block."""
 
     @abstractmethod
-    def _block(self, raw: Raw) -> Any:
-        """Return the block of these rows."""
+    def _block(self, index: int, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Any:
+        """Return the block of this number, of these rows and their weights in the file."""
 
     @property
     def is_in_memory(self) -> bool:
@@ -80,9 +82,17 @@ class Streamed(Source):
 
     def blocks(self) -> Iterator[Any]:
         """Iterate over the blocks, in order, each read when its turn comes."""
+        kept = self._shelf.all(len(self._sizes))
+        if kept is not None:
+            yield from (self._block(index, *numbers) for index, numbers in enumerate(kept))
+            return
         with closing(read_ahead(self._raws(), 1)) as raws:
             for raw in raws:
-                yield self._block(raw)
+                yield self._read(raw)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Return the context of a fit: blocks are kept where there is room for all of them."""
+        return self._shelf.opened(self.n_rows * self.n_features * np.dtype(self.dtype).itemsize)
 
     def gathered(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows with these numbers, in rising order, by one pass."""
@@ -93,8 +103,20 @@ class Streamed(Source):
         return X
 
     def _each(self, f: Callable[[Any], Any], consume: Callable[[Any], None]) -> None:
+        kept = self._shelf.all(len(self._sizes))
+        if kept is not None:
+            consume_in_order(
+                lambda item: f(self._block(item[0], *item[1])), list(enumerate(kept)), consume, self.n_threads
+            )
+            return
         with closing(read_ahead(self._raws(), AHEAD)) as raws:
-            consume_stream(lambda raw: f(self._block(raw)), raws, consume, self.n_threads)
+            consume_stream(lambda raw: f(self._read(raw)), raws, consume, self.n_threads)
+
+    def _read(self, raw: Raw) -> Any:
+        X, weights = numbers_of(raw, self.dtype)
+        X = X if X.flags.owndata else X.copy()  # what makes the batches may use its array again
+        self._shelf.keep(raw.index, (X, weights))
+        return self._block(raw.index, X, weights)
 
     def _raws(self) -> Iterator[Raw]:
         """Yield the rows of each block, or raise where there are not as many as there were."""

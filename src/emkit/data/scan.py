@@ -12,6 +12,7 @@ import numpy as np
 
 from emkit.data.memory import MemorySource
 from emkit.data.pieces import Keys
+from emkit.data.room import Shelf
 from emkit.data.sequence_order import arranged
 from emkit.data.sequence_scan import held_columns, opened_sequences
 from emkit.data.sequences import Sequences
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["scan", "scanned", "scanned_sequences"]
 
 IN_MEMORY_BYTES = 1 << 25
-"""Tables of up to so many bytes of numbers (32 MiB) are held in memory: no fit that needs streams is among them."""
+"""Tables of up to so many bytes of numbers (32 MiB) are held in memory: no fit that needs streams is among them.
+
+It does not depend on the memory there is, as rows that are read in passes can give other last bits.
+"""
 
 
 def scan(
@@ -40,7 +44,7 @@ def scan(
     time: str | None = None,
     lengths: ArrayLike | None = None,
     n_threads: int | None = None,
-    memory_limit: int = IN_MEMORY_BYTES,
+    memory_limit: int | None = None,
     cache: str | os.PathLike[str] | None = None,
     delimiter: str | None = None,
     header: bool | None = None,
@@ -67,11 +71,13 @@ def scan(
     n_threads : int, optional
         See `resolve_threads`.
     memory_limit : int
-        Tables with no more bytes of numbers are read into memory; 0 never does that. It changes no result.
+        Bytes of numbers that may be kept in memory while a fit runs: where all fit, only its first pass reads the
+        files. By default a quarter of the memory that is free when the fit begins; 0 never keeps any. It changes no
+        result.
     cache : path of a folder, optional
         Keep a temporary copy of the numbers there while the source lives, eight bytes for each: passes read it instead,
-        several times as fast where the model is small and decoding costs more than its E-step. Text always is kept
-        so, in the system's folder for temporary files where none is given.
+        several times as fast where the model is small, decoding costs more than its E-step, and there is no room in
+        memory. Text always is kept so, in the system's folder for temporary files where none is given.
     delimiter, header, decimal, encoding
         For text, as in `read_table`.
 
@@ -113,7 +119,7 @@ def scan(
 def scanned(X: Any, weight: str | None, n_threads: int | None) -> Source | None:
     """Return the source of what names files or makes batches; None if `X` is nothing of that kind."""
     supply = _supply(X, Chosen(weight=weight), TextFormat())
-    return None if supply is None else _opened(supply, resolve_threads(n_threads), IN_MEMORY_BYTES)
+    return None if supply is None else _opened(supply, resolve_threads(n_threads), None)
 
 
 def scanned_sequences(
@@ -124,8 +130,8 @@ def scanned_sequences(
         if name is not None and not isinstance(name, str) and _supply_is_there(X):
             message = f"`{role}` must be the name of a column where X is read from files, got {type(name).__name__}"
             raise DataTypeError(message)
-    keys, limit = Keys(sequence, time), IN_MEMORY_BYTES
-    return _sequences(X, Chosen(weight=weight), keys, lengths, TextFormat(), n_threads, limit, fill_gaps=fill_gaps)
+    chosen, keys = Chosen(weight=weight), Keys(sequence, time)
+    return _sequences(X, chosen, keys, lengths, TextFormat(), n_threads, None, fill_gaps=fill_gaps)
 
 
 def _supply_is_there(X: Any) -> bool:
@@ -139,7 +145,7 @@ def _sequences(
     lengths: Any,
     layout: TextFormat,
     n_threads: int | None,
-    memory_limit: int,
+    memory_limit: int | None,
     cache: str | os.PathLike[str] | None = None,
     *,
     fill_gaps: bool = False,
@@ -148,14 +154,20 @@ def _sequences(
     if supply is None:
         return None
     is_one = keys.sequence is None and lengths is None  # a block holds whole sequences: this one is all rows
-    held = held_columns(supply, keys, sys.maxsize if is_one or fill_gaps else memory_limit)
+    held = held_columns(supply, keys, sys.maxsize if is_one or fill_gaps else _in_memory(memory_limit))
     threads = resolve_threads(n_threads)
     if held is not None:
         rows, weights, sequence, time = held
         flat = MemorySource(rows, None, feature_names=supply.names, n_threads=threads)
         source = arranged(flat, lengths, sequence, time, fill_gaps=fill_gaps)
         return source if weights is None else source.with_weights(weights)
-    return opened_sequences(supply, keys, lengths, _copy_of(supply, cache), threads)
+    copy, shelf = _copy_of(supply, cache), Shelf(memory_limit)
+    return opened_sequences(supply, keys, lengths, copy=copy, shelf=shelf, n_threads=threads)
+
+
+def _in_memory(memory_limit: int | None) -> int:
+    """Return up to how many bytes a table is held in memory as if it had been given as an array."""
+    return IN_MEMORY_BYTES if memory_limit is None else min(memory_limit, IN_MEMORY_BYTES)
 
 
 def _supply(X: Any, chosen: Chosen, layout: TextFormat, cache: str | os.PathLike[str] | None = None) -> Supply | None:
@@ -196,9 +208,9 @@ def _batches_of(X: Any) -> Callable[[], Any] | None:
     return X if is_function else None
 
 
-def _opened(supply: Supply, n_threads: int, memory_limit: int) -> Source:
-    source = FileSource(supply, names=supply.names, n_threads=n_threads)
-    if source.n_rows * source.n_features * np.dtype(source.dtype).itemsize > memory_limit:
+def _opened(supply: Supply, n_threads: int, memory_limit: int | None) -> Source:
+    source = FileSource(supply, names=supply.names, n_threads=n_threads, shelf=Shelf(memory_limit))
+    if source.n_rows * source.n_features * np.dtype(source.dtype).itemsize > _in_memory(memory_limit):
         return source
     blocks = list(source.blocks())
     X = np.concatenate([block.X for block in blocks])

@@ -16,6 +16,7 @@ from emkit.data.block import BLOCK_ROWS
 from emkit.data.checks import find_missing
 from emkit.data.passes import AHEAD, Raw, cut_up, numbers_of
 from emkit.data.pieces import Keys, Piece
+from emkit.data.room import Shelf
 from emkit.data.sequence_keys import as_times, name_of
 from emkit.data.sequence_order import checked_lengths
 from emkit.data.sequence_streams import SequenceFacts, SequenceStream
@@ -55,7 +56,13 @@ def _put_together(parts: tuple[NDArray[Any], ...]) -> NDArray[Any]:
 
 
 def opened_sequences(
-    supply: Supply, keys: Keys, lengths: NDArray[np.int64] | None, copy: Spool | None, n_threads: int
+    supply: Supply,
+    keys: Keys,
+    lengths: NDArray[np.int64] | None,
+    *,
+    copy: Spool | None,
+    shelf: Shelf,
+    n_threads: int,
 ) -> SequenceStream:
     """Return the source of sequences that are read in every pass, after one look at all of them.
 
@@ -67,6 +74,8 @@ def opened_sequences(
         In place of a column that names the sequences.
     copy : Spool, optional
         Filled in passing, and read instead from then on.
+    shelf : Shelf
+        Where blocks are kept while a fit runs.
     n_threads : int
     """
     _check_keys(supply, keys, lengths)
@@ -88,7 +97,8 @@ def opened_sequences(
     if lengths is not None:
         sizes, weights = checked_lengths(lengths, sum(look.n_rows for look in looks)), None
     facts = _facts(looks, sizes, weights, supply.names)
-    return SequenceStream(supply.plain() if copy is None else copy, facts, _caller(supply, keys), n_threads=n_threads)
+    rows = supply.plain() if copy is None else copy
+    return SequenceStream(rows, facts, _caller(supply, keys), n_threads=n_threads, shelf=shelf)
 
 
 def _check_keys(supply: Supply, keys: Keys, lengths: NDArray[np.int64] | None) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emkit.data.passes import Raw, Streamed, numbers_of
+from emkit.data.passes import Streamed
+from emkit.data.room import Shelf
 from emkit.data.sequence_blocks import SequenceBlock, block_spans, sequence_block
 from emkit.data.sequence_weights import sequence_weights
 from emkit.data.sequences import Sequences
@@ -63,11 +64,13 @@ class SequenceStream(Streamed, Sequences):
     called : callable
         From the number of a sequence to what a message calls it.
     n_threads : int
+    shelf : Shelf, optional
     """
 
     __slots__ = (
         "_called",
         "_facts",
+        "_shelf",
         "_spans",
         "_supply",
         "dtype",
@@ -88,9 +91,11 @@ class SequenceStream(Streamed, Sequences):
         called: Callable[[int], str],
         *,
         n_threads: int = 1,
+        shelf: Shelf | None = None,
     ) -> None:
         self._supply, self._facts, self._called = supply, facts, called
         self.n_threads, self.names, self._moments = n_threads, None, None
+        self._shelf = Shelf(0) if shelf is None else shelf
         self.n_rows, self.n_features, self.dtype = int(facts.lengths.sum()), facts.n_features, facts.dtype
         self.feature_names, self.has_missing = facts.names, facts.has_missing
         self.is_weighted = facts.weights is not None
@@ -131,7 +136,7 @@ class SequenceStream(Streamed, Sequences):
         return other
 
     def _like(self, facts: SequenceFacts) -> SequenceStream:
-        return SequenceStream(self._supply, facts, self._called, n_threads=self.n_threads)
+        return SequenceStream(self._supply, facts, self._called, n_threads=self.n_threads, shelf=self._shelf)
 
     # --- passes ---
 
@@ -139,8 +144,7 @@ class SequenceStream(Streamed, Sequences):
     def _sizes(self) -> list[int]:
         return [span.end - span.row for span in self._spans]
 
-    def _block(self, raw: Raw) -> SequenceBlock:
-        span, weights = self._spans[raw.index], self._facts.weights
-        X, _ = numbers_of(raw, self.dtype)
-        own = None if weights is None else weights[span.first : span.stop]
+    def _block(self, index: int, X: NDArray[Any], weights: NDArray[np.float64] | None) -> SequenceBlock:
+        span, given = self._spans[index], self._facts.weights
+        own = None if given is None else given[span.first : span.stop]
         return sequence_block(X, self.lengths[span.first : span.stop], own, span, self.feature_names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -127,6 +128,11 @@ class _View(Sequences):
     def blocks(self) -> Iterator[SequenceBlock]:
         """Iterate over the blocks, in order."""
         return map(_changer(self._change), self._inner.blocks())
+
+    def held(self) -> AbstractContextManager[None]:
+        """Return the context of a fit."""
+        held: AbstractContextManager[None] = self._inner.held()
+        return held
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return rows with these numbers, in rising order."""

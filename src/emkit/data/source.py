@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -121,6 +122,10 @@ class Source(ABC):
     @abstractmethod
     def take(self, rows: ArrayLike) -> Source:
         """Return the rows with these indices (or True in this mask), in the order given."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Return the context of a fit: what is read in its first pass may be kept for those that follow."""
+        return nullcontext()
 
     def permuted(self, order: ArrayLike) -> Source:
         """Return the rows in another order, a permutation of ``0 .. n - 1``."""

@@ -18,6 +18,7 @@ from emkit.data.block import BLOCK_ROWS, Block
 from emkit.data.checks import checked_rows, checked_weights, find_missing
 from emkit.data.memory import MemorySource, draw_rows
 from emkit.data.passes import AHEAD, Raw, Streamed, cut_up, numbers_of
+from emkit.data.room import Shelf
 from emkit.data.supply import Supply, check_weight_column, told
 from emkit.data.threads import consume_stream, resolve_threads
 from emkit.errors import DataError
@@ -51,6 +52,7 @@ class FileSource(Streamed):
 
     __slots__ = (
         "_facts",
+        "_shelf",
         "_supply",
         "_weights",
         "dtype",
@@ -71,8 +73,10 @@ class FileSource(Streamed):
         weights: ArrayLike | None = None,
         n_threads: int = 1,
         facts: _Facts | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self._supply, self.n_threads, self._moments = supply, n_threads, None
+        self._shelf = Shelf(0) if shelf is None else shelf
         self.feature_names = names
         facts = _looked_over(self) if facts is None else facts
         self._weights = checked_weights(weights, facts.n_rows)
@@ -143,20 +147,24 @@ class FileSource(Streamed):
 
     def _like(self, weights: ArrayLike | None, n_threads: int) -> FileSource:
         return FileSource(
-            self._supply, names=self.feature_names, weights=weights, n_threads=n_threads, facts=self._facts
+            self._supply,
+            names=self.feature_names,
+            weights=weights,
+            n_threads=n_threads,
+            facts=self._facts,
+            shelf=self._shelf,
         )
 
     @property
     def _sizes(self) -> list[int]:
         return [min(BLOCK_ROWS, self.n_rows - start) for start in range(0, self.n_rows, BLOCK_ROWS)]
 
-    def _block(self, raw: Raw) -> Block:
-        start = raw.index * BLOCK_ROWS
-        X, weights = numbers_of(raw, self.dtype)
+    def _block(self, index: int, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Block:
+        start = index * BLOCK_ROWS
         if self._weights is not None:
             weights = self._weights[start : start + len(X)]
         own = np.ones(len(X)) if weights is None else weights
-        return Block(X, own, start, weights is not None, bool(self._facts.missing[raw.index]))
+        return Block(X, own, start, weights is not None, bool(self._facts.missing[index]))
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,8 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
             self.feature_names_in_ = np.asarray(source.feature_names, dtype=object)
         self._checkpoint = checkpoint
         try:
-            self._adopt(self._maximised(model, source), source)
+            with source.held():
+                self._adopt(self._maximised(model, source), source)
         finally:
             del self._checkpoint
         warn_of(self.fit_, stacklevel=2)
