@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import numpy as np
 import pytest
 
 import emkit
@@ -13,3 +14,12 @@ def faithful():
 @pytest.fixture(scope="session")
 def iris():
     return emkit.load_data("iris").numeric()[0]
+
+
+@pytest.fixture(params=["torch", "array_api_strict"])
+def made(request):
+    """Return the function that makes a NumPy array one of another library; skip where that is not installed."""
+    library = pytest.importorskip(request.param)
+    if request.param == "torch":
+        library.set_num_threads(1)
+    return lambda X: library.asarray(np.array(X))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from emkit.kernels.foreign import host, is_foreign
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +25,8 @@ class Block:
     ----------
     X : array (b, d), float32 or float64
         C-contiguous; NaN is an unobserved entry, infinity does not occur. Perhaps read-only, never to be
-        changed. From a source of sparse data: a `scipy.sparse.csr_array`.
+        changed. From a source of sparse data: a `scipy.sparse.csr_array`; for a model that takes them, from a source of
+        arrays on a device: one of that library, there.
     weights : array (b,), float64
         Case weights, finite and not negative; all ones where none were given.
     start : int
@@ -32,6 +35,8 @@ class Block:
         Whether the source has case weights other than one.
     has_missing : bool
         Whether any entry of this block is NaN.
+    device_weights : array (b,), float64, or None
+        The case weights where the rows are, where that is not here and the source has weights.
     """
 
     X: NDArray[Any]
@@ -39,6 +44,7 @@ class Block:
     start: int
     is_weighted: bool
     has_missing: bool
+    device_weights: Any = field(default=None, kw_only=True)
 
     @property
     def n_rows(self) -> int:
@@ -46,6 +52,12 @@ class Block:
         return len(self.weights)
 
     @property
-    def kernel_weights(self) -> NDArray[np.float64] | None:
-        """The case weights as kernels take them: None where every row counts once."""
-        return self.weights if self.is_weighted else None
+    def kernel_weights(self) -> Any:
+        """The case weights as kernels take them, where the rows are: None where every row counts once."""
+        if not self.is_weighted:
+            return None
+        return self.weights if self.device_weights is None else self.device_weights
+
+    def on_host(self) -> Self:
+        """Return the block with its rows as NumPy's: a copy where they are on a device."""
+        return replace(self, X=host(self.X), device_weights=None) if is_foreign(self.X) else self

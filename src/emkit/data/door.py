@@ -62,8 +62,8 @@ def as_source(
     allow_sparse : bool
         Whether the model takes sparse rows; blocks then carry a csr_array.
     allow_device : bool
-        Whether the model's kernels run on arrays of other libraries (torch, cupy, the array-API standard), where they
-        are; else they are taken over as NumPy's.
+        Whether the model runs on arrays of other libraries (torch, cupy, jax, the array-API standard), where they are;
+        else they are copied to NumPy's, and answers by row are copied back.
     one_feature : bool
         Whether a flat list or series is meant, as one column.
     n_threads : int or None
@@ -101,11 +101,24 @@ def as_source(
         if known is not X and known.has_missing and not allow_missing_columns:
             _check_observed(known)
         return _again(known, sample_weight, n_threads)
+    if is_device_array(sample_weight):
+        sample_weight = host(sample_weight)
+    taken_from = None
     if is_device_array(X):
-        found = device_source(X, sample_weight, n_threads=resolve_threads(n_threads), min_rows=min_rows)
-        if allow_device and found is not None:
+        found = None
+        if allow_device and not isinstance(sample_weight, str):
+            found = device_source(
+                X,
+                sample_weight,
+                n_threads=resolve_threads(n_threads),
+                min_rows=min_rows,
+                allow_missing=allow_missing,
+                allow_missing_columns=allow_missing_columns,
+                one_feature=one_feature,
+            )
+        if found is not None:
             return found
-        X = host(X)
+        taken_from, X = X, host(X)
     if isinstance(sample_weight, str):
         X, sample_weight = _without_weights(X, sample_weight)
     matrix, names = _matrix(X, allow_sparse=allow_sparse, one_feature=one_feature)
@@ -118,7 +131,7 @@ def as_source(
     if any(missing) and not allow_missing_columns:
         checks.check_columns_observed(matrix, weights, names)
     threads = resolve_threads(n_threads)
-    return MemorySource(matrix, weights, feature_names=names, n_threads=threads, missing=missing)
+    return MemorySource(matrix, weights, feature_names=names, n_threads=threads, missing=missing, kind=taken_from)
 
 
 def _check_source(source: Source, *, allow_missing: bool, allow_sparse: bool, min_rows: int) -> None:

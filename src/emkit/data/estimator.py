@@ -22,7 +22,6 @@ class Estimator:
 
     _kind: ClassVar[str | None] = None  # scikit-learn's estimator type
     _takes_missing: ClassVar[bool] = False
-    _takes_device: ClassVar[bool] = False  # whether its kernels run on arrays of other libraries, where they are
     _needs_target: ClassVar[bool] = False
     _takes_sparse: ClassVar[bool] = False
 
@@ -74,6 +73,10 @@ class Estimator:
             input_tags=InputTags(allow_nan=self._takes_missing, sparse=self._takes_sparse),
         )
 
+    def _takes_device(self) -> bool:
+        """Return whether the model runs on arrays of other libraries, where they are."""
+        return False
+
     def _check_fitted(self) -> None:
         if not self.__sklearn_is_fitted__():
             raise not_fitted_error(type(self).__name__)
@@ -85,7 +88,7 @@ class Estimator:
             sample_weight,
             allow_missing=self._takes_missing,
             allow_sparse=self._takes_sparse,
-            allow_device=self._takes_device,
+            allow_device=self._takes_device(),
             n_threads=n_threads,
             min_rows=min_rows,
         )
@@ -104,7 +107,7 @@ class Estimator:
             allow_missing=self._takes_missing,
             allow_missing_columns=self._takes_missing,
             allow_sparse=self._takes_sparse,
-            allow_device=self._takes_device,
+            allow_device=self._takes_device(),
             n_threads=n_threads,
         )
         self._check_names(source)

@@ -11,6 +11,7 @@ from emkit.data.checks import checked_rows, checked_weights, find_missing
 from emkit.data.source import S, Source
 from emkit.data.sparse import is_sparse, row_slice
 from emkit.data.threads import consume_in_order, resolve_threads
+from emkit.kernels.foreign import given_back, is_device_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,11 +36,15 @@ class MemorySource(Source):
     n_threads : int
     missing : tuple of bool, or None
         Whether each block holds a NaN, where that is known already.
+    kind : array, optional
+        Of another library, from which the rows were copied: answers by row are then arrays of that library, on its
+        device.
     """
 
     __slots__ = (
         "X",
         "_blocks",
+        "_kind",
         "_weights",
         "dtype",
         "feature_names",
@@ -59,8 +64,10 @@ class MemorySource(Source):
         feature_names: tuple[str, ...] | None = None,
         n_threads: int = 1,
         missing: tuple[bool, ...] | None = None,
+        kind: Any = None,
     ) -> None:
         self.X, self._weights = X, weights
+        self._kind = None if kind is None else kind[:0, ...]
         self.n_rows, self.n_features = X.shape
         self.dtype = X.dtype
         self.feature_names = feature_names
@@ -71,6 +78,11 @@ class MemorySource(Source):
         self.has_missing = any(missing)
         self._blocks = _cut(X, weights, missing)
         self._moments = None
+
+    @property
+    def kind(self) -> Any:
+        """An array of the library, on the device, that answers by row go to; None for NumPy's."""
+        return self._kind
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -100,6 +112,11 @@ class MemorySource(Source):
         results: list[R] = []
         consume_in_order(f, self._blocks, results.append, self.n_threads)
         return results
+
+    def joined(self, f: Callable[[Block], Any]) -> Any:
+        """Return the rows of ``f(block)`` of all blocks as one array, of the library that the rows came from."""
+        rows = np.concatenate(self.map(f))
+        return rows if self._kind is None else given_back(self._kind, rows)
 
     def blocks(self) -> Iterator[Block]:
         """Iterate over the blocks, in order."""
@@ -131,11 +148,27 @@ class MemorySource(Source):
         """Return the rows with these indices (or True in this mask), in the order given."""
         rows = checked_rows(rows, self.n_rows)
         weights = None if self._weights is None else self._weights[rows]
-        return MemorySource(self.X[rows], weights, feature_names=self.feature_names, n_threads=self.n_threads)
+        names, n_threads = self.feature_names, self.n_threads
+        return MemorySource(self.X[rows], weights, feature_names=names, n_threads=n_threads, kind=self._kind)
+
+    def answering_like(self, X: Any) -> MemorySource:
+        """Return the source with answers by row of the library and on the device of `X`, where that is an array."""
+        if not is_device_array(X):
+            return self
+        other = self._like(self._weights, self.n_threads)
+        other._kind = X[:0, ...]
+        return other
 
     def _like(self, weights: NDArray[np.float64] | None, n_threads: int) -> MemorySource:
         missing = tuple(block.has_missing for block in self._blocks)
-        return MemorySource(self.X, weights, feature_names=self.feature_names, n_threads=n_threads, missing=missing)
+        return MemorySource(
+            self.X,
+            weights,
+            feature_names=self.feature_names,
+            n_threads=n_threads,
+            missing=missing,
+            kind=self._kind,
+        )
 
     def _one_block(self, X: NDArray[Any], weights: NDArray[np.float64] | None) -> Block:
         has_missing = self.has_missing and any(find_missing(X, self.feature_names))

@@ -96,15 +96,24 @@ def _first_observed(source: Source) -> _Vector:
     for block in source.blocks():
         if is_sparse(block.X):
             return np.zeros(source.n_features)  # sparse data are small numbers around zero
-        if is_foreign(block.X):
-            return np.asarray(host_rows(block.X, np.array([np.argmax(block.weights > 0)]))[0], dtype=np.float64)
-        rows = block.X[block.weights > 0] if block.is_weighted else block.X
+        rows = _used_rows(block)
         row = np.argmin(np.isnan(rows), axis=0) if block.has_missing and len(rows) else 0
         if len(rows):
             pivot = np.where(np.isnan(pivot), rows[row, np.arange(source.n_features)], pivot)
         if not np.isnan(pivot).any():
             break
     return np.where(np.isnan(pivot), 0.0, pivot)
+
+
+def _used_rows(block: Block) -> NDArray[Any]:
+    """Return rows of positive weight in which each column has an observed entry, if there are any in the block."""
+    if not is_foreign(block.X):
+        return block.X[block.weights > 0] if block.is_weighted else block.X
+    X: Any = block.X
+    xp = namespace(X)
+    seen = ~xp.isnan(X) & like(X, block.weights > 0)[:, None]
+    first = host(xp.argmax(xp.asarray(seen, dtype=xp.int64), axis=0))
+    return np.asarray(host_rows(X, first[np.isin(first, np.flatnonzero(block.weights > 0))]), dtype=np.float64)
 
 
 def _sums(block: Block, pivot: _Vector) -> _Sums:
@@ -166,16 +175,18 @@ def _range(columns: NDArray[np.float64]) -> tuple[_Vector, _Vector]:
 
 
 def _foreign_sums(block: Block, pivot: _Vector) -> _Sums:
-    """Sum where the rows are; they are complete."""
+    """Sum where the rows are."""
     X: Any = block.X
     xp = namespace(X)
-    rows, weights = xp.astype(X, xp.float64), like(X, block.weights)[:, None]
+    seen = ~xp.isnan(X)
+    weights = xp.asarray(seen, dtype=xp.float64) * like(X, block.weights)[:, None]
+    rows = xp.where(seen, xp.asarray(X, dtype=xp.float64), like(X, pivot)[None, :])
     deviation = rows - like(X, pivot)[None, :]
     endless = xp.full_like(rows, float("inf"))
     sums = (
         xp.sum(weights * deviation, axis=0),
         xp.sum(weights * deviation * deviation, axis=0),
-        xp.sum(weights * xp.ones_like(rows), axis=0),
+        xp.sum(weights, axis=0),
         xp.min(xp.where(weights > 0, rows, endless), axis=0),
         xp.max(xp.where(weights > 0, rows, -endless), axis=0),
     )

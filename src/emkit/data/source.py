@@ -135,6 +135,14 @@ class Source(ABC):
         """Return the rows of ``f(block)`` of all blocks as one array; on a cluster, as a collection made on demand."""
         return np.concatenate(self.map(f))
 
+    def answering_like(self, X: Any) -> Source:
+        """Return the source with answers by row of the library and on the device of `X`, where that is an array."""
+        return self
+
+    def on_host(self) -> Source:
+        """Return the source with its rows as NumPy's: itself, but where they are on a device."""
+        return self
+
     def column_moments(self) -> ColumnMoments:
         """Return mean, variance, range and observed weight of each column; computed once."""
         if self._moments is None:

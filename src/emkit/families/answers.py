@@ -21,6 +21,7 @@ from emkit.kernels.categorical import (
     categorical_log_joint,
     categorical_moments,
 )
+from emkit.kernels.foreign import host, is_foreign, like, namespace
 from emkit.kernels.gaussian import softmax_rows
 
 __all__ = ["Answers", "Remembered", "answers", "expanded"]
@@ -121,8 +122,55 @@ class _Ones:
         return float(density.sum()), resp.sum(axis=0), self.counts(resp)
 
 
+@dataclass(frozen=True, eq=False)
+class _There:
+    """Codes of another library, (n,) for each item, the number of its levels where there is no answer."""
+
+    codes: tuple[Any, ...]
+    levels: Array
+
+    def log_joint(self, log_mix: FloatArray, log_prob: FloatArray) -> Any:
+        joint = like(self.codes[0], log_mix)[None, :]
+        for codes, part in zip(self.codes, np.split(log_prob, np.cumsum(self.levels)[:-1]), strict=True):
+            table = like(codes, np.concatenate([part, np.zeros((1, part.shape[1]))]))
+            joint = joint + namespace(codes).take(table, codes, axis=0)
+        return joint
+
+    def counts(self, resp: Any) -> FloatArray:
+        parts = []
+        for codes, size in zip(self.codes, self.levels, strict=True):
+            is_level = codes[:, None] == like(codes, np.arange(size))[None, :]
+            parts.append(host(namespace(resp).asarray(is_level, dtype=resp.dtype).T @ resp))
+        return np.concatenate(parts)
+
+    def moments(self, weights: Any, log_mix: FloatArray, log_prob: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        density, resp = softmax_rows(self.log_joint(log_mix, log_prob))
+        xp = namespace(resp)
+        if weights is not None:
+            density = xp.where(weights > 0, weights * density, xp.zeros_like(density))
+            resp = resp * weights[:, None]
+        return float(xp.sum(density)), host(xp.sum(resp, axis=0)), self.counts(resp)
+
+
+def _there(X: Any, levels: Array) -> _There:
+    xp = namespace(X)
+    unseen = xp.isnan(X)
+    codes = []
+    for j, size in enumerate(levels.tolist()):
+        outside = ~unseen[:, j] & ((X[:, j] < 0) | (X[:, j] >= size))
+        if bool(xp.any(outside)):
+            i = int(host(xp.argmax(xp.asarray(outside, dtype=xp.int64))))
+            message = f"item {j} has levels 0 to {size - 1}, got {float(X[i, j]):g} in row {i} of the block"
+            raise DataError(message)
+        own = xp.where(unseen[:, j], xp.full_like(X[:, j], size), X[:, j])
+        codes.append(xp.asarray(own, dtype=xp.int64))
+    return _There(tuple(codes), levels)
+
+
 def answers(X: Array, levels: Array) -> Answers:
     """Return rows (n, d) of codes, NaN where there is no answer, for items of `levels` (d,) levels."""
+    if is_foreign(X):
+        return _there(X, levels)
     if levels.max(initial=0) >= MOST_LEVELS:  # one more than the levels is no answer
         return _Ones(expanded(X, levels))
     codes, occurs = _as_bytes(X, levels)

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray, IntArray
+from emkit.kernels.foreign import host, is_foreign, namespace
 from emkit.kernels.gaussian import softmax_rows
 
-__all__ = ["Family", "MixtureStep", "Starts"]
+__all__ = ["Family", "MixtureStep", "Starts", "weighted_rows"]
 
 
 class Starts(Protocol):
@@ -36,12 +37,19 @@ class Family(ABC):
 
     Mixtures and hidden Markov models are made of families: they bring the responsibilities, the family the rest.
     `is_discrete` says that equal rows are common, so that it pays to count them once; `takes_sparse` that rows may come
-    as a csr_array.
+    as a csr_array; `takes_device` that they may come as arrays of another library, NaN and all: `log_joint` then
+    answers in kind, and `statistics` take responsibilities in kind and are sums of NumPy. `prepared` sees such blocks
+    too; starts are made from rows of NumPy.
     """
 
     is_discrete: ClassVar[bool] = False
     start_rows: ClassVar[int] = 16384  # starts are drawn from a sample of so many rows
     takes_sparse: ClassVar[bool] = False
+
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library; no, where the family does not say so."""
+        return False
 
     @abstractmethod
     def prepared(self, source: Any, n_components: int) -> Family:
@@ -69,12 +77,8 @@ class Family(ABC):
         Rows of weight zero change nothing, whatever they hold.
         """
         density, resp = softmax_rows(self.log_joint(log_mix, parameters, block.X))
-        weights = block.weights
-        if block.is_weighted:
-            density = np.where(weights > 0, density, 0.0)
-            resp *= weights[:, None]
-        loglik = float(weights @ density)
-        return MixtureStep(loglik, resp.sum(axis=0), self.statistics(parameters, block.X, resp))
+        loglik, count, resp = weighted_rows(density, resp, block)
+        return MixtureStep(loglik, count, self.statistics(parameters, block.X, resp))
 
     @abstractmethod
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> Any:
@@ -131,3 +135,25 @@ class Family(ABC):
     @abstractmethod
     def collapsed(self, parameters: Any, statistics: Any, count: FloatArray) -> str:
         """Return a sentence naming the members that have collapsed, or an empty string."""
+
+
+def weighted_rows(density: Any, resp: Any, block: Any) -> tuple[float, FloatArray, Any]:
+    """Return log-likelihood, expected counts (k,) and weighted responsibilities (n, k), in kind, of a block.
+
+    Parameters
+    ----------
+    density : array (n,)
+        Log-density of each row.
+    resp : array (n, k)
+        Responsibilities; written to where they are NumPy's.
+    """
+    if is_foreign(resp):
+        xp, weights = namespace(resp), block.kernel_weights
+        if weights is not None:
+            density = xp.where(weights > 0, weights * density, xp.zeros_like(density))
+            resp = xp.where(weights[:, None] > 0, resp * weights[:, None], xp.zeros_like(resp))
+        return float(xp.sum(density)), np.asarray(host(xp.sum(resp, axis=0))), resp
+    if block.is_weighted:
+        density = np.where(block.weights > 0, density, 0.0)
+        resp *= block.weights[:, None]
+    return float(block.weights @ density), resp.sum(axis=0), resp

@@ -20,9 +20,10 @@ from emkit.core.statistics import Additive
 from emkit.data.sparse import is_sparse
 from emkit.errors import DataError
 from emkit.families.base import Family
-from emkit.families.columns import IMPOSSIBLE, check_entries, filled, log_or_impossible, member_tables
+from emkit.families.columns import check_entries, filled, log_or_impossible, member_tables, possible
 from emkit.families.discrete import DiscreteStarts, distinct_rows
 from emkit.families.sparse_rows import projected_points, totals
+from emkit.kernels.foreign import host, like
 
 __all__ = ["Bernoulli", "BernoulliParameters", "BernoulliStatistics"]
 
@@ -49,8 +50,13 @@ class Bernoulli(Family):
     is_discrete: ClassVar[bool] = True
     takes_sparse: ClassVar[bool] = True
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: yes."""
+        return True
+
     def prepared(self, source: Any, n_components: int) -> Bernoulli:
-        source.map(lambda block: _check(block, source.feature_names))
+        source.map(lambda block: _check(block.on_host(), source.feature_names))
         return self
 
     def arranged(self, source: Any) -> Any:
@@ -74,16 +80,16 @@ class Bernoulli(Family):
             joint = X @ np.ascontiguousarray((yes - no).T) + no.sum(axis=1)
         else:
             rows, seen = filled(X, 0.0)
-            joint = rows @ yes.T + (seen - rows) @ no.T
-        joint[joint < IMPOSSIBLE / 2] = -np.inf
-        return np.asarray(joint + log_mix)
+            joint = rows @ like(rows, yes.T) + (seen - rows) @ like(rows, no.T)
+        total: FloatArray = possible(joint) + like(joint, log_mix)
+        return total
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> BernoulliStatistics:
         if is_sparse(X):
             ones = totals(X, resp)
             return BernoulliStatistics(ones, resp.sum(axis=0)[:, None] - ones)
         rows, seen = filled(X, 0.0)
-        return BernoulliStatistics(resp.T @ rows, resp.T @ (seen - rows))
+        return BernoulliStatistics(host(resp.T @ rows), host(resp.T @ (seen - rows)))
 
     def m_step(self, statistics: BernoulliStatistics, parameters: Any) -> BernoulliParameters:
         number = statistics.ones + statistics.zeros

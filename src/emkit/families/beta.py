@@ -18,6 +18,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive
 from emkit.families.columns import FLOOR, ColumnFamily, ColumnStatistics, check_entries, worst_member
+from emkit.kernels.foreign import namespace
 
 __all__ = ["Beta", "BetaParameters"]
 
@@ -47,10 +48,13 @@ class Beta(ColumnFamily):
         check_entries(block, ((rows <= 0) | (rows >= 1)) & ~np.isnan(rows), advice, names)
 
     def _features(self, rows: FloatArray, seen: FloatArray) -> tuple[FloatArray, ...]:
-        return np.log(rows) * seen, np.log1p(-rows) * seen
+        xp: Any = namespace(rows)
+        return xp.log(rows) * seen, xp.log1p(-rows) * seen
 
     def _carrier(self, rows: FloatArray, seen: FloatArray) -> FloatArray:
-        return np.asarray(-((np.log(rows) + np.log1p(-rows)) * seen).sum(axis=1, keepdims=True))
+        xp: Any = namespace(rows)
+        total: FloatArray = xp.sum((xp.log(rows) + xp.log1p(-rows)) * seen, axis=1, keepdims=True)
+        return -total
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.asarray(np.log(rows) - np.log1p(-rows))

@@ -18,6 +18,8 @@ from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Probability
 from emkit.errors import ParameterError
 from emkit.families.columns import ColumnFamily, ColumnStatistics, check_entries, log_or_impossible
+from emkit.kernels.foreign import like, namespace
+from emkit.kernels.special import log_gamma
 
 __all__ = ["Binomial", "BinomialParameters"]
 
@@ -58,12 +60,17 @@ class Binomial(ColumnFamily):
         check_entries(block, wrong, f"counts of successes from 0 to the number of trials ({self.trials})", names)
 
     def _features(self, rows: FloatArray, seen: FloatArray) -> tuple[FloatArray, ...]:
-        return rows, seen * self.trials - rows
+        return rows, seen * like(rows, self._trials) - rows
 
     def _carrier(self, rows: FloatArray, seen: FloatArray) -> FloatArray:
-        n = np.broadcast_to(np.asarray(self.trials, dtype=np.float64), rows.shape)
-        ways = gammaln(n + 1) - gammaln(rows + 1) - gammaln(n - rows + 1)
-        return np.asarray((ways * seen).sum(axis=1, keepdims=True))
+        n = like(rows, self._trials)
+        ways = like(rows, gammaln(self._trials + 1)) - log_gamma(rows + 1) - log_gamma(n - rows + 1)
+        total: FloatArray = namespace(rows).sum(ways * seen, axis=1, keepdims=True)
+        return total
+
+    @property
+    def _trials(self) -> FloatArray:
+        return np.atleast_1d(np.asarray(self.trials, dtype=np.float64))
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.asarray(np.arcsin(np.sqrt(np.clip(rows / np.asarray(self.trials), 0, 1))))

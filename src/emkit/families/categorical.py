@@ -28,6 +28,7 @@ from emkit.families.answers import Answers, Remembered, answers, expanded
 from emkit.families.base import Family, MixtureStep
 from emkit.families.discrete import DiscreteStarts, distinct_rows
 from emkit.kernels.categorical import NO_ANSWER, categorical_bytes
+from emkit.kernels.foreign import is_foreign
 
 __all__ = ["Categorical", "CategoricalParameters", "CategoricalStatistics", "ItemParameters"]
 
@@ -74,8 +75,13 @@ class Categorical(Family):
     is_discrete: ClassVar[bool] = True
     start_rows: ClassVar[int] = 4096  # a column for each level makes clusterings of more rows slow
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: yes."""
+        return True
+
     def prepared(self, source: Any, n_components: int) -> Categorical:
-        highest = np.max(source.map(lambda block: _checked_highest(block, source.feature_names)), axis=0)
+        highest = np.max(source.map(lambda block: _checked_highest(block.on_host(), source.feature_names)), axis=0)
         if self.levels is not None:
             return self
         return replace(self, levels=tuple(tuple(map(str, range(int(top) + 1))) for top in highest))
@@ -166,6 +172,8 @@ class Categorical(Family):
 
     def _answers(self, X: Array) -> Answers:
         """Return the answers as the passes take them, worked out once for each block."""
+        if is_foreign(X):  # made anew for less than it costs to keep
+            return answers(X, self._sizes)
         return self._memory.of(X, lambda rows: answers(rows, self._sizes))
 
 

@@ -29,6 +29,7 @@ from emkit.core.statistics import Additive
 from emkit.errors import DataError
 from emkit.families.base import Family, Starts
 from emkit.families.discrete import distinct_rows, starts_from, used_rows
+from emkit.kernels.foreign import host, is_foreign, like, namespace
 
 __all__ = [
     "FLOOR",
@@ -38,6 +39,8 @@ __all__ = [
     "filled",
     "log_or_impossible",
     "member_tables",
+    "minus_log_sum",
+    "possible",
     "reordered_record",
     "worst_member",
 ]
@@ -99,8 +102,13 @@ class ColumnFamily(Family):
 
     # --- what follows ---
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: yes."""
+        return True
+
     def prepared(self, source: Any, n_components: int) -> ColumnFamily:
-        source.map(lambda block: self._check(block, source.feature_names))
+        source.map(lambda block: self._check(block.on_host(), source.feature_names))
         return self._tuned(source)
 
     def arranged(self, source: Any) -> Any:
@@ -122,17 +130,17 @@ class ColumnFamily(Family):
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
         rows, seen = filled(X, self._neutral)
         eta, partition = self._natural(parameters)
-        joint = log_mix - (seen @ partition.T)
+        joint = like(rows, log_mix) - seen @ like(rows, partition.T)
         for feature, slope in zip(self._features(rows, seen), eta, strict=True):
-            joint += feature @ slope.T
+            joint += feature @ like(rows, slope.T)
         joint += self._carrier(rows, seen)
-        joint[joint < IMPOSSIBLE / 2] = -np.inf
-        return np.asarray(joint)
+        return possible(joint)
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> ColumnStatistics:
         rows, seen = filled(X, self._neutral)
         weights = resp.T
-        return ColumnStatistics(weights @ seen, tuple(weights @ feature for feature in self._features(rows, seen)))
+        totals = tuple(host(weights @ feature) for feature in self._features(rows, seen))
+        return ColumnStatistics(host(weights @ seen), totals)
 
     def m_step(self, statistics: ColumnStatistics, parameters: Any) -> Any:
         exposure = statistics.exposure
@@ -171,9 +179,28 @@ class ColumnFamily(Family):
 
 def filled(X: Array, neutral: float) -> tuple[FloatArray, FloatArray]:
     """Return rows (n, d) with `neutral` for missing, and one where an entry is observed, (n, d)."""
-    rows = np.asarray(X, dtype=np.float64)
-    seen = ~np.isnan(rows)
-    return (rows if seen.all() else np.where(seen, rows, neutral)), seen.astype(np.float64)
+    xp = namespace(X)
+    rows = xp.asarray(X, dtype=xp.float64)
+    seen = ~xp.isnan(rows)
+    complete = rows if bool(xp.all(seen)) else xp.where(seen, rows, xp.full_like(rows, neutral))
+    return complete, xp.asarray(seen, dtype=xp.float64)
+
+
+def minus_log_sum(rows: FloatArray) -> FloatArray:
+    """Return minus the sum (n, 1) of the logarithms of each row: what a density by the logarithm is short of."""
+    xp: Any = namespace(rows)
+    total: FloatArray = xp.sum(xp.log(rows), axis=1, keepdims=True)
+    return -total
+
+
+def possible(joint: FloatArray) -> FloatArray:
+    """Return log densities (n, k) with minus infinity where a log 0 has gone in; NumPy's are written to."""
+    if is_foreign(joint):
+        xp: Any = namespace(joint)
+        put: FloatArray = xp.where(joint < IMPOSSIBLE / 2, xp.full_like(joint, -np.inf), joint)
+        return put
+    joint[joint < IMPOSSIBLE / 2] = -np.inf
+    return joint
 
 
 def check_entries(block: Any, wrong: Array, expected: str, names: Sequence[str] | None) -> None:

@@ -33,6 +33,7 @@ from emkit.errors import ParameterError
 from emkit.families.base import Family
 from emkit.families.discrete import used_rows
 from emkit.families.gaussian_starts import StartingRows
+from emkit.kernels.foreign import host, is_foreign, like, namespace
 
 __all__ = ["DensityFamily", "DensityParameters", "DensityStatistics"]
 
@@ -116,6 +117,9 @@ class DensityFamily(Family):
         A rough estimate of one member from rows and their weights (n,): moments will do.
     draw : callable (parameters, n, rng) -> array (n, d), optional
         Rows of one member, for `sample`.
+    array_api : bool, default False
+        Whether `log_density` is array-API code that takes the rows as an array of any library, and the parameters as
+        such arrays: rows of a tensor then stay on its device. Starts and draws are NumPy's all the same.
 
     Notes
     -----
@@ -128,6 +132,7 @@ class DensityFamily(Family):
     draw: Callable[[dict[str, Any], int, np.random.Generator], Array] | None = field(
         default=None, compare=False, repr=False
     )
+    array_api: bool = False
 
     def __post_init__(self) -> None:
         wrong = [name for name, kind in self.spaces.items() if type(kind) not in _PARTS]
@@ -138,6 +143,11 @@ class DensityFamily(Family):
                 f"{known}), and `start_from(X, weights)`" + (f"; {wrong[0]!r} has another space" if wrong else "")
             )
             raise ParameterError(message)
+
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: where `array_api` says so."""
+        return self.array_api
 
     def prepared(self, source: Any, n_components: int) -> DensityFamily:
         return self
@@ -167,23 +177,27 @@ class DensityFamily(Family):
     # --- E-step ---
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
-        joint = np.empty((len(X), len(log_mix)))
-        for k in range(len(log_mix)):
-            joint[:, k] = log_mix[k] + self._density(X, self._named(parameters, k))
+        density = [float(log_mix[k]) + self._density(X, self._named(parameters, k)) for k in range(len(log_mix))]
+        joint: FloatArray = namespace(density[0]).stack(density, axis=1)
         return joint
 
     def _density(self, X: Array, named: dict[str, Any]) -> FloatArray:
+        if is_foreign(X):
+            named = {name: like(X, np.asarray(value, dtype=np.float64)) for name, value in named.items()}
+        xp: Any = namespace(X)
         with np.errstate(all="ignore"):
-            density = np.asarray(self.log_density(X, named), dtype=np.float64)
-        if density.shape != (len(X),):
-            message = f"`log_density` must return shape ({len(X)},), one number for each row, got {density.shape}"
+            density = xp.asarray(self.log_density(X, named), dtype=xp.float64)
+        if tuple(density.shape) != (X.shape[0],):
+            shape = tuple(density.shape)
+            message = f"`log_density` must return shape ({X.shape[0]},), one number for each row, got {shape}"
             raise ParameterError(message)
-        return np.where(np.isnan(density), -np.inf, density)
+        return xp.where(xp.isnan(density), xp.full_like(density, -np.inf), density)  # type: ignore[no-any-return]
 
     def _named(self, parameters: Any, k: int) -> dict[str, Any]:
         return {name: part.value[k] for name, part in zip(self.spaces, parameters.parts, strict=True)}
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> DensityStatistics:
+        xp: Any = namespace(X)
         values, gradients, outers, bends, places = [], [], [], [], []
         for k in range(resp.shape[1]):
             charts = self._charts(parameters, k)
@@ -191,33 +205,35 @@ class DensityFamily(Family):
             slopes = self._slopes(charts, place, X)
             weighted = slopes * resp[:, k : k + 1]
             density = self._density(X, _parted(charts, place))
-            values.append(float(resp[:, k] @ np.where(resp[:, k] > 0, density, 0.0)))
-            gradients.append(weighted.sum(axis=0))
-            outers.append(weighted.T @ slopes)
+            values.append(float(resp[:, k] @ xp.where(resp[:, k] > 0, density, xp.zeros_like(density))))
+            gradients.append(host(xp.sum(weighted, axis=0)))
+            outers.append(host(weighted.T @ slopes))
             bends.append(self._bend(charts, place, X, resp[:, k]))
             places.append(place)
         parts = (np.array(part) for part in (values, gradients, outers, bends, places))
-        return DensityStatistics(resp.sum(axis=0), *parts)
+        return DensityStatistics(host(xp.sum(resp, axis=0)), *parts)
 
     def _slopes(self, charts: Any, place: FloatArray, X: Array) -> FloatArray:
         """Return the gradient (n, p) of the log density of each row in the coordinates, by central differences."""
-        slopes = np.empty((len(X), len(place)))
+        xp: Any = namespace(X)
+        columns = []
         for j in range(len(place)):
             step = np.zeros(len(place))
             step[j] = _STEP * max(1.0, abs(place[j]))
             ahead, behind = (self._density(X, _parted(charts, place + move)) for move in (step, -step))
             with np.errstate(invalid="ignore"):
-                slopes[:, j] = (ahead - behind) / (2 * step[j])
-        return np.where(np.isfinite(slopes), slopes, 0.0)
+                columns.append((ahead - behind) / (2 * float(step[j])))
+        slopes = xp.stack(columns, axis=1)
+        return xp.where(xp.isfinite(slopes), slopes, xp.zeros_like(slopes))  # type: ignore[no-any-return]
 
     def _bend(self, charts: Any, place: FloatArray, X: Array, r: FloatArray) -> FloatArray:
         """Return the Hessian (p, p) of the member's expected log-likelihood, by central differences."""
-        p = len(place)
+        p, xp = len(place), namespace(X)
         steps = np.diag(_LONG_STEP * np.maximum(1.0, np.abs(place)))
 
         def rows(move: FloatArray) -> FloatArray:
             density = self._density(X, _parted(charts, place + move))
-            return np.where(np.isfinite(density), density, -1e3)
+            return xp.where(xp.isfinite(density), density, xp.full_like(density, -1e3))  # type: ignore[no-any-return]
 
         middle, bend = rows(np.zeros(p)), np.empty((p, p))
         for i in range(p):
@@ -225,7 +241,7 @@ class DensityFamily(Family):
                 far = rows(steps[i] + steps[j]) + rows(-steps[i] - steps[j])
                 near = rows(steps[i] - steps[j]) + rows(steps[j] - steps[i]) if i != j else 2 * middle
                 # Differences row by row, and then sums: rounding is then the same however rows are split.
-                bend[i, j] = bend[j, i] = r @ (far - near) / (4 * steps[i, i] * steps[j, j])
+                bend[i, j] = bend[j, i] = float(r @ (far - near)) / (4 * steps[i, i] * steps[j, j])
         return bend
 
     def _charts(self, parameters: Any, k: int) -> list[tuple[str, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import as_source
 from emkit.data.codes import unique_values
+from emkit.data.device import DeviceSource
 from emkit.families.gaussian_starts import StartingRows
 from emkit.kernels.categorical import categorical_bytes
 
@@ -27,8 +28,8 @@ _HELD = 1 << 24  # entries of distinct rows that are held of a stream
 def distinct_rows(source: Any) -> Any:
     """Return the distinct rows with their total weights, or the source itself where that is hardly smaller.
 
-    Rows of weight zero are left out; missing entries equal one another. Of rows that are read from files only the
-    distinct ones are ever held.
+    Rows of weight zero are left out; missing entries equal one another. Of rows that are read from files, or that are
+    on a device, only the distinct ones are ever held here.
     """
     if not source.is_in_memory:
         return _distinct_in_passing(source)
@@ -69,7 +70,11 @@ def _are_mostly_distinct(blocks: Sequence[Any], n_rows: int) -> bool:
 
 def used_rows(source: Any) -> Any:
     """Return the rows of positive weight: the others may hold what lies outside the support of a family."""
-    if source.n_used == source.n_rows or not source.is_in_memory:
+    if source.n_used == source.n_rows:
+        return source
+    if isinstance(source, DeviceSource):
+        return source.take(np.flatnonzero(source.weights > 0))
+    if not source.is_in_memory:
         return source
     used = np.concatenate(source.map(lambda block: block.weights > 0))
     return source if used.all() else source.take(np.flatnonzero(used))
@@ -79,11 +84,11 @@ def _distinct_in_passing(source: Any) -> Any:
     """Return the distinct rows, found block by block, or the source where they become too many to hold."""
     X, total, n_seen = np.empty((0, source.n_features), dtype=source.dtype), np.empty(0), 0
     for block in source.blocks():
-        used = block.weights > 0
-        X, total = _merged(np.concatenate([X, block.X[used]]), np.concatenate([total, block.weights[used]]))
+        used, own = block.weights > 0, block.on_host().X
+        X, total = _merged(np.concatenate([X, own[used]]), np.concatenate([total, block.weights[used]]))
         n_seen += int(np.count_nonzero(used))
         if len(X) > _WORTH * n_seen or X.size > _HELD:
-            return source
+            return used_rows(source)
     names, n_threads = source.feature_names, source.n_threads
     return as_source(X, total, feature_names=names, n_threads=n_threads, allow_missing_columns=True)
 

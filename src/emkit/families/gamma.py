@@ -21,8 +21,9 @@ from scipy.special import digamma, gammaln, polygamma
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive
-from emkit.families.columns import FLOOR, ColumnFamily, ColumnStatistics, worst_member
+from emkit.families.columns import FLOOR, ColumnFamily, ColumnStatistics, minus_log_sum, worst_member
 from emkit.families.survival import check_times
+from emkit.kernels.foreign import namespace
 
 __all__ = ["Gamma", "GammaParameters", "gamma_shape"]
 
@@ -53,10 +54,10 @@ class Gamma(ColumnFamily):
         check_times(block, False, names, allow_zero=False)
 
     def _features(self, rows: FloatArray, seen: FloatArray) -> tuple[FloatArray, ...]:
-        return rows * seen, np.log(rows)
+        return rows * seen, namespace(rows).log(rows)
 
     def _carrier(self, rows: FloatArray, seen: FloatArray) -> FloatArray:
-        return np.asarray(-np.log(rows).sum(axis=1, keepdims=True))
+        return minus_log_sum(rows)
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.asarray(np.log(rows))

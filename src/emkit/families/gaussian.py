@@ -26,7 +26,13 @@ from emkit.families.base import Family, MixtureStep
 from emkit.families.covariance import Dense, Structure
 from emkit.families.gaussian_collapse import collapse_of
 from emkit.families.gaussian_describe import gaussian_tables
-from emkit.families.gaussian_missing import missing_log_joint, missing_statistics, missing_step, pattern_order
+from emkit.families.gaussian_missing import (
+    has_missing,
+    missing_log_joint,
+    missing_statistics,
+    missing_step,
+    pattern_order,
+)
 from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
 from emkit.families.gaussian_scores import gaussian_features, gaussian_maps, gaussian_powers
 from emkit.families.gaussian_starts import StartingRows
@@ -98,6 +104,11 @@ class Gaussian(Family):
     is_pinned: Any = field(default=None, compare=False)  # (d,) constant columns: no information, variance held
     rows_per_weight: float = 1.0
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: yes."""
+        return True
+
     def prepared(self, source: Any, n_components: int) -> Gaussian:
         moments = source.column_moments()
         sd, size = np.sqrt(moments.var), np.maximum(np.abs(moments.low), np.abs(moments.high))
@@ -125,7 +136,7 @@ class Gaussian(Family):
     # --- E-step ---
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
-        if not is_foreign(X) and np.isnan(X).any():
+        if has_missing(X):
             return missing_log_joint(log_mix, parameters, X)
         run = full_log_joint if self.is_dense else diagonal_log_joint
         joint: FloatArray = run(X, log_mix, parameters.mean, parameters.whiten)
@@ -133,7 +144,7 @@ class Gaussian(Family):
 
     def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
         if block.has_missing:
-            loglik, count, first, second = missing_step(log_mix, parameters, block.X, block.weights)
+            loglik, count, first, second = missing_step(log_mix, parameters, block.X, block.kernel_weights)
         else:
             run = full_moments if self.is_dense else diagonal_moments
             mean, weights = parameters.mean, block.kernel_weights
@@ -141,13 +152,16 @@ class Gaussian(Family):
         return MixtureStep(loglik, count, GaussianStatistics(count, first, second, parameters.mean))
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> GaussianStatistics:
-        if np.isnan(X).any():
+        if has_missing(X):
             return GaussianStatistics(*missing_statistics(parameters, X, resp), parameters.mean)
         return self._moments(parameters.mean, X, resp)
 
     def _moments(self, mean: FloatArray, X: Array, resp: FloatArray) -> GaussianStatistics:
+        about = np.ascontiguousarray(mean)
+        if is_foreign(X):
+            return GaussianStatistics(*given_moments(X, resp, about, is_full=self.is_dense), mean)
         rows = np.ascontiguousarray(X, dtype=None if X.dtype in (np.float32, np.float64) else np.float64)
-        share, about = np.ascontiguousarray(resp, dtype=np.float64), np.ascontiguousarray(mean)
+        share = np.ascontiguousarray(resp, dtype=np.float64)
         return GaussianStatistics(*given_moments(rows, share, about, is_full=self.is_dense), mean)
 
     # --- M-step ---

@@ -19,7 +19,7 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive
-from emkit.families.columns import FLOOR, ColumnFamily, ColumnStatistics, worst_member
+from emkit.families.columns import FLOOR, ColumnFamily, ColumnStatistics, minus_log_sum, worst_member
 from emkit.families.survival import check_times, overall_scale
 
 __all__ = ["InverseGaussian", "InverseGaussianParameters"]
@@ -58,7 +58,7 @@ class InverseGaussian(ColumnFamily):
         return rows * seen, seen / rows
 
     def _carrier(self, rows: FloatArray, seen: FloatArray) -> FloatArray:
-        return np.asarray(-1.5 * np.log(rows).sum(axis=1, keepdims=True))
+        return 1.5 * minus_log_sum(rows)
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.asarray(np.log(rows))

@@ -15,8 +15,9 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive, Real
-from emkit.families.columns import FLOOR, ColumnFamily, ColumnStatistics, worst_member
+from emkit.families.columns import FLOOR, ColumnFamily, ColumnStatistics, minus_log_sum, worst_member
 from emkit.families.survival import check_times
+from emkit.kernels.foreign import like, namespace
 
 __all__ = ["LogNormal", "LogNormalParameters"]
 
@@ -48,7 +49,8 @@ class LogNormal(ColumnFamily):
         return replace(self, pivot=total / np.maximum(number, 1e-300))
 
     def _logs(self, rows: FloatArray) -> FloatArray:
-        return np.asarray(np.log(rows) - self._origin)
+        logs: FloatArray = namespace(rows).log(rows) - like(rows, np.asarray(self._origin, dtype=np.float64))
+        return logs
 
     @property
     def _origin(self) -> Any:
@@ -59,7 +61,7 @@ class LogNormal(ColumnFamily):
         return logs, logs**2
 
     def _carrier(self, rows: FloatArray, seen: FloatArray) -> FloatArray:
-        return np.asarray(-np.log(rows).sum(axis=1, keepdims=True))
+        return minus_log_sum(rows)
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.asarray(np.log(rows))
@@ -93,7 +95,7 @@ class LogNormal(ColumnFamily):
 
 
 def _log_sums(block: Any) -> tuple[FloatArray, FloatArray]:
-    rows = np.asarray(block.X, dtype=np.float64)[block.weights > 0]
+    rows = np.asarray(block.on_host().X, dtype=np.float64)[block.weights > 0]
     weights = block.weights[block.weights > 0]
     seen = ~np.isnan(rows)
     return weights @ np.log(np.where(seen, rows, 1.0)), weights @ seen

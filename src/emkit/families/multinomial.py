@@ -26,9 +26,11 @@ from emkit.core.statistics import Additive
 from emkit.data.sparse import is_sparse
 from emkit.errors import DataError
 from emkit.families.base import Family
-from emkit.families.columns import IMPOSSIBLE, check_entries, log_or_impossible, member_tables
+from emkit.families.columns import check_entries, filled, log_or_impossible, member_tables, possible
 from emkit.families.discrete import DiscreteStarts, distinct_rows
 from emkit.families.sparse_rows import projected_points, totals
+from emkit.kernels.foreign import host, like, namespace
+from emkit.kernels.special import log_gamma
 
 __all__ = ["Multinomial", "MultinomialParameters", "MultinomialStatistics"]
 
@@ -61,8 +63,13 @@ class Multinomial(Family):
     is_discrete: ClassVar[bool] = True
     takes_sparse: ClassVar[bool] = True
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: yes."""
+        return True
+
     def prepared(self, source: Any, n_components: int) -> Multinomial:
-        source.map(lambda block: _check(block, source.feature_names))
+        source.map(lambda block: _check(block.on_host(), source.feature_names))
         return self
 
     def arranged(self, source: Any) -> Any:
@@ -91,14 +98,14 @@ class Multinomial(Family):
             size = np.asarray(X.sum(axis=1)).reshape(-1)
             ways = gammaln(size + 1) - _log_factorials(X)
         else:
-            rows = _complete(X)
-            joint = rows @ log_prob
-            ways = gammaln(rows.sum(axis=1) + 1) - gammaln(rows + 1).sum(axis=1)
-        joint[joint < IMPOSSIBLE / 2] = -np.inf
-        return np.asarray(joint + ways[:, None] + log_mix)
+            rows = filled(X, 0.0)[0]  # rows may be missing as a whole
+            xp, joint = namespace(rows), rows @ like(rows, log_prob)
+            ways = log_gamma(xp.sum(rows, axis=1) + 1) - xp.sum(log_gamma(rows + 1), axis=1)
+        total: FloatArray = possible(joint) + ways[:, None] + like(joint, log_mix)
+        return total
 
     def statistics(self, parameters: Any, X: Any, resp: FloatArray) -> MultinomialStatistics:
-        return MultinomialStatistics(totals(X, resp) if is_sparse(X) else resp.T @ _complete(X))
+        return MultinomialStatistics(totals(X, resp) if is_sparse(X) else host(resp.T @ filled(X, 0.0)[0]))
 
     def m_step(self, statistics: MultinomialStatistics, parameters: Any) -> MultinomialParameters:
         counts = np.maximum(statistics.counts + (self.concentration - 1), 0.0)
@@ -139,13 +146,6 @@ class Multinomial(Family):
     def describe(self, parameters: Any, names: Sequence[str] | None, member: str) -> tuple[Description, ...]:
         """Return the table of probabilities."""
         return member_tables(parameters, {"prob": "Probabilities"}, names, member)
-
-
-def _complete(X: Array) -> FloatArray:
-    """Return rows with zeros for those that are missing as a whole."""
-    rows = np.asarray(X, dtype=np.float64)
-    unseen = np.isnan(rows)
-    return np.where(unseen, 0.0, rows) if unseen.any() else rows
 
 
 _TABLE = 100_000

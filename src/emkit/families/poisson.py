@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import gammaln
 
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.core.describe import Description
@@ -18,12 +17,12 @@ from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Positive
 from emkit.core.statistics import Additive
 from emkit.families.base import Family
-from emkit.families.columns import check_entries
+from emkit.families.columns import check_entries, filled, log_or_impossible, possible
 from emkit.families.discrete import DiscreteStarts, distinct_rows
+from emkit.kernels.foreign import host, like, namespace
+from emkit.kernels.special import log_gamma
 
 __all__ = ["Poisson", "PoissonParameters", "PoissonStatistics"]
-
-_IMPOSSIBLE = -1e280  # stands for log 0 where it may be multiplied by a count of zero
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,13 @@ class Poisson(Family):
 
     is_discrete: ClassVar[bool] = True
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: yes."""
+        return True
+
     def prepared(self, source: Any, n_components: int) -> Poisson:
-        source.map(lambda block: _check_counts(block, source.feature_names))
+        source.map(lambda block: _check_counts(block.on_host(), source.feature_names))
         return self
 
     def arranged(self, source: Any) -> Any:
@@ -65,16 +69,15 @@ class Poisson(Family):
         return PoissonParameters((stats.total + overall) / (stats.exposure + 1))
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
-        rows, seen = _filled(X)
-        rate = parameters.rate
-        log_rate = np.log(rate, out=np.full_like(rate, _IMPOSSIBLE), where=rate > 0)
-        joint = rows @ log_rate.T - seen @ rate.T - gammaln(rows + 1).sum(axis=1, keepdims=True)
-        joint[joint < _IMPOSSIBLE / 2] = -np.inf
-        return np.asarray(joint + log_mix)
+        rows, seen = filled(X, 0.0)
+        rate, ways = parameters.rate, namespace(rows).sum(log_gamma(rows + 1), axis=1, keepdims=True)
+        joint = rows @ like(rows, log_or_impossible(rate).T) - seen @ like(rows, rate.T) - ways
+        total: FloatArray = possible(joint) + like(rows, log_mix)
+        return total
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> PoissonStatistics:
-        rows, seen = _filled(X)
-        return PoissonStatistics(resp.T @ rows, resp.T @ seen)
+        rows, seen = filled(X, 0.0)
+        return PoissonStatistics(host(resp.T @ rows), host(resp.T @ seen))
 
     def m_step(self, statistics: PoissonStatistics, parameters: Any) -> PoissonParameters:
         known = statistics.exposure > 0
@@ -126,13 +129,6 @@ class Poisson(Family):
         names = [f"x{j + 1}" for j in range(parameters.rate.shape[1])] if names is None else names
         rows = tuple((str(i + 1), *row) for i, row in enumerate(parameters.rate.tolist()))
         return (Description("Rates", (member, *names), rows),)
-
-
-def _filled(X: Array) -> tuple[FloatArray, FloatArray]:
-    """Return the counts with zero for missing, and one where an entry is observed, (n, d) both."""
-    rows = np.asarray(X, dtype=np.float64)
-    seen = ~np.isnan(rows)
-    return (rows if seen.all() else np.where(seen, rows, 0.0)), seen.astype(np.float64)
 
 
 def _check_counts(block: Any, names: Sequence[str] | None) -> None:

@@ -26,6 +26,7 @@ from emkit.errors import ParameterError
 from emkit.families.base import Family, Starts
 from emkit.families.discrete import DiscreteStarts, distinct_rows, starts_from, used_rows
 from emkit.families.gaussian_starts import StartingRows
+from emkit.kernels.foreign import columns_of, is_foreign, like
 
 __all__ = ["Product", "ProductParameters", "ProductStatistics"]
 
@@ -67,7 +68,13 @@ class Product(Family):
             )
             raise ParameterError(message)
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: where those of every family may."""
+        return all(family.takes_device for family in self.families)
+
     def prepared(self, source: Any, n_components: int) -> Product:
+        source = source.on_host()
         whole = np.concatenate([block.X for block in source.blocks()])
         weights = np.concatenate([block.weights for block in source.blocks()]) if source.is_weighted else None
         ready = []
@@ -102,10 +109,10 @@ class Product(Family):
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
         none = np.zeros(len(log_mix))
-        joint = np.repeat(np.asarray(log_mix, dtype=np.float64)[None], len(X), axis=0)
+        joint = like(X, np.repeat(np.asarray(log_mix, dtype=np.float64)[None], X.shape[0], axis=0))
         for (family, rows), own in zip(self._rows(X), parameters.parts, strict=True):
             joint += family.log_joint(none, own, rows)
-        return joint
+        return joint  # type: ignore[no-any-return]
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> ProductStatistics:
         pairs = zip(self._rows(X), parameters.parts, strict=True)
@@ -164,4 +171,5 @@ class Product(Family):
 
 
 def _part(X: Array, columns: Sequence[int]) -> Array:
-    return np.ascontiguousarray(X[:, list(columns)])
+    part: Array = columns_of(X, columns)
+    return part if is_foreign(part) else np.ascontiguousarray(part)

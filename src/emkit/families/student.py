@@ -34,8 +34,9 @@ from emkit.errors import DataError, ParameterError
 from emkit.families.base import MixtureStep
 from emkit.families.covariance import Dense, DenseParameters
 from emkit.families.gaussian import Gaussian, GaussianStatistics
-from emkit.families.gaussian_missing import complete_dense, patterns
+from emkit.families.gaussian_missing import complete_dense, has_missing, in_order, part_of, patterns
 from emkit.families.student_dof import HIGHEST, Capped, dof_solution
+from emkit.kernels.foreign import is_foreign, like, namespace, rows_of, summed
 from emkit.kernels.gaussian import softmax_rows, whiten_factors
 from emkit.kernels.moments import given_moments
 from emkit.kernels.student import student_moments, student_rows
@@ -113,9 +114,10 @@ class Student(Gaussian):
     # --- E-step ---
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
-        joint = np.empty((len(X), len(log_mix)))
-        for rows, seen in _patterns(X):
-            joint[rows] = _members(parameters, seen).rows(log_mix, X[rows][:, seen])[0]
+        found = [
+            (rows, _members(parameters, seen).rows(log_mix, part_of(X, rows, seen))[0]) for rows, seen in _patterns(X)
+        ]
+        joint: FloatArray = found[0][1] if len(found) == 1 else in_order(X, found)
         return joint
 
     def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
@@ -125,7 +127,8 @@ class Student(Gaussian):
             return MixtureStep(loglik, total.count, total)
         loglik, parts = 0.0, []
         for rows, seen in patterns(block.X):
-            own, part = _members(parameters, seen).step(log_mix, block.X[rows][:, seen], block.weights[rows])
+            weights = None if block.kernel_weights is None else rows_of(block.kernel_weights, rows)
+            own, part = _members(parameters, seen).step(log_mix, part_of(block.X, rows, seen), weights)
             loglik += own
             parts.append(part)
         total = _total(parts)
@@ -134,7 +137,8 @@ class Student(Gaussian):
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> Any:
         parts = []
         for rows, seen in _patterns(X):
-            parts.append(_members(parameters, seen).statistics(X[rows][:, seen], resp[rows]))
+            share = resp if isinstance(rows, slice) else rows_of(resp, rows)
+            parts.append(_members(parameters, seen).statistics(part_of(X, rows, seen), share))
         return _total(parts)
 
     # --- M-step ---
@@ -220,7 +224,7 @@ class Student(Gaussian):
 
 def _patterns(X: Array) -> Iterator[tuple[Any, Array]]:
     """Yield (rows, is_observed) for each pattern of missing entries."""
-    if np.isnan(X).any():
+    if has_missing(X):
         yield from patterns(X)
     else:
         yield slice(None), np.ones(X.shape[1], dtype=bool)
@@ -240,16 +244,17 @@ class _Members:
     def rows(self, log_mix: FloatArray, X: Array) -> tuple[FloatArray, FloatArray]:
         """Return log joint densities and expected precisions (n, k)."""
         if not self.seen.any():
-            return np.tile(log_mix, (len(X), 1)), np.ones((len(X), len(self.dof)))
-        return student_rows(np.ascontiguousarray(X), log_mix + self.peak, self.mean, self.whiten, self.dof)
+            n = X.shape[0]
+            return like(X, np.tile(log_mix, (n, 1))), like(X, np.ones((n, len(self.dof))))
+        return student_rows(_contiguous(X), log_mix + self.peak, self.mean, self.whiten, self.dof)
 
     def step(self, log_mix: FloatArray, X: Array, weights: FloatArray | None) -> tuple[float, StudentStatistics]:
         """Return log-likelihood and statistics of an E-step."""
         if not self.seen.any():
-            density, resp = softmax_rows(np.tile(log_mix, (len(X), 1)))
-            own = np.ones(len(X)) if weights is None else weights
+            density, resp = softmax_rows(like(X, np.tile(log_mix, (X.shape[0], 1))))
+            own = like(X, np.ones(X.shape[0])) if weights is None else weights
             return float(own @ density), self.statistics(X, resp * own[:, None])
-        rows = np.ascontiguousarray(X)
+        rows = _contiguous(X)
         loglik, count, log_u, used, first, second = student_moments(
             rows, weights, log_mix + self.peak, self.mean, self.whiten, self.dof
         )
@@ -257,10 +262,10 @@ class _Members:
 
     def statistics(self, X: Array, resp: FloatArray) -> StudentStatistics:
         """Return the statistics of rows with responsibilities (n, k)."""
-        u = self.rows(np.zeros(len(self.dof)), X)[1]
-        share, log_u = resp * u, (resp * np.log(u)).sum(axis=0)
-        used, first, second = given_moments(np.ascontiguousarray(X), share, self.mean, is_full=True)
-        return self._gathered(resp.sum(axis=0), log_u, used, first, second)
+        u, xp = self.rows(np.zeros(len(self.dof)), X)[1], namespace(X)
+        count, log_u = summed((xp.sum(resp, axis=0), xp.sum(resp * xp.log(u), axis=0)))
+        used, first, second = given_moments(_contiguous(X), resp * u, self.mean, is_full=True)
+        return self._gathered(count, log_u, used, first, second)
 
     def _gathered(
         self, count: FloatArray, log_u: FloatArray, used: FloatArray, first: FloatArray, second: FloatArray
@@ -277,6 +282,10 @@ class _Members:
         elif not self.seen.all():
             first, second = complete_dense(self.parameters, self.seen, count, first, second)
         return StudentStatistics(count, log_u, GaussianStatistics(used, first, second, self.parameters.mean))
+
+
+def _contiguous(X: Array) -> Array:
+    return X if is_foreign(X) else np.ascontiguousarray(X)
 
 
 def _members(parameters: Any, seen: Array) -> _Members:

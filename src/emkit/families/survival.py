@@ -10,6 +10,7 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.errors import DataError
 from emkit.families.columns import check_entries
+from emkit.kernels.foreign import namespace
 
 __all__ = ["check_times", "overall_scale", "paired", "split_pairs"]
 
@@ -26,8 +27,8 @@ def paired(array: FloatArray, is_censored: bool) -> FloatArray:
     """Return an array (m, d) with a column of zeros after each, where columns come in pairs."""
     if not is_censored:
         return array
-    wide = np.zeros((len(array), 2 * array.shape[1]))
-    wide[:, ::2] = array
+    xp: Any = namespace(array)
+    wide: FloatArray = xp.reshape(xp.stack([array, xp.zeros_like(array)], axis=2), (array.shape[0], -1))
     return wide
 
 
@@ -67,7 +68,7 @@ def overall_scale(source: Any, is_censored: bool) -> Array:
 
 
 def _totals(block: Any, is_censored: bool) -> tuple[FloatArray, FloatArray]:
-    rows = np.asarray(block.X, dtype=np.float64)[block.weights > 0]
+    rows = np.asarray(block.on_host().X, dtype=np.float64)[block.weights > 0]
     seen = ~np.isnan(rows)
     times, events, _ = split_pairs(np.where(seen, rows, 0.0), seen.astype(np.float64), is_censored)
     weights = block.weights[block.weights > 0]

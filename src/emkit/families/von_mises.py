@@ -24,6 +24,7 @@ from emkit.core.parameters import Parameters, space
 from emkit.core.spaces import Real
 from emkit.families.bessel import bessel_ratio, concentration_of, log_partition
 from emkit.families.columns import FLOOR, ColumnFamily, ColumnStatistics, worst_member
+from emkit.kernels.foreign import namespace
 
 __all__ = ["VonMises", "VonMisesParameters"]
 
@@ -57,7 +58,8 @@ class VonMises(ColumnFamily):
         pass  # every real number is an angle
 
     def _features(self, rows: FloatArray, seen: FloatArray) -> tuple[FloatArray, ...]:
-        return np.cos(rows) * seen, np.sin(rows) * seen
+        xp: Any = namespace(rows)
+        return xp.cos(rows) * seen, xp.sin(rows) * seen
 
     def _points(self, rows: FloatArray) -> FloatArray:
         return np.column_stack([np.cos(rows), np.sin(rows)])

@@ -28,9 +28,10 @@ from emkit.data.sparse import is_sparse
 from emkit.errors import DataError
 from emkit.families.base import Family
 from emkit.families.bessel import bessel_ratio, concentration_of, log_partition
-from emkit.families.columns import FLOOR
+from emkit.families.columns import FLOOR, filled
 from emkit.families.gaussian_starts import StartingRows
 from emkit.families.sparse_rows import projected_points, totals
+from emkit.kernels.foreign import host, is_foreign, like, namespace
 
 __all__ = ["VonMisesFisher", "VonMisesFisherParameters", "VonMisesFisherStatistics", "unit_rows"]
 
@@ -69,8 +70,13 @@ class VonMisesFisher(Family):
 
     takes_sparse: ClassVar[bool] = True
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: yes."""
+        return True
+
     def prepared(self, source: Any, n_components: int) -> VonMisesFisher:
-        source.map(lambda block: _check(block, source.n_features))
+        source.map(lambda block: _check(block.on_host(), source.n_features))
         return self
 
     def starting_rows(self, block: Any) -> StartingRows:
@@ -87,11 +93,15 @@ class VonMisesFisher(Family):
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
         constant = log_mix - log_partition(parameters.concentration, parameters.theta.shape[1])
-        return np.asarray(X @ np.ascontiguousarray(parameters.theta.T) + constant)
+        rows = filled(X, 0.0)[0] if is_foreign(X) else X
+        joint: FloatArray = rows @ like(rows, np.ascontiguousarray(parameters.theta.T)) + like(rows, constant)
+        return joint
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> VonMisesFisherStatistics:
-        sums = totals(X, resp) if is_sparse(X) else resp.T @ X
-        return VonMisesFisherStatistics(resp.sum(axis=0), np.asarray(sums, dtype=np.float64))
+        rows = filled(X, 0.0)[0] if is_foreign(X) else X
+        sums = totals(X, resp) if is_sparse(X) else host(resp.T @ rows)
+        count: FloatArray = host(namespace(resp).sum(resp, axis=0))
+        return VonMisesFisherStatistics(count, np.asarray(sums, dtype=np.float64))
 
     def m_step(self, statistics: VonMisesFisherStatistics, parameters: Any) -> VonMisesFisherParameters:
         count, total = statistics.count, statistics.total
@@ -163,7 +173,10 @@ def unit_rows(X: Any, weights: FloatArray | None = None) -> Any:
     DataError
         If a row is zero: it has no direction.
     """
-    if is_sparse(X):
+    if is_foreign(X):
+        xp: Any = namespace(X)
+        length = host(xp.sqrt(xp.sum(filled(X, np.nan)[0] ** 2, axis=1)))
+    elif is_sparse(X):
         length = np.sqrt(np.asarray(X.multiply(X).sum(axis=1), dtype=np.float64).reshape(-1))
     else:
         length = np.sqrt(np.einsum("nd,nd->n", X, X, dtype=np.float64))
@@ -173,6 +186,8 @@ def unit_rows(X: Any, weights: FloatArray | None = None) -> Any:
         message = f"row {int(np.argmax(wrong))} is zero and has no direction: leave such rows out"
         raise DataError(message)
     safe = np.where(is_zero, 1.0, length)
+    if is_foreign(X):
+        return xp.asarray(filled(X, np.nan)[0] / like(X, safe)[:, None], dtype=X.dtype)
     if is_sparse(X):
         scaled = X.astype(np.result_type(X.dtype, np.float32))
         scaled.data = scaled.data / np.repeat(safe, np.diff(X.indptr)).astype(scaled.dtype)

@@ -65,7 +65,7 @@ def _drawn(model: Any, parameters: Any) -> Array | None:
 
 
 def _kept(data: Any) -> Array:
-    source = as_source(data)
+    source = as_source(data).on_host()
     assert isinstance(source, MemorySource), "the door makes sources in memory"
     rows = np.unique(np.linspace(0, source.n_rows - 1, min(PROBE_ROWS, source.n_rows)).astype(np.intp))
     return np.ascontiguousarray(source.X[rows])

@@ -7,7 +7,8 @@ float64. The log joint density of row x and component k is
 
     log_mix_k - d/2 log 2 pi + sum_i log W_k,ii - |W_k (x - mean_k)|^2 / 2.
 
-Rows `X` of another library than NumPy stay where they are, and the twin runs there; all else is NumPy's, results too.
+Rows `X` of another library than NumPy stay where they are, and the twin runs there: what is said of rows stays there
+too, sums come back as NumPy's.
 The compiled code takes arrays of another type or order for a TypeError, as it never copies; values are not
 checked, the door did that.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from emkit.kernels._dispatch import native
-from emkit.kernels.foreign import called, is_foreign
+from emkit.kernels.foreign import called, is_foreign, summed
 from emkit.kernels.twins import gaussian as twin
 
 __all__ = [
@@ -58,28 +59,28 @@ def full_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> 
     multiplications.
     """
     if is_foreign(X):
-        return Moments(*called(twin.full_moments, X, weights, log_mix, mean, whiten))
+        return Moments(*summed(called(twin.full_moments, X, weights, log_mix, mean, whiten)))
     return Moments(*_code.full_moments(X, weights, log_mix, mean, whiten))
 
 
 def diagonal_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> Moments:
     """Return log-likelihood and moments of a mixture with diagonal covariances. Cost n k d."""
     if is_foreign(X):
-        return Moments(*called(twin.diagonal_moments, X, weights, log_mix, mean, whiten))
+        return Moments(*summed(called(twin.diagonal_moments, X, weights, log_mix, mean, whiten)))
     return Moments(*_code.diagonal_moments(X, weights, log_mix, mean, whiten))
 
 
 def full_log_joint(X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
     """Return log mix + log density of each row under each component with full covariance, (n, k)."""
     if is_foreign(X):
-        return called(twin.full_log_joint, X, log_mix, mean, whiten)[0]
+        return called(twin.full_log_joint, X, log_mix, mean, whiten)
     return _code.full_log_joint(X, log_mix, mean, whiten)
 
 
 def diagonal_log_joint(X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
     """Return log mix + log density of each row under each component with diagonal covariance, (n, k)."""
     if is_foreign(X):
-        return called(twin.diagonal_log_joint, X, log_mix, mean, whiten)[0]
+        return called(twin.diagonal_log_joint, X, log_mix, mean, whiten)
     return _code.diagonal_log_joint(X, log_mix, mean, whiten)
 
 
@@ -100,6 +101,8 @@ def softmax_rows(log_joint: Any) -> tuple[Any, Any]:
 
     A row that is -inf under every component has log-density -inf and equal responsibilities.
     """
+    if is_foreign(log_joint):
+        return twin.softmax_rows(log_joint)
     density, resp = _code.softmax_rows(log_joint)
     return density, resp
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from emkit.kernels._dispatch import native
-from emkit.kernels.foreign import called, is_foreign
+from emkit.kernels.foreign import called, is_foreign, summed
 from emkit.kernels.twins import kmeans as twin
 
 __all__ = [
@@ -70,7 +70,7 @@ class Run(NamedTuple):
 def assign(X: Any, weights: Any, centers: Any) -> Assignment:
     """Return each row's nearest centre and the sums over clusters. Cost n k d."""
     if is_foreign(X):
-        return Assignment(*called(twin.kmeans_assign, X, weights, centers))
+        return Assignment(*summed(called(twin.kmeans_assign, X, weights, centers)))
     return Assignment(*_code.kmeans_assign(X, weights, centers))
 
 

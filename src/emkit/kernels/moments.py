@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from emkit.kernels._dispatch import native
+from emkit.kernels.foreign import called, is_foreign, summed
 from emkit.kernels.twins import moments as twin
 
 __all__ = ["given_moments", "sum_by_code", "sum_products"]
@@ -19,8 +20,12 @@ _code: Any = twin if native is None else native
 def given_moments(X: Any, resp: Any, mean: Any, *, is_full: bool) -> tuple[Any, Any, Any]:
     """Return count (k,), first (k, d) and second moments about `mean`, (k, d, d) if full and (k, d) otherwise.
 
-    One pass over the rows; cost n k d (d + 1) / 2 multiplications, or n k d.
+    One pass over the rows; cost n k d (d + 1) / 2 multiplications, or n k d. Rows of another library stay where they
+    are, with their responsibilities; the sums are NumPy's.
     """
+    if is_foreign(X):
+        count, first, second = summed(called(twin.given_moments, X, resp, mean, is_full))
+        return count, first, second
     count, first, second = _code.given_moments(X, resp, mean, is_full)
     return count, first, second
 

@@ -9,7 +9,8 @@ D = |W_k (x - mean_k)|^2 the log joint density of row x and component k is
 
 is the expected precision of the row. 1 + D / nu is held below 1e300, so that neither runs off.
 
-Rows `X` of another library than NumPy stay where they are, and the twin runs there; all else is NumPy's, results too.
+Rows `X` of another library than NumPy stay where they are, and the twin runs there: what is said of rows stays there
+too, sums come back as NumPy's.
 The compiled code takes arrays of another type or order for a TypeError, as it never copies.
 """
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from emkit.kernels._dispatch import native
-from emkit.kernels.foreign import called, is_foreign
+from emkit.kernels.foreign import called, is_foreign, summed
 from emkit.kernels.twins import student as twin
 
 __all__ = ["StudentMoments", "student_moments", "student_rows"]
@@ -44,7 +45,7 @@ def student_moments(X: Any, weights: Any, log_peak: Any, mean: Any, whiten: Any,
     count as zero. Cost n k d (d + 1) multiplications and 2 n k functions.
     """
     if is_foreign(X):
-        return StudentMoments(*called(twin.student_moments, X, weights, log_peak, mean, whiten, dof))
+        return StudentMoments(*summed(called(twin.student_moments, X, weights, log_peak, mean, whiten, dof)))
     return StudentMoments(*_code.student_moments(X, weights, log_peak, mean, whiten, dof))
 
 

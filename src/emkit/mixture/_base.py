@@ -14,6 +14,7 @@ from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator
 from emkit.families.base import Family
+from emkit.kernels.foreign import highest, host, namespace
 from emkit.mixture._known_door import Known
 from emkit.mixture.given import start_from
 from emkit.mixture.model import FiniteMixture, MixtureParameters
@@ -41,6 +42,9 @@ class MixtureEstimator(ModelEstimator):
             message = f"`weight_concentration` must be positive, got {self.weight_concentration!r}"
             raise ParameterError(message)
         return FiniteMixture(self._family(), int(k), float(self.weight_concentration))
+
+    def _takes_device(self) -> bool:
+        return self._family().takes_device
 
     def _start(self, model: FiniteMixture, source: Source) -> MixtureParameters | None:
         return None if self.start is None else start_from(self.start, model, source)
@@ -97,7 +101,7 @@ class MixtureEstimator(ModelEstimator):
         start = self._start(model, source)
         if not self._known:
             return self._climbed(model, source, start)
-        fit: Fit = self._known.fitted(model, source, lambda told, rows: self._climbed(told, rows, start))
+        fit: Fit = self._known.fitted(model, source.on_host(), lambda told, rows: self._climbed(told, rows, start))
         return fit
 
     def _n_starts(self, model: FiniteMixture, source: Source) -> int | Literal["auto"]:
@@ -131,7 +135,9 @@ class MixtureEstimator(ModelEstimator):
 
     def uncertainty(self, X: Any) -> FloatArray:
         """Return one less the probability (n,) of the most probable component: how unsure each label is."""
-        return np.asarray(1 - self.predict_proba(X).max(axis=1))
+        resp = self.predict_proba(X)
+        unsure: FloatArray = 1 - namespace(resp).max(resp, axis=1)
+        return unsure
 
     def score_samples(self, X: Any) -> FloatArray:
         """Return the log-density (n,) of each row (of its observed entries)."""
@@ -173,14 +179,14 @@ class MixtureEstimator(ModelEstimator):
         """
         source = self._new_source(X, None, self.n_threads)
         model, parameters = self.model_, self.parameters_
-        entropy = sum(source.map(lambda block: _entropy(model.posterior(parameters, block))))
+        entropy = sum(source.map(lambda block: _entropy(host(model.posterior(parameters, block)))))
         return self.bic(X) + 2 * float(entropy)
 
     # --- helpers ---
 
     def _labels(self, source: Source) -> IntArray:
         model, parameters = self.model_, self.parameters_
-        labels: IntArray = source.joined(lambda block: model.log_joint(parameters, block).argmax(axis=1))
+        labels: IntArray = source.joined(lambda block: highest(model.log_joint(parameters, block)))
         return labels
 
 

@@ -20,6 +20,7 @@ from emkit.families.base import Family
 from emkit.families.categorical import Categorical
 from emkit.families.names import family_named, is_columnwise, takes_words
 from emkit.families.product import Product
+from emkit.kernels.foreign import columns_of
 from emkit.mixture._levels import Levels, read_columns
 
 __all__ = ["Layout", "form_of", "in_form", "layout_of"]
@@ -66,6 +67,13 @@ class Layout:
         places = {name: i for i, name in enumerate(names)} if are_own else {}
         where = [self._place(key, places, len(columns)) for key in self.columns]
         return [columns[i] for i in where], [names[i] for i in where], are_own
+
+    def there(self, X: Any) -> Any:
+        """Return the columns that are described, of an array of another library, where it is."""
+        if len(X.shape) != 2:
+            message = f"expected rows and columns, got an array of shape {tuple(X.shape)}"
+            raise DataError(message)
+        return columns_of(X, [self._place(key, {}, X.shape[1]) for key in self.columns])
 
     @staticmethod
     def _place(key: Key, places: Mapping[str, int], n_columns: int) -> int:

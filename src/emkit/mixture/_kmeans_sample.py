@@ -61,5 +61,5 @@ class CoresetSource:
         parts = self.map(lambda block: kernel.assign(block.X, None, centers).squared)
         weights = np.concatenate(self.map(lambda block: block.weights)) if self._source.is_weighted else None
         rows, mass = coreset(np.concatenate(parts), weights, n, rng)
-        taken = next(self._source.take(rows).blocks())
+        taken = next(self._source.take(rows).blocks()).on_host()
         return Block(taken.X, mass, 0, True, False)

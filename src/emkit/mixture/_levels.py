@@ -11,9 +11,11 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Source, Table
 from emkit.data.codes import distinct_values, sorted_values
+from emkit.data.device import is_device_array
 from emkit.data.frames import frame_columns
 from emkit.errors import DataError
 from emkit.kernels.categorical import NO_ANSWER, categorical_bytes
+from emkit.kernels.foreign import host
 
 __all__ = ["Levels", "read_columns"]
 
@@ -84,7 +86,7 @@ def read_columns(X: Any) -> tuple[list[Array], list[str], bool]:
             message = f"item names must differ from one another, got {words}"
             raise DataError(message)
         return [np.asarray(column) for column in columns], words, True
-    array = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
+    array = host(X) if isinstance(X, np.ndarray) or is_device_array(X) else np.array(X, dtype=object)
     if array.ndim != 2:
         message = f"expected a table of answers with rows and columns, got an array of shape {array.shape}"
         raise DataError(message)

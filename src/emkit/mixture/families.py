@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 from emkit.core import Fit, Solver
 from emkit.core.arrays import IntArray
 from emkit.data import Source, as_source
+from emkit.data.device import is_device_array
 from emkit.data.sparse import is_sparse
 from emkit.errors import DataError, DataTypeError, ParameterError
 from emkit.families.base import Family
@@ -119,6 +120,8 @@ class MixtureModel(MixtureEstimator):
     def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
         self.form_, self.levels_ = form_of(X), {}
         layout = None if _is_plain(X) else self._layout(len(read_columns(X)[0]) if _needs_count(self.families) else 0)
+        if layout is not None and is_device_array(X) and not any(layout.wordy):
+            return super()._fit_source(layout.there(X), sample_weight, n_threads, min_rows)
         if layout is None:
             if isinstance(self.families, Mapping):
                 message = "families by column need a table or an array, not sparse rows or a Source"
@@ -128,7 +131,7 @@ class MixtureModel(MixtureEstimator):
         columns, names, are_own = layout.picked(X)
         self.levels_ = layout.levels_of(columns, names)
         matrix = layout.matrix(columns, names, self.levels_, "error")
-        source = as_source(matrix, feature_names=names if are_own else None)
+        source = as_source(matrix, feature_names=names if are_own else None).answering_like(X)
         return super()._fit_source(source, sample_weight, n_threads, min_rows)
 
     def _check_sparse(self, X: Any) -> None:
@@ -142,12 +145,15 @@ class MixtureModel(MixtureEstimator):
         layout = None if _is_plain(X) else self._layout(self.n_features_in_)
         if layout is None:
             return super()._new_source(X, sample_weight, n_threads)
+        if is_device_array(X) and not any(layout.wordy):
+            return super()._new_source(layout.there(X), sample_weight, n_threads)
         columns, names, are_own = layout.picked(X, getattr(self, "feature_names_in_", ()))
         if are_own:
             stand_in: Any = SimpleNamespace(feature_names=tuple(names))
             self._check_names(stand_in)
         matrix = layout.matrix(columns, self._names_of(names), self.levels_, self.unseen)
         source = as_source(matrix, feature_names=names if are_own else None, allow_missing_columns=True)
+        source = source.answering_like(X)
         return super()._new_source(source, sample_weight, n_threads)
 
     def _names_of(self, names: list[str]) -> list[str]:

@@ -110,7 +110,6 @@ class GaussianMixture(MixtureEstimator):
 
     _kind: ClassVar[str | None] = "density_estimator"
     _takes_missing: ClassVar[bool] = True
-    _takes_device: ClassVar[bool] = True
 
     def __init__(
         self,

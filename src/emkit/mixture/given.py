@@ -93,7 +93,7 @@ def _same_kind(parameters: Any, model: FiniteMixture, source: Any) -> MixturePar
 
 def _from_responsibilities(resp: FloatArray, model: FiniteMixture, source: Any) -> MixtureParameters:
     ready = model.prepare(source)[0]
-    blocks = list(source.blocks())
+    blocks = list(source.on_host().blocks())
     X = np.concatenate([block.X for block in blocks])
     weighted = resp * np.concatenate([block.weights for block in blocks])[:, None]
     mix = weighted.sum(axis=0) + 1e-3 * weighted.sum() / resp.shape[1]

@@ -15,7 +15,7 @@ from emkit.data import Source
 from emkit.errors import ParameterError, warn_convergence
 from emkit.estimator import ModelEstimator, warn_of
 from emkit.kernels import kmeans as kernel
-from emkit.kernels.foreign import host
+from emkit.kernels.foreign import is_foreign, like, namespace
 from emkit.mixture._kmeans_lloyd import Lloyd
 from emkit.mixture._kmeans_model import KMeansModel, KMeansParameters
 
@@ -107,7 +107,6 @@ class KMeans(ModelEstimator):
 
     _kind: ClassVar[str | None] = "clusterer"
     _takes_missing: ClassVar[bool] = False
-    _takes_device: ClassVar[bool] = True
     labels_: Any = _LabelsOnDemand()
 
     def __init__(
@@ -158,6 +157,9 @@ class KMeans(ModelEstimator):
                 f"use at most {n_rows} clusters or more rows"
             )
             raise ParameterError(message)
+
+    def _takes_device(self) -> bool:
+        return True
 
     def _solver(self) -> Solver:
         return Lloyd()
@@ -241,10 +243,18 @@ class KMeans(ModelEstimator):
 
     def _distances(self, source: Source) -> FloatArray:
         centers, kind = self._centers, source.dtype
-        distances: FloatArray = source.joined(
-            lambda block: cdist(np.asarray(host(block.X), dtype=np.float64), centers).astype(kind, copy=False)
-        )
+        distances: FloatArray = source.joined(lambda block: _gaps(block.X, centers, kind))
         return distances
+
+
+def _gaps(X: Any, centers: FloatArray, kind: Any) -> Any:
+    """Return the distance (n, k) of each row to each centre, in the precision of the data."""
+    if not is_foreign(X):
+        return cdist(np.asarray(X, dtype=np.float64), centers).astype(kind, copy=False)
+    xp = namespace(X)
+    rows = xp.asarray(X, dtype=xp.float64)
+    gaps = [xp.sqrt(xp.sum((rows - like(X, center)) ** 2, axis=1)) for center in centers]
+    return xp.asarray(xp.stack(gaps, axis=1), dtype=X.dtype)
 
 
 def _assigning(centers: Array, *, keeps_rows: bool) -> Callable[[Any], kernel.Assignment]:

@@ -168,7 +168,7 @@ class LatentClassAnalysis(MixtureEstimator):
             feature_names=(*names, *self.covariates_.labels) if are_own or gate else None,
             n_threads=n_threads,
             min_rows=min_rows,
-        )
+        ).answering_like(asked.X)
         self.n_features_in_ = len(columns)
         self.__dict__.pop("feature_names_in_", None)
         if are_own:
@@ -193,7 +193,7 @@ class LatentClassAnalysis(MixtureEstimator):
             sample_weight,
             n_threads=n_threads,
             allow_missing_columns=True,
-        )
+        ).answering_like(Asked.of(X).X)
 
     def _maximised(self, model: FiniteMixture, source: Source) -> Fit:
         family = Categorical(Levels(tuple(self.levels_.values())).labels)

@@ -27,6 +27,7 @@ _SURE = 1e-8  # rows whose label is that sure hide nothing
 
 def row_scores(model: Any, parameters: Any, block: Any) -> FloatArray | None:
     """Return the slopes (n, e) of the log-density of each row by entry of the parameters; None if not offered."""
+    block = block.on_host()
     features = None if block.has_missing else model.family.score_features(parameters.members, block.X)
     if features is None:
         return None
@@ -45,6 +46,7 @@ def missing_information(model: Any, parameters: Any, block: Any) -> FloatArray |
     """
     if block.has_missing:  # what is missing besides the labels is not counted here
         return None
+    block = block.on_host()
     resp = np.ascontiguousarray(softmax_rows(model.log_joint(parameters, block))[1].T)
     is_unsure = np.maximum.reduce(resp) < 1 - _SURE
     unsure = np.flatnonzero(is_unsure & (block.weights > 0) if block.is_weighted else is_unsure)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from emkit.data import Source, as_source
+from emkit.data.device import DeviceSource
 from emkit.data.memory import MemorySource
 from emkit.errors import DataTypeError
 from emkit.families.von_mises_fisher import VonMisesFisher, unit_rows
@@ -76,6 +77,8 @@ class VonMisesFisherMixture(PlainMixture):
 
 def _scaled(source: Source) -> Source:
     """Return the rows of positive weight, or all, at unit length."""
+    if isinstance(source, DeviceSource):
+        return source.with_rows(unit_rows(source.X, source.weights if source.is_weighted else None))
     if not isinstance(source, MemorySource):
         message = "directions are scaled to unit length in memory: pass an array, a table or sparse rows"
         raise DataTypeError(message)
@@ -86,4 +89,4 @@ def _scaled(source: Source) -> Source:
         feature_names=source.feature_names,
         allow_sparse=True,
         n_threads=source.n_threads,
-    )
+    ).answering_like(source.kind)

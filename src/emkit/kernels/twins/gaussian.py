@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.kernels.twins._namespace import namespace, placed_as
+from emkit.kernels.twins._namespace import joined, namespace, placed_as, tile_numbers, turned
 
 __all__ = [
     "NEGLIGIBLE",
@@ -30,7 +30,6 @@ __all__ = [
     "whiten_factors",
 ]
 
-_TILE_NUMBERS = 1 << 20  # numbers in the largest temporary: rows per tile follow from k and d
 NEGLIGIBLE = -69.0  # in sums over rows, responsibilities below e^-69 of the row's largest are zero
 _UNDERFLOW = -708.0  # below this exp leaves the normal numbers
 
@@ -45,27 +44,23 @@ def full_moments(X: Any, weights: Any, log_mix: Any, mean: Any, whiten: Any) -> 
         loglik += float(xp.sum(xp.where(w > 0, w * density, xp.zeros_like(w))))
         sums = _sums(xp, tile, resp * w[:, None], mean, is_full=whiten.ndim == 3)
         count, first, second = (total + part for total, part in zip((count, first, second), sums, strict=True))
-    for c in range(second.shape[0] if second.ndim == 3 else 0):  # products of matrices are symmetric but for rounding
-        second[c, :, :] = 0.5 * (second[c, :, :] + second[c, :, :].T)
+    if second.ndim == 3:  # products of matrices are symmetric but for rounding
+        second = 0.5 * (second + turned(xp, second))
     return loglik, count, first, second
 
 
 def full_log_joint(X: Any, log_mix: Any, mean: Any, whiten: Any) -> Any:
     xp = namespace(X)
-    joint = xp.empty((X.shape[0], mean.shape[0]), **placed_as(mean))
-    for start, tile in tiles(xp, X, mean):
-        joint[start : start + tile.shape[0], :] = _log_joint(xp, tile, log_mix, mean, whiten)
-    return joint
+    parts = [_log_joint(xp, tile, log_mix, mean, whiten) for _, tile in tiles(xp, X, mean)]
+    return joined(xp, parts) if parts else xp.zeros((0, mean.shape[0]), **placed_as(mean))
 
 
 def full_posterior(X: Any, log_mix: Any, mean: Any, whiten: Any) -> tuple[Any, Any]:
     xp = namespace(X)
-    density = xp.empty(X.shape[0], **placed_as(mean))
-    resp = xp.empty((X.shape[0], mean.shape[0]), **placed_as(mean))
-    for start, tile in tiles(xp, X, mean):
-        rows = slice(start, start + tile.shape[0])
-        density[rows], resp[rows, :] = _posterior(xp, tile, log_mix, mean, whiten, _UNDERFLOW)
-    return density, resp
+    parts = [_posterior(xp, tile, log_mix, mean, whiten, _UNDERFLOW) for _, tile in tiles(xp, X, mean)]
+    if not parts:
+        return xp.zeros(0, **placed_as(mean)), xp.zeros((0, mean.shape[0]), **placed_as(mean))
+    return joined(xp, [part[0] for part in parts]), joined(xp, [part[1] for part in parts])
 
 
 diagonal_moments = full_moments
@@ -122,7 +117,7 @@ def _cholesky(xp: Any, cov: Any) -> Any:
 
 def tiles(xp: Any, X: Any, mean: Any) -> Iterator[tuple[int, Any]]:
     """Give the first row and the rows, in float64, of each tile."""
-    size = max(1, _TILE_NUMBERS // math.prod(mean.shape))
+    size = max(1, tile_numbers(X) // math.prod(mean.shape))
     for start in range(0, X.shape[0], size):
         stop = min(start + size, X.shape[0])
         yield start, xp.asarray(X[start:stop, :], dtype=xp.float64)

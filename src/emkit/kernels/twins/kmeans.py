@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.kernels.twins._namespace import namespace, placed_as
+from emkit.kernels.twins._namespace import joined, namespace, placed_as, tile_numbers
 
 __all__ = [
     "kmeans_assign",
@@ -17,7 +17,6 @@ __all__ = [
     "kmeans_seed",
 ]
 
-_TILE_NUMBERS = 1 << 20  # numbers in the largest temporary: rows per tile follow from k and d
 _SWEEPS = 50
 
 
@@ -108,7 +107,7 @@ def kmeans_line(x: Any, weights: Any, k: int) -> Any:
     xp = namespace(x)
     zero = xp.zeros_like(x[:1])
     y = x - xp.sum(weights * x) / xp.sum(weights)
-    w, s, q = (_joined(xp, [zero, _running(xp, v)]) for v in (weights, weights * y, weights * y * y))
+    w, s, q = (joined(xp, [zero, _running(xp, v)]) for v in (weights, weights * y, weights * y * y))
 
     def costs(end: int) -> Any:
         """Return the cost of every run that ends before `end`."""
@@ -132,10 +131,6 @@ def _double(xp: Any, array: Any) -> Any:
     return xp.asarray(array, dtype=xp.float64)
 
 
-def _joined(xp: Any, parts: list[Any]) -> Any:
-    return np.concatenate(parts) if xp is np else xp.concat(parts)  # NumPy 1.26 has not the standard's names
-
-
 def _running(xp: Any, values: Any) -> Any:
     return np.cumsum(values) if xp is np else xp.cumulative_sum(values)
 
@@ -143,14 +138,14 @@ def _running(xp: Any, values: Any) -> Any:
 def _nearest(xp: Any, X: Any, centers: Any) -> tuple[Any, Any]:
     """Return labels and squared distances by differences; ties go to the first centre."""
     k, d = centers.shape
-    size = max(1, _TILE_NUMBERS // (k * d))
+    size = max(1, tile_numbers(X) // (k * d))
     labels, squared = [], []
     for start in range(0, max(X.shape[0], 1), size):
         tile = _double(xp, X[start : min(start + size, X.shape[0]), :])
         distance = xp.sum((tile[:, None, :] - centers[None, :, :]) ** 2, axis=2)
         labels.append(xp.argmin(distance, axis=1))
         squared.append(xp.min(distance, axis=1))
-    return _joined(xp, labels), _joined(xp, squared)
+    return joined(xp, labels), joined(xp, squared)
 
 
 def _draw(xp: Any, mass: Any, uniform: Any) -> int:

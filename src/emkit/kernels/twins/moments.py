@@ -12,14 +12,13 @@ __all__ = ["given_moments", "sum_by_code", "sum_products"]
 def given_moments(X: Any, resp: Any, mean: Any, is_full: bool) -> tuple[Any, Any, Any]:
     xp = namespace(mean)
     rows = xp.asarray(X, dtype=mean.dtype)
-    first = xp.zeros_like(mean)
-    seconds = []
+    firsts, seconds = [], []
     for k in range(mean.shape[0]):
         gap = rows - mean[k, :]
         weighted = resp[:, k : k + 1] * gap
-        first[k, :] = xp.sum(weighted, axis=0)
+        firsts.append(xp.sum(weighted, axis=0))
         seconds.append(weighted.T @ gap if is_full else xp.sum(weighted * gap, axis=0))
-    return xp.sum(resp, axis=0), first, xp.stack(seconds)
+    return xp.sum(resp, axis=0), xp.stack(firsts), xp.stack(seconds)
 
 
 def sum_by_code(codes: Any, resp: Any, m: int) -> Any:

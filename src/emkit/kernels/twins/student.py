@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.kernels.twins._namespace import namespace, placed_as
+from emkit.kernels.twins._namespace import joined, namespace, placed_as, turned
 from emkit.kernels.twins.gaussian import NEGLIGIBLE, exponentials, scaled, tiles
 
 __all__ = ["student_moments", "student_rows"]
@@ -36,20 +36,18 @@ def student_moments(
         weighted = share[:, None, :] * centred
         used, first = used + xp.sum(share, axis=1), first + xp.sum(weighted, axis=2)
         second = second + xp.matmul(weighted, tile[None, :, :] - mean[:, None, :])
-    for c in range(second.shape[0]):  # products of matrices are symmetric but for rounding
-        second[c, :, :] = 0.5 * (second[c, :, :] + second[c, :, :].T)
+    second = 0.5 * (second + turned(xp, second))  # products of matrices are symmetric but for rounding
     return loglik, count, log_u, used, first, second
 
 
 def student_rows(X: Any, log_peak: Any, mean: Any, whiten: Any, dof: Any) -> tuple[Any, Any]:
     xp = namespace(X)
-    joint = xp.empty((X.shape[0], mean.shape[0]), **placed_as(mean))
-    u = xp.empty((X.shape[0], mean.shape[0]), **placed_as(mean))
-    for start, tile in tiles(xp, X, mean):
-        rows = slice(start, start + tile.shape[0])
-        joint[rows, :], stretch = _rows(xp, tile, log_peak, mean, whiten, dof)
-        u[rows, :] = (dof + mean.shape[1]) / dof / stretch
-    return joint, u
+    parts = [_rows(xp, tile, log_peak, mean, whiten, dof) for _, tile in tiles(xp, X, mean)]
+    if not parts:
+        none = xp.zeros((0, mean.shape[0]), **placed_as(mean))
+        return none, none
+    joint, stretch = (joined(xp, list(part)) for part in zip(*parts, strict=True))
+    return joint, (dof + mean.shape[1]) / dof / stretch
 
 
 def _rows(xp: Any, X: Any, log_peak: Any, mean: Any, whiten: Any, dof: Any) -> tuple[Any, Any]:
