@@ -24,6 +24,7 @@ _HALVINGS = 12
 _SMALL = 1e-6  # steps below this, relative to 1 + |value|, end the M-step: the next would be about their square
 _ROUNDING = 4e-15  # gains below this, relative to the objective, cannot be seen in it
 _FAR = 4.0  # no coordinate moves further in one step
+_EDGE = 20.0  # log odds of asymptotes end here: what is beyond no sample can tell from zero and one
 _FLOOR = -1e300  # a count of zero times minus infinity is nothing
 _RIDGE = 1e-10  # of the diagonal of the information: entries without data stay where they are
 
@@ -179,7 +180,9 @@ class _Scoring:
             return matrix + step
         moved = matrix + step
         value = matrix[:, self.in_unit]
-        moved[:, self.in_unit] = expit(np.log(value) - np.log1p(-value) + step[:, self.in_unit])
+        with np.errstate(divide="ignore"):
+            odds = np.clip(np.log(value) - np.log1p(-value), -_EDGE, _EDGE)
+        moved[:, self.in_unit] = expit(np.clip(odds + step[:, self.in_unit], -_EDGE, _EDGE))
         return moved
 
 

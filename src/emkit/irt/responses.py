@@ -16,6 +16,7 @@ from emkit.irt.coding import MISSING
 
 __all__ = ["Responses", "from_long", "keyed", "read_responses"]
 
+_NO_ANSWERS = {"c": "complex numbers", "M": "dates", "m": "times"}
 _MANY = 50  # categories of one item above which answers are measurements taken for categories
 
 
@@ -91,7 +92,7 @@ def read_responses(
     if isinstance(X, Responses):
         return X if known is None else _recoded(X, known, unseen)
     names, columns, has_names = _columns(X)
-    if known is not None and has_names and known.has_names and set(known.names) < set(names):
+    if known is not None and has_names and known.has_names and set(known.names) <= set(names):
         columns, names = [columns[names.index(name)] for name in known.names], list(known.names)
     if known is not None:
         _check_items(names, known, has_names=has_names)
@@ -209,7 +210,7 @@ def _check_items(names: Sequence[str], known: Responses, *, has_names: bool) -> 
     if has_names and known.has_names and tuple(names) != known.names:
         at = next(i for i, (a, b) in enumerate(zip(names, known.names, strict=True)) if a != b)
         message = (
-            f"item {at} is {names[at]!r}, but {known.names[at]!r} in the calibration: give the same items in order"
+            f"item {at} is {names[at]!r}, but {known.names[at]!r} in the calibration: give columns of the same names"
         )
         raise DataError(message)
 
@@ -273,6 +274,10 @@ def _plain(value: Any) -> Any:
 
 def _coded(column: Array, name: str, levels: tuple[Any, ...] | None, unseen: str) -> tuple[Array, tuple[Any, ...]]:
     """Return the codes of a column and the answers they stand for."""
+    if column.dtype.kind in _NO_ANSWERS:
+        what = _NO_ANSWERS[column.dtype.kind]
+        message = f"item {name!r} holds {what}, which are no answers: give categories as whole numbers or words"
+        raise DataError(message)
     if column.dtype.kind in "biuf":
         quick = _coded_numbers(column, levels)
         if quick is not None:

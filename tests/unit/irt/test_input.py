@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emkit import ItemResponseModel
+from emkit import EM, ItemResponseModel
 from emkit.errors import DataError, DataWarning, DegenerateWarning, ParameterError
-from emkit.irt import LogNormalPrior, from_long, keyed
+from emkit.irt import BetaPrior, LogNormalPrior, NormalPrior, from_long, keyed
 
 
 def answers(n=400, seed=1, j=6, slope=1.2):
@@ -177,6 +177,103 @@ def test_forms_that_nobody_links_are_told():
         ItemResponseModel("Rasch").fit(X)
     X[0] = answers(800, j=8)[0]
     ItemResponseModel("Rasch").fit(X)  # one person links them: no warning
+
+
+def test_columns_are_matched_by_name():
+    frame = pd.DataFrame(answers(), columns=list("abcdef"))
+    model = ItemResponseModel("2PL").fit(frame)
+    turned = frame[list("fdbeca")]
+    np.testing.assert_array_equal(model.scores(turned).theta, model.scores(frame).theta)
+    assert model.score(turned.assign(age=40)) == model.score(frame)
+    with pytest.raises(DataError, match="item 0 is 'g', but 'a' in the calibration: give columns of the same names"):
+        model.scores(frame.rename(columns={"a": "g"}))
+
+
+@pytest.mark.parametrize(
+    ("column", "what"),
+    [(np.ones(400, dtype=complex), "complex numbers"), (pd.date_range("2020-01-01", periods=400), "dates")],
+)
+def test_columns_that_hold_no_answers_are_named(column, what):
+    frame = pd.DataFrame(answers(), columns=list("abcdef")).assign(c=column)
+    with pytest.raises(DataError, match=f"item 'c' holds {what}, which are no answers"):
+        ItemResponseModel().fit(frame)
+
+
+def test_digits_as_text_are_words():
+    with pytest.raises(DataError, match=r"item 'x1' has answers in words \('0', '1'\): give their order"):
+        ItemResponseModel().fit(answers().astype(str))
+    model = ItemResponseModel(levels=["0", "1"]).fit(answers().astype(str))
+    assert model.fit_.loglik == pytest.approx(ItemResponseModel().fit(answers()).fit_.loglik, abs=1e-8)
+
+
+def test_codes_need_not_begin_at_zero(plain):
+    X = polytomous()
+    model = ItemResponseModel("graded").fit(X + 3)
+    assert model.fit_.loglik == ItemResponseModel("graded").fit(X).fit_.loglik
+    assert model.categories_["x1"] == (3, 4, 5, 6)
+    assert ItemResponseModel().fit(answers() * 2 - 1).fit_.loglik == plain.fit_.loglik
+
+
+def test_thousand_items_do_not_underflow():
+    # probabilities of so many answers multiply to less than the smallest number
+    rng = np.random.default_rng(3)
+    theta, d = rng.normal(size=(60, 1)), np.linspace(-2, 2, 1500)
+    X = (rng.random((60, 1500)) < 1 / (1 + np.exp(-(theta + d)))).astype(int)
+    keep = (X.mean(axis=0) > 0) & (X.mean(axis=0) < 1)
+    model = ItemResponseModel("Rasch", solver=EM(), tol=1e-3).fit(X[:, keep])
+    assert model.fit_.is_converged
+    nodes = np.linspace(-8, 8, 4001)
+    z = nodes[:, None] + model.coef_["d"]
+    log_prob = X[:, keep] @ z.T - np.logaddexp(0, z).sum(axis=1)
+    log_weight = -0.5 * nodes**2 / model.latent_var_[0]
+    log_weight -= np.logaddexp.reduce(log_weight)
+    whole = np.logaddexp.reduce(log_prob + log_weight, axis=1).sum()
+    assert whole / 60 < np.log(np.finfo(float).smallest_subnormal)
+    assert model.fit_.loglik == pytest.approx(whole, abs=1e-5)
+    assert np.corrcoef(model.scores(X[:, keep]).theta, theta[:, 0])[0, 1] > 0.99
+
+
+def test_two_forms_joined_by_few_anchors_come_on_one_scale():
+    X = answers(3000, j=9).astype(float)
+    X[:1500, 5:], X[1500:, :4] = np.nan, np.nan  # one item in common
+    model = ItemResponseModel("Rasch").fit(X)
+    assert model.fit_.is_converged
+    whole = ItemResponseModel("Rasch").fit(answers(3000, j=9))
+    np.testing.assert_allclose(model.coef_["d"], whole.coef_["d"], atol=0.2)
+
+
+@pytest.mark.parametrize(
+    ("item_type", "name", "low", "high"),
+    [("3PL", "guess", 0.0, 1.0), ("3PL", "guess", 0.6, 1.0), ("3PLu", "upper", 0.0, 1.0), ("3PLu", "upper", 0.0, 0.5)],
+)
+def test_asymptotes_near_their_ends(item_type, name, low, high):
+    rng = np.random.default_rng(7)
+    z = 1.8 * rng.normal(size=(1500, 1)) + np.linspace(-1, 1, 8)
+    X = (rng.random(z.shape) < low + (high - low) / (1 + np.exp(-z))).astype(int)
+    slope = LogNormalPrior(0.5, 0.3)
+    free = ItemResponseModel(item_type, priors={name: None, "slope": slope}, tol=1e-5).fit(X)
+    held = ItemResponseModel(item_type, priors={"slope": slope}).fit(X)
+    for model in (free, held):
+        assert model.fit_.is_converged
+        assert np.isfinite(model.coef_.values).all()
+        assert np.isfinite(model.scores(X[:50]).theta).all()
+    limit = free.coef_["g" if name == "guess" else "u"]
+    assert ((limit > 0) & (limit < 1)).all()
+    assert abs(np.median(limit) - (low if name == "guess" else high)) < 0.12
+    assert free.fit_.loglik >= held.fit_.loglik
+
+
+def test_any_parameter_takes_a_prior():
+    X = answers(500, j=8)
+    normal = ItemResponseModel("2PL", priors={"intercept": NormalPrior(0.0, 0.05)}).fit(X)
+    assert np.abs(normal.coef_["d"]).max() < 0.3
+    narrow = ItemResponseModel("3PL", priors={"guess": BetaPrior(500.0, 1500.0)}).fit(X)
+    np.testing.assert_allclose(narrow.coef_["g"], 0.25, atol=0.03)
+    upper = ItemResponseModel("4PL", priors={"upper": BetaPrior(900.0, 100.0)}).fit(X)
+    np.testing.assert_allclose(upper.coef_["u"], 0.9, atol=0.03)
+    slope = ItemResponseModel("gpcm", priors={"slope": LogNormalPrior(0.0, 0.01)}).fit(polytomous())
+    np.testing.assert_allclose(slope.coef_["a1"], 1.0, atol=0.03)
+    assert slope.fit_.objective != slope.fit_.loglik
 
 
 def test_measurements_are_refused():

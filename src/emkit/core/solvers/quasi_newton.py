@@ -126,7 +126,7 @@ def _read(
             score = problem.score(point, chart, vector)
         except OFF_CHART:
             return None
-    is_finite = math.isfinite(float(score.dot(em_step)))  # an entry that is not finite makes the product so
+        is_finite = math.isfinite(float(score.dot(em_step)))  # an entry that is not finite makes the product so
     return (score, em_step) if is_finite else None
 
 
