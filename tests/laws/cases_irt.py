@@ -10,6 +10,7 @@ from emkit.irt.curves.asymptotes import FourParameters
 from emkit.irt.curves.base import Slopes
 from emkit.irt.curves.credit import NominalFactors, NominalResponse, PartialCredit, RatingScale
 from emkit.irt.curves.steps import Graded, GradedRating, Sequential
+from emkit.irt.davidian import Davidian
 from emkit.irt.factors import FactorNormal, Spread
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import BifactorNormal, FreeNormal, StandardNormal
@@ -26,6 +27,12 @@ def _answers(n_categories, n=150, seed=3, missing=0.0, slope=1.5):
     noise = rng.logistic(size=(n, 4, 1)) / slope
     rows = (theta[:, :, None] + noise + np.array([-0.6, -0.2, 0.2, 0.6])[:, None] > places).sum(axis=2).astype(float)
     return np.where(rng.random(rows.shape) < missing, np.nan, rows)
+
+
+def _skewed_answers(n=400):
+    rng = np.random.default_rng(5)
+    theta = rng.exponential(size=(n, 1)) - 1
+    return (rng.random((n, 4)) < 1 / (1 + np.exp(-(2 * theta + np.linspace(-0.5, 1, 4))))).astype(float)
 
 
 def _one(kind, n_categories, latent=None, priors=()):
@@ -124,6 +131,12 @@ CASES = [
             grid=Equispaced(61, -15, 15),
         ),
         np.column_stack([_answers(2), np.linspace(-1, 1, 150)]),
+        is_continuous=False,
+    ),
+    Case(
+        "irt-davidian",
+        _one(PartialCredit(), 2, Davidian(1, 1), (("slope", NormalPrior(1.0, 0.1)),)),
+        _skewed_answers(),
         is_continuous=False,
     ),
     Case("irt-two-factors", _PLANE, _answers(2, missing=0.1), is_continuous=False),

@@ -281,6 +281,8 @@ _HOMES = {
     "QuasiMonteCarlo": "emkit.irt",
     "ItemRun": "emkit.irt.items",
     "GroupLayout": "emkit.irt.groups",
+    "Davidian": "emkit.irt.davidian",
+    "DavidianParameters": "emkit.irt.davidian",
     "FactorNormal": "emkit.irt.factors",
     "FactorNormalParameters": "emkit.irt.factors",
     "Spread": "emkit.irt.factors",

@@ -10,6 +10,7 @@ from emkit.core.arrays import Array
 from emkit.errors import ParameterError
 from emkit.irt.covariates import CovariateLayout
 from emkit.irt.curves.base import Slopes
+from emkit.irt.davidian import Davidian
 from emkit.irt.factors import FactorNormal, Spread
 from emkit.irt.groups import GroupLayout
 from emkit.irt.items import ItemRun
@@ -17,6 +18,8 @@ from emkit.irt.latent import BifactorNormal, FreeNormal, Histogram, Latent, Stan
 from emkit.irt.regression import Regression
 
 __all__ = ["LatentChoice"]
+
+_HIGHEST = 10
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class LatentChoice:
     Parameters
     ----------
     density : str
-        "normal" or "histogram".
+        "normal", "histogram" or "davidian-k".
     factor_correlation : str
         "none" or "free".
     n_factors : int
@@ -62,6 +65,8 @@ class LatentChoice:
         n_groups = self.layout.n_groups
         if self.density == "histogram":
             return Histogram(n_groups)
+        if self._degree:
+            return Davidian(n_groups, self._degree)
         compared = self._compared()
         spread = self._spread(n_groups, unit_free)
         if not compared and not spread.free_var and not spread.correlated:
@@ -90,6 +95,12 @@ class LatentChoice:
         }
         return BifactorNormal(n_groups, n_specific, compared, tuple(sorted(free)))
 
+    @property
+    def _degree(self) -> int:
+        """Return the degree of a Davidian curve, 0 where none is asked for."""
+        name, _, degree = str(self.density).partition("-")
+        return int(degree) if name.lower() == "davidian" and degree.isdigit() else 0
+
     def _compared(self) -> tuple[int, ...]:
         """Return the groups whose distribution is free: all but the first, where any item is an anchor."""
         return () if len(self.layout.free) == self.n_items else tuple(range(1, self.layout.n_groups))
@@ -111,8 +122,11 @@ class LatentChoice:
         return Spread(n_groups, self.n_factors, tuple(sorted(free)), correlated)
 
     def _check(self) -> None:
-        if self.density not in ("normal", "histogram"):
-            message = f"`density` must be 'normal' or 'histogram', got {self.density!r}"
+        if self.density not in ("normal", "histogram") and not 1 <= self._degree <= _HIGHEST:
+            message = (
+                f"`density` must be 'normal', 'histogram' or 'davidian-k' with k from 1 to {_HIGHEST}, got "
+                f"{self.density!r}"
+            )
             raise ParameterError(message)
         if self.factor_correlation not in ("none", "free") or (
             self.factor_correlation == "free" and not (self.n_factors > 1 and self.is_confirmatory)

@@ -62,10 +62,11 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         Maximum a posteriori. Asymptotes have priors of their own, `LogitNormalPrior(-1.386, 0.5)` for "guess" and
         `LogitNormalPrior(2.944, 0.5)` for "upper": their likelihoods are so flat that estimates without one run off.
         None in place of a prior is none.
-    density : "normal" or "histogram", default "normal"
-        The latent distribution: normal, or a probability at each node (the empirical histogram). The likelihood of a
-        histogram is so flat, and its maximum so rough, that `tol` is then 1e-3 at least; its mean is zero and its
-        variance one (in the first group).
+    density : "normal", "histogram" or "davidian-k", default "normal"
+        The latent distribution: normal, a probability at each node (the empirical histogram), or a Davidian curve, a
+        normal density times the square of a polynomial of degree k from 1 to 10. The likelihood of a histogram is so
+        flat, and its maximum so rough, that `tol` is then 1e-3 at least. The mean of both is zero and the variance one
+        (in the first group).
     factor_correlation : "none" or "free", default "none"
         Of several factors, whose `loadings` are then to be given: their correlations are in `latent_correlation_`.
         In an exploratory model of several groups those of all groups but the first are free.
@@ -119,7 +120,7 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         key: Any = None,
         levels: Any = None,
         priors: Mapping[str, Any] | None = None,
-        density: Literal["normal", "histogram"] = "normal",
+        density: str = "normal",
         factor_correlation: Literal["none", "free"] = "none",
         free_items: Sequence[str] | str = (),
         quadrature: Grid | None = None,
@@ -274,7 +275,8 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
                 source,
                 start=entered(held, begin),
                 solver=self._solver(),
-                n_starts=1,
+                n_starts=model.latent.n_starts,
+                n_ends=_ENDS,
                 tol=max(self.tol, _FLAT) if self.density == "histogram" else self.tol,
                 max_iter=self.max_iter,
                 rng=None if self.random_state is None else generator_of(self.random_state),
@@ -282,7 +284,7 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
                 checkpoint=self._checkpoint if fit is None else None,
             )
             spent, seconds = spent + found.n_e_steps, seconds + found.seconds
-            fit = found if fit is None else replace(found, trace=fit.trace.joined(found.trace))
+            fit = found if fit is None else replace(found, trace=fit.trace.joined(found.trace), starts=fit.starts)
             source = fit.source
             reached = fit.parameters if held is model else fit.parameters.inner
             grid = model.fitting_grid(reached, source) if fit.is_converged else model.grid
@@ -337,5 +339,6 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
 
 
 _GRIDS = 4
+_ENDS = 4  # of eight starts, where several compete
 _FLAT = 1e-3
 _MISLED = 0.6

@@ -37,10 +37,15 @@ class Latent(ABC):
     n_covariates: ClassVar[int] = 0
     is_parametric: ClassVar[bool] = True  # whether it means the same on another grid
     is_even: ClassVar[bool] = False  # whether turning a factor round leaves a distribution of the same kind
+    n_starts: ClassVar[int] = 1  # starts that compete: more where the likelihood has several optima
 
     @abstractmethod
     def start(self, nodes: FloatArray) -> Any:
         """Return parameters to begin with."""
+
+    def drawn(self, nodes: FloatArray, rng: np.random.Generator) -> Any:
+        """Return other parameters to begin with, drawn at random where there are several optima."""
+        return self.start(nodes)
 
     @abstractmethod
     def log_weights(self, parameters: Any, nodes: FloatArray, log_width: FloatArray) -> FloatArray:

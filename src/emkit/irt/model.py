@@ -119,6 +119,9 @@ class ItemResponse(Model):
         def draw(own_rng: np.random.Generator, index: int) -> ItemResponseParameters:
             if index == 0 or self.n_factors > 1:
                 return self._begun(codes, block.weights, slope)
+            if self.latent.n_starts > 1:
+                begun = self._begun(codes, block.weights, slope)
+                return ItemResponseParameters(begun.items, self.latent.drawn(self.nodes, own_rng))
             some = axes(codes, block.weights, _AXES)
             mixed = some @ own_rng.normal(size=(some.shape[1], 1))
             mixed *= 1.2 / max(float(np.sqrt((mixed**2).mean())), 1e-9)
