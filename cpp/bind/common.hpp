@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 
+#include "kernels/memory.hpp"
+
 namespace emkit {
 
 namespace nb = nanobind;
@@ -25,8 +27,8 @@ template <typename T = double>
 nb::ndarray<nb::numpy, T> fresh(std::initializer_list<size_t> shape) {
     size_t size = 1;
     for (size_t s : shape) size *= s;
-    T* data = new T[size > 0 ? size : 1];
-    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    T* data = static_cast<T*>(borrow(size * sizeof(T)));
+    nb::capsule owner(data, give_back);
     return nb::ndarray<nb::numpy, T>(data, shape.size(), shape.begin(), owner);
 }
 

@@ -54,6 +54,52 @@ static nb::tuple smooth(In<double, 2> log_emit, Lengths lengths, Weights weights
     return nb::make_tuple(loglik, first, moves, resp, last, carry, out.impossible.sequence, out.impossible.step);
 }
 
+static bool can_spread(In<double, 2> trans) {
+    const size_t k = trans.shape(0);
+    if (trans.shape(1) != k) throw nb::value_error("trans must be square");
+    return k <= 65536 && table().span_streams(trans.data(), static_cast<int>(k)) > 0;
+}
+
+static Span span_of(size_t n, const In<double, 2>& trans, const Vector& init, const double* log_emit) {
+    const size_t k = trans.shape(0);
+    if (trans.shape(1) != k || (init && init->shape(0) != k)) throw nb::value_error("shapes of init (k,), trans (k, k) disagree");
+    return {log_emit, static_cast<long>(n), static_cast<int>(k), data(init), trans.data()};
+}
+
+static nb::tuple spread(In<double, 2> log_emit, Vector init, In<double, 2> trans) {
+    const size_t n = log_emit.shape(0), k = log_emit.shape(1);
+    const Span span = span_of(n, trans, init, log_emit.data());
+    const size_t c = table().span_streams(trans.data(), span.k);
+    if (c == 0 || n < c || trans.shape(0) != k)
+        throw nb::value_error("a span takes log_emit (n, k) of not too few rows, and few states with transitions above zero");
+    auto scaled = fresh({(n + c - 1) / c, k, c}), transfers = fresh({c, k, k}), whole = fresh({k, k}), shift = fresh({c});
+    bool is_found;
+    {
+        nb::gil_scoped_release free;
+        is_found = table().spread(span, scaled.data(), transfers.data(), shift.data(), whole.data());
+    }
+    return nb::make_tuple(n, scaled, transfers, shift, whole, is_found);
+}
+
+using Scratch = nb::ndarray<double, nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+static nb::tuple smooth_span(size_t n, Scratch scaled, In<double, 3> transfers, In<double, 1> shift, double weight,
+                             Vector init, In<double, 2> trans, Vector entry, Vector exit) {
+    const Span span = span_of(n, trans, init, nullptr);
+    const size_t c = table().span_streams(trans.data(), span.k), k = trans.shape(0);
+    const bool is_valid = c > 0 && scaled.shape(0) == (n + c - 1) / c && scaled.shape(1) == k && scaled.shape(2) == c &&
+                          transfers.shape(0) == c && transfers.shape(1) == k && transfers.shape(2) == k &&
+                          shift.shape(0) == c && (!entry || entry->shape(0) == k) && (!exit || exit->shape(0) == k);
+    if (!is_valid) throw nb::value_error("this is not a span that was spread with these transitions");
+    auto loglik = fresh({1}), first = fresh({k}), moves = fresh({k, k}), resp = fresh({n, k});
+    SmoothSums out{loglik.data(), first.data(), moves.data(), resp.data(), nullptr, nullptr, {}};
+    {
+        nb::gil_scoped_release free;
+        table().smooth_span(span, scaled.data(), transfers.data(), shift.data(), weight, data(entry), data(exit), out);
+    }
+    return nb::make_tuple(loglik, first, moves, resp);
+}
+
 static nb::tuple filter(In<double, 2> log_emit, Lengths lengths, In<double, 1> init, In<double, 2> trans, Vector entry,
                         bool keep) {
     const Batch given = batch(log_emit, lengths, std::nullopt, init, trans, entry, std::nullopt);
@@ -99,6 +145,11 @@ void bind_hmm(nb::module_& m) {
     const auto e = "log_emit"_a.noconvert(), l = "lengths"_a.noconvert(), i = "init"_a.noconvert(),
                t = "trans"_a.noconvert();
     m.def("hmm_smooth", smooth, e, l, "weights"_a.noconvert().none(), i, t, "entry"_a.noconvert().none(),
+          "leave"_a.noconvert().none());
+    m.def("hmm_can_spread", can_spread, t);
+    m.def("hmm_spread", spread, e, "init"_a.noconvert().none(), t);
+    m.def("hmm_smooth_span", smooth_span, "n"_a, "scaled"_a.noconvert(), "transfers"_a.noconvert(),
+          "shift"_a.noconvert(), "weight"_a, "init"_a.noconvert().none(), t, "entry"_a.noconvert().none(),
           "leave"_a.noconvert().none());
     m.def("hmm_filter", filter, e, l, i, t, "entry"_a.noconvert().none(), "keep"_a);
     m.def("hmm_viterbi", viterbi, e, l, i, t);

@@ -4,7 +4,8 @@
 namespace emkit {
 namespace EMKIT_ISA {
 
-extern const HmmTable hmm_table = {hmm_smooth, hmm_filter, hmm_viterbi, hmm_draw};
+extern const HmmTable hmm_table = {hmm_smooth, hmm_span_streams, hmm_spread, hmm_smooth_span,
+                                   hmm_filter, hmm_viterbi, hmm_draw};
 
 }  // namespace EMKIT_ISA
 }  // namespace emkit

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include "kernels/memory.hpp"
 #include "kernels/simd.hpp"
 
 namespace emkit {
@@ -14,12 +15,10 @@ namespace EMKIT_ISA {
 template <typename T>
 class Buffer {
 public:
-    explicit Buffer(size_t size)
-        : size_(size), memory_(new char[size * sizeof(T) + 64]),
-          data_(reinterpret_cast<T*>((reinterpret_cast<size_t>(memory_) + 63) / 64 * 64)) {
+    explicit Buffer(size_t size) : size_(size), data_(static_cast<T*>(borrow(size * sizeof(T)))) {
         std::memset(data_, 0, size * sizeof(T));
     }
-    ~Buffer() { delete[] memory_; }
+    ~Buffer() { give_back(data_); }
     Buffer(const Buffer&) = delete;
     Buffer& operator=(const Buffer&) = delete;
 
@@ -31,7 +30,6 @@ public:
 
     void swap(Buffer& other) {
         exchange(size_, other.size_);
-        exchange(memory_, other.memory_);
         exchange(data_, other.data_);
     }
 
@@ -43,7 +41,6 @@ public:
 
 private:
     size_t size_;
-    char* memory_;
     T* data_;
 
     template <typename U>
@@ -51,6 +48,22 @@ private:
         const U c = a;
         a = b, b = c;
     }
+};
+
+// Numbers that are written before they are read.
+class Unset {
+public:
+    explicit Unset(size_t size) : data_(static_cast<double*>(borrow(size * sizeof(double)))) {}
+    ~Unset() { give_back(data_); }
+    Unset(const Unset&) = delete;
+    Unset& operator=(const Unset&) = delete;
+    double& operator[](size_t i) { return data_[i]; }
+    double operator[](size_t i) const { return data_[i]; }
+    double* data() { return data_; }
+    const double* data() const { return data_; }
+
+private:
+    double* data_;
 };
 
 template <typename T>

@@ -3,6 +3,7 @@
 
 #include "kernels/hmm_log.hpp"
 #include "kernels/hmm_scaled.hpp"
+#include "kernels/hmm_streams.hpp"
 
 namespace emkit {
 namespace EMKIT_ISA {
@@ -116,7 +117,38 @@ struct Filter {
     }
 };
 
-static int hmm_smooth(const Batch& batch, SmoothSums& out) { return by_states<Smooth>(batch.k, batch, out); }
+// Each sequence on its own: few, and of very different lengths.
+static int smooth_each(const Batch& batch, SmoothSums& out);
+
+static int hmm_smooth(const Batch& batch, SmoothSums& out) {
+    if (smooth_in_streams(batch, out)) return 0;
+    const bool is_few = batch.n_sequences > 1 && batch.n >= LEAST_ROWS * batch.n_sequences;
+    if (is_few && batch.entry == nullptr && batch.exit == nullptr) return smooth_each(batch, out);
+    return by_states<Smooth>(batch.k, batch, out);
+}
+
+static int smooth_each(const Batch& batch, SmoothSums& out) {
+    const int k = batch.k;
+    Buffer<double> sums(static_cast<size_t>(k) * (k + 3));
+    double *first = sums.data(), *last = first + k, *moves = last + k;
+    std::memset(out.first, 0, k * sizeof(double));
+    std::memset(out.moves, 0, sizeof(double) * k * k);
+    std::memset(out.last, 0, k * sizeof(double));
+    long row = 0;
+    for (long s = 0; s < batch.n_sequences; s++) {
+        Batch one = batch;
+        one.log_emit += row * k, one.n = batch.lengths[s], one.lengths += s, one.n_sequences = 1;
+        if (batch.weights != nullptr) one.weights += s;
+        SmoothSums own{out.loglik + s, first, moves, out.resp + row * k, last, nullptr, {}};
+        hmm_smooth(one, own);
+        if (own.impossible.sequence >= 0) note(out.impossible, s, own.impossible.step);
+        for (int j = 0; j < k; j++) out.first[j] += first[j];
+        for (int i = 0; i < k * k; i++) out.moves[i] += moves[i];
+        if (one.n > 0) std::memcpy(out.last, last, k * sizeof(double));
+        row += one.n;
+    }
+    return 0;
+}
 
 static int hmm_filter(const Batch& batch, double* loglik, double* filtered, double* last, Impossible& impossible) {
     return by_states<Filter>(batch.k, batch, loglik, filtered, last, impossible);

@@ -34,9 +34,26 @@ struct SmoothSums {
     Impossible impossible;
 };
 
+// Rows of one sequence that is cut into several calls.
+struct Span {
+    const double* log_emit;  // (n, k), or null once it is spread
+    long n;
+    int k;
+    const double* init;      // (k,) where the sequence begins here, else null
+    const double* trans;     // (k, k) without zeros
+};
+
 struct HmmTable {
     // status: 0, or 1 where memory is short
     int (*smooth)(const Batch&, SmoothSums&);
+    // Into how many streams c a span is cut; 0 where transitions or number of states do not allow it.
+    int (*span_streams)(const double* trans, int k);
+    // Scaled emissions u (ceil(n / c), k, c), transfers (c, k, k), row maxima, summed (c,), and the transfer of the whole
+    // span (k, k). False where a row is lost.
+    bool (*spread)(const Span&, double* u, double* transfers, double* shift, double* whole);
+    // Smooth a span that is spread, between what enters and what leaves it, or null. Overwrites u.
+    void (*smooth_span)(const Span&, double* u, const double* transfers, const double* shift, double weight,
+                        const double* entry, const double* exit, SmoothSums&);
     // filtered (n, k) or null
     int (*filter)(const Batch&, double* loglik, double* filtered, double* last, Impossible&);
     // states (n,) of the best path of each sequence and its log joint probability (s,)

@@ -28,24 +28,6 @@ namespace EMKIT_ISA {
 constexpr double LEAST_EMISSION = 1e-250, LEAST_MASS = 1e-290, LEAST_SUM = 1e-30, SUSPECT = 1e200, LARGEST = 1e300;
 constexpr double LEAST_ENTRY = 1e-30;
 
-// Numbers that are written before they are read.
-class Unset {
-public:
-    explicit Unset(size_t size) : memory_(new char[size * sizeof(double) + 64]),
-          data_(reinterpret_cast<double*>((reinterpret_cast<size_t>(memory_) + 63) / 64 * 64)) {}
-    ~Unset() { delete[] memory_; }
-    Unset(const Unset&) = delete;
-    Unset& operator=(const Unset&) = delete;
-    double& operator[](size_t i) { return data_[i]; }
-    double operator[](size_t i) const { return data_[i]; }
-    double* data() { return data_; }
-    const double* data() const { return data_; }
-
-private:
-    char* memory_;
-    double* data_;
-};
-
 template <class R>
 class Scaled {
 public:

@@ -32,6 +32,9 @@ class SequenceBlock(Block):
         Index of the first sequence in the source.
     codes, table : arrays (b,) of int32 and (m, d), or None
         The distinct rows and which of them each row is, where the source was given them: `table[codes]` is `X`.
+    n_threads : int
+        Threads that may share the work on this block: those of the source, where it has no other. They change no
+        result.
     """
 
     lengths: NDArray[np.int64]
@@ -39,6 +42,7 @@ class SequenceBlock(Block):
     first_sequence: int
     codes: NDArray[np.int32] | None = None
     table: NDArray[Any] | None = None
+    n_threads: int = 1
 
     @property
     def kernel_sequence_weights(self) -> NDArray[np.float64] | None:

@@ -297,4 +297,4 @@ class SequenceSource(Sequences):
             if self._codes is not None:
                 block = replace(block, codes=self._codes[span.row : span.end], table=self._table)
             blocks.append(block)
-        return blocks
+        return [replace(blocks[0], n_threads=self.n_threads)] if len(blocks) == 1 else blocks

@@ -94,21 +94,18 @@ class HiddenMarkov(Model):
         return self.portfolio(source, rng)(rng, 0)
 
     def e_step(self, parameters: HiddenMarkovParameters, block: Any) -> HiddenMarkovStatistics:
-        counts, parts = np.zeros(self.n_components), []
-
-        def collect(rows: slice, resp: FloatArray) -> None:
-            np.add(counts, np.ones(len(resp)) @ resp, out=counts)  # many times as fast as a sum over an axis
-            parts.append(statistics_of(self.family, parameters.members, block, rows, resp))
+        def collect(rows: slice, resp: FloatArray) -> tuple[FloatArray, Any]:
+            count = np.ones(len(resp)) @ resp  # many times as fast as a sum over an axis
+            return count, statistics_of(self.family, parameters.members, block, rows, resp)
 
         init, trans = _probabilities(parameters.chain)
         emissions = emissions_of(self.family, parameters.members, block, self.n_components)
         done = passes.expected(block, emissions, init, trans, collect)
-        members = parts[0]
-        for part in parts[1:]:
-            members = members + part
-        return HiddenMarkovStatistics(
-            weighted_total(done.loglik, block), weight_of(block), done.first, done.moves, counts, members
-        )
+        count, members = done.parts[0]
+        for own, part in done.parts[1:]:
+            count, members = count + own, members + part
+        loglik = weighted_total(done.loglik, block)
+        return HiddenMarkovStatistics(loglik, weight_of(block), done.first, done.moves, count, members)
 
     def m_step(self, statistics: HiddenMarkovStatistics, parameters: HiddenMarkovParameters) -> HiddenMarkovParameters:
         chain = self.chain.m_step(statistics.first, statistics.moves, parameters.chain)

@@ -107,11 +107,13 @@ class SwitchingMean(Model):
         own, sums = self._rows(block), self._no_sums()
         init, trans = self.unrolled(parameters.chain)
 
-        def collect(rows: slice, resp: FloatArray) -> None:
-            for into, part in zip(sums, sums_of(own.X[rows], resp, self.center), strict=True):
-                np.add(into, part, out=into)
+        def collect(rows: slice, resp: FloatArray) -> Any:
+            return sums_of(own.X[rows], resp, self.center)
 
         done = passes.expected(own, self._emissions(parameters, own), init, trans, collect)
+        for parts in done.parts:
+            for into, part in zip(sums, parts, strict=True):
+                np.add(into, part, out=into)
         first, moves = chain_counts(self.histories, self.n_components, done.first, done.moves)
         return SwitchingMeanStatistics(weighted_total(done.loglik, own), weight_of(block), first, moves, *sums)
 

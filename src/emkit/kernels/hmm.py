@@ -24,7 +24,19 @@ from emkit.kernels.foreign import host, is_foreign, like
 from emkit.kernels.twins import hmm as twin
 from emkit.kernels.twins.hmm_scan import scan_filter, scan_smooth
 
-__all__ = ["Filtered", "Smoothed", "draw_paths", "filter_states", "smooth", "viterbi"]
+__all__ = [
+    "Filtered",
+    "Smoothed",
+    "SmoothedSpan",
+    "Span",
+    "can_spread",
+    "draw_paths",
+    "filter_states",
+    "smooth",
+    "smooth_span",
+    "spread",
+    "viterbi",
+]
 
 _code: Any = twin if native is None else native
 
@@ -52,6 +64,30 @@ class Filtered(NamedTuple):
     bad_step: int
 
 
+class Span(NamedTuple):
+    """Rows of one sequence, ready to be smoothed as soon as it is known what enters and what leaves them."""
+
+    n_rows: int
+    scaled: Any  # emissions, in an order of the kernel's own
+    transfers: Any  # (c, k, k) of the stretches that the kernel cut
+    shift: Any  # (c,) what was taken off their log-densities
+    whole: Any  # (k, k) what enters times this is what leaves, up to a factor; likewise backward factors from the right
+    is_found: bool  # false where a row is impossible or no number: then `smooth` and `filter_states` are to say which
+
+    def forgotten(self) -> Span:
+        """Return what is to be known of a span that is to be spread once more."""
+        return self._replace(scaled=None, transfers=None, shift=None)
+
+
+class SmoothedSpan(NamedTuple):
+    """What forward and backward give for a span; as in `Smoothed`."""
+
+    loglik: Any  # (1,)
+    first: Any  # (k,)
+    moves: Any  # (k, k)
+    resp: Any  # (n, k)
+
+
 def smooth(
     log_emit: Any, lengths: Any, weights: Any, init: Any, trans: Any, entry: Any = None, leave: Any = None
 ) -> Smoothed:
@@ -59,6 +95,22 @@ def smooth(
     if is_foreign(log_emit):
         return _smooth_there(log_emit, lengths, weights, init, trans)
     return Smoothed(*_code.hmm_smooth(log_emit, lengths, weights, init, trans, entry, leave))
+
+
+def can_spread(trans: Any) -> bool:
+    """Tell whether spans serve these transitions (k, k): few states, and none that is all but impossible."""
+    return bool(_code.hmm_can_spread(trans))
+
+
+def spread(log_emit: Any, init: Any, trans: Any) -> Span:
+    """Return a span of at least 16 rows; `init` (k,) where the sequence begins with it, else None. Cost n k^3."""
+    return Span(*_code.hmm_spread(log_emit, init, trans))
+
+
+def smooth_span(span: Span, weight: float, init: Any, trans: Any, entry: Any = None, leave: Any = None) -> SmoothedSpan:
+    """Return log-likelihood, posteriors and expected transitions of a span. Uses up `span.scaled`."""
+    given = span.n_rows, span.scaled, span.transfers, span.shift
+    return SmoothedSpan(*_code.hmm_smooth_span(*given, weight, init, trans, entry, leave))
 
 
 def filter_states(

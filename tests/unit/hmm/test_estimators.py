@@ -368,11 +368,12 @@ def test_budget_is_a_warning():
         GaussianHMM(2, n_iter=2, n_init=1, random_state=0).fit(_numbers(100)[0])
 
 
-def test_a_long_sequence_is_walked_in_chunks_with_the_same_result(monkeypatch):
+@pytest.mark.parametrize("transmat", ["ergodic", "left-right"])
+def test_a_long_sequence_is_walked_in_chunks_with_the_same_result(monkeypatch, transmat):
     X, _ = _numbers(3000)
     from emkit.hmm import passes
 
-    whole = GaussianHMM(2, random_state=0, n_init=1).fit(X)
+    whole = GaussianHMM(2, transmat=transmat, random_state=0, n_init=1).fit(X)
     source = as_sequences(X)
     statistics = source.reduce(lambda block: whole.model_.e_step(whole.parameters_, block))
     monkeypatch.setattr(passes, "BLOCK_ROWS", 700)
@@ -382,7 +383,25 @@ def test_a_long_sequence_is_walked_in_chunks_with_the_same_result(monkeypatch):
         assert cut.loglik == pytest.approx(statistics.loglik, rel=1e-13)
         np.testing.assert_allclose(cut.moves, statistics.moves, rtol=1e-10)
         np.testing.assert_allclose(cut.members.first, statistics.members.first, atol=1e-8)
+        for n_threads in (2, 3):
+            again = source.with_threads(n_threads).reduce(lambda block: whole.model_.e_step(whole.parameters_, block))
+            assert again.loglik == cut.loglik
+            np.testing.assert_array_equal(again.moves, cut.moves)
+            np.testing.assert_array_equal(again.members.second, cut.members.second)
     np.testing.assert_allclose(whole.predict_proba(X).sum(axis=1), 1)
+
+
+def test_an_impossible_row_of_a_long_sequence_is_named(monkeypatch):
+    from emkit.hmm import passes
+
+    monkeypatch.setattr(passes, "BLOCK_ROWS", 700)
+    log_emit = np.random.default_rng(0).normal(size=(2000, 2))
+    log_emit[1234] = -np.inf
+    (block,) = as_sequences(np.zeros((2000, 1))).blocks()
+    trans = np.array([[0.8, 0.2], [0.3, 0.7]])
+    done = passes.expected(block, lambda rows: log_emit[rows], np.full(2, 0.5), trans, lambda rows, resp: None)
+    assert done.unexplained == passes.Unexplained(0, 1234)
+    assert done.loglik.tolist() == [-np.inf]
 
 
 def test_a_fit_on_threads_has_the_same_bits():

@@ -71,6 +71,63 @@ def test_chunks_give_what_the_whole_gives(k, zeros):
     assert early.loglik[0] + late.loglik[0] == pytest.approx(whole.loglik[0], rel=1e-13)
 
 
+@pytest.mark.parametrize("k", range(2, 9))
+@pytest.mark.parametrize(
+    "lengths",
+    [[300], [1000, 20, 300], [5, 0, 1, 70, 130, 30, 60, 2] * 4, [20] * 40, [700, 0, 3, 90]],
+    ids=["one", "unequal", "mixed", "equal", "long"],
+)
+def test_streams_of_rows_agree_with_the_twin(k, lengths):
+    init, trans, rng = _chain(k, seed=3)
+    lengths = np.array(lengths)
+    log_emit = rng.normal(size=(lengths.sum(), k)) * 20
+    log_emit[7, : k - 1] = -np.inf
+    for w in (None, rng.integers(0, 3, len(lengths)).astype(float)):
+        done = kernel.smooth(log_emit, lengths, w, init, trans)
+        _compare(done, twin.hmm_smooth(log_emit, lengths, w, init, trans, None, None), 4)
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 5, 6, 7, 8])
+def test_spans_give_what_the_whole_gives(k):
+    init, trans, rng = _chain(k, seed=4)
+    if not kernel.can_spread(trans):
+        pytest.skip("too many states for vectors of this width")
+    log_emit = rng.normal(size=(500, k)) * 5
+    told = twin.hmm_smooth(log_emit, np.array([500]), np.array([2.0]), init, trans, None, None)
+    cuts = (slice(0, 130), slice(130, 301), slice(301, 500))
+    spans = [kernel.spread(log_emit[cut], init if i == 0 else None, trans) for i, cut in enumerate(cuts)]
+    for span, (cut, i) in zip(spans, ((cut, i) for i, cut in enumerate(cuts)), strict=True):
+        own = twin.hmm_spread(log_emit[cut], init if i == 0 else None, trans)[4]
+        np.testing.assert_allclose(span.whole / span.whole.sum(), own / own.sum(), rtol=1e-9, atol=1e-12)
+    entries = [None, spans[0].whole[0], spans[0].whole[0] @ spans[1].whole]
+    entries = [None if entry is None else entry / entry.sum() for entry in entries]
+    leaves = [spans[1].whole @ spans[2].whole.sum(axis=1), spans[2].whole.sum(axis=1), None]
+    done = [
+        kernel.smooth_span(span, 2.0, init if i == 0 else None, trans, entries[i], leaves[i])
+        for i, span in enumerate(spans)
+    ]
+    assert sum(part.loglik[0] for part in done) == pytest.approx(told[0][0], rel=1e-13)
+    np.testing.assert_allclose(done[0].first, told[1], atol=1e-10)
+    np.testing.assert_allclose(sum(part.moves for part in done), told[2], atol=1e-8)
+    np.testing.assert_allclose(np.concatenate([part.resp for part in done]), told[3], atol=1e-10)
+
+
+def test_a_span_with_an_impossible_row_says_so():
+    init, trans, rng = _chain(3)
+    log_emit = rng.normal(size=(400, 3))
+    assert kernel.spread(log_emit, init, trans).is_found
+    log_emit[399] = -np.inf
+    assert not kernel.spread(log_emit, init, trans).is_found
+    done = kernel.smooth(log_emit, np.array([400]), None, init, trans)
+    assert (done.bad_sequence, done.bad_step) == (0, 399)
+
+
+def test_transitions_with_zeros_are_not_spread():
+    assert not kernel.can_spread(np.array([[0.5, 0.5], [0.0, 1.0]]))
+    assert not kernel.can_spread(np.full((40, 40), 1 / 40))
+    assert kernel.can_spread(np.full((2, 2), 0.5))
+
+
 def test_mass_that_scaling_would_lose_is_found():
     # State 0 falls behind by e^-2000 and cannot be entered again; then only it explains the rows.
     trans = np.array([[0.9, 0.1], [0.0, 1.0]])

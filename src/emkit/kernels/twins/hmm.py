@@ -9,7 +9,18 @@ import numpy as np
 
 from emkit.kernels.twins._namespace import namespace, placed_as
 
-__all__ = ["hmm_draw", "hmm_filter", "hmm_smooth", "hmm_viterbi"]
+__all__ = [
+    "hmm_can_spread",
+    "hmm_draw",
+    "hmm_filter",
+    "hmm_smooth",
+    "hmm_smooth_span",
+    "hmm_spread",
+    "hmm_viterbi",
+]
+
+_LEAST_ENTRY = 1e-30  # below, a transition is all but impossible
+_MOST_STATES = 8  # above, transfers cost more than they are worth
 
 
 def hmm_smooth(
@@ -50,6 +61,34 @@ def hmm_smooth(
         if enters:
             carry = xp.exp(beta - total)
     return loglik, first, moves, resp, last, carry, *bad
+
+
+def hmm_can_spread(trans: Any) -> bool:
+    return bool(1 < trans.shape[0] <= _MOST_STATES and (trans >= _LEAST_ENTRY).all())
+
+
+def hmm_spread(log_emit: Any, init: Any, trans: Any) -> tuple[int, Any, Any, Any, Any, bool]:
+    """Return the span as it is, one stretch, and its transfer: one row of log alpha from every state."""
+    xp, (n, k) = namespace(log_emit), log_emit.shape
+    log_trans, logs, is_found = _log(xp, trans), xp.zeros_like(trans), True
+    for i in range(k):
+        first = log_trans[i, :] if init is None else _log(xp, init)
+        alpha, lost = _forward(xp, log_emit, first, log_trans, None)
+        logs[i, :], is_found = alpha[-1, :], is_found and lost < 0
+    transfer = xp.exp(logs - xp.max(logs)) if is_found else xp.zeros_like(trans)
+    shift = xp.zeros(1, **placed_as(log_emit))
+    return n, log_emit[:, :, None] + 0.0, transfer[None, :, :], shift, transfer, is_found
+
+
+def hmm_smooth_span(
+    n: int, scaled: Any, transfers: Any, shift: Any, weight: float, init: Any, trans: Any, entry: Any, leave: Any
+) -> tuple[Any, Any, Any, Any]:
+    xp = namespace(scaled)
+    weights = xp.full(1, weight, **placed_as(scaled))
+    start = xp.zeros_like(trans[0, :]) if init is None else init
+    log_emit, lengths = scaled[:, :, 0], np.array([n])
+    loglik, first, moves, resp, *_ = hmm_smooth(log_emit, lengths, weights, start, trans, entry, leave)
+    return loglik, first, moves, resp
 
 
 def hmm_filter(
