@@ -17,6 +17,8 @@ concentration). Hornik & Gruen 2014, Journal of Statistical Software 58(10).
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from scipy.special import gammaln, ive
 
@@ -26,7 +28,7 @@ __all__ = ["bessel_ratio", "concentration_of", "log_partition"]
 
 _FEW = 15.0  # orders below are worked out directly, above by the expansion (relative error below 1e-14)
 _SMALL = 30.0  # concentrations up to which the power series is summed
-_TERMS = 90
+_TERMS = 89
 _LARGE = 1e4  # concentrations per dimension from which 1 - A is (d - 1) / 2c to many digits
 _FAR = 1e8  # scipy's functions end at some 2e9
 _HIGHEST = 1e300
@@ -39,6 +41,8 @@ def log_partition(c: FloatArray, d: int) -> FloatArray:
         return _debye(c, order)[0]
     small = c <= _SMALL
     series = _series(np.where(small, c, 0.0), d / 2)
+    if small.all():
+        return series
     large = np.where(small, _SMALL, c)
     direct = np.log(_scaled(order, large)) + large + gammaln(d / 2) - order * np.log(large / 2)
     return np.where(small, series, direct)
@@ -48,8 +52,10 @@ def bessel_ratio(c: FloatArray, d: int) -> FloatArray:
     """Return A_d(c): the length of the mean direction, between 0 and 1."""
     c, order = np.asarray(c, dtype=np.float64), d / 2 - 1
     # Far from zero directly; near zero through H of two dimensions more, in which nothing cancels.
-    near = np.asarray(c / d * np.exp(log_partition(c, d + 2) - log_partition(c, d)))
     far = c > (0.1 * order if order >= _FEW else _SMALL)
+    near = c if far.all() else np.asarray(c / d * np.exp(log_partition(c, d + 2) - log_partition(c, d)))
+    if not far.any():
+        return near
     large = np.where(far, c, max(order, 1.0))
     direct = _debye(large, order)[1] if order >= _FEW else _scaled(order + 1, large) / _scaled(order, large)
     return np.where(far, direct, near)
@@ -59,6 +65,7 @@ def concentration_of(length: FloatArray, d: int) -> FloatArray:
     """Return the concentrations c with A_d(c) = length, for lengths (any shape) from 0 to below 1."""
     length = np.asarray(length, dtype=np.float64)
     c = length * (d - length**2) / (1 - length**2)
+    before = np.full(c.shape, np.inf)
     for _ in range(12):
         ratio = bessel_ratio(c, d)
         positive = np.where(c > 0, c, 1.0)
@@ -66,8 +73,11 @@ def concentration_of(length: FloatArray, d: int) -> FloatArray:
         slope = np.where(c > _LARGE * d, (1 - ratio) / positive, slope)  # there the terms above cancel
         step = (ratio - length) / np.maximum(slope, 1e-300)
         c = np.clip(c - step, c / 4, 4 * c + 1e-300)
-        if (np.abs(step) <= 1e-13 * c).all():
+        size = np.abs(step)
+        is_done = (size <= 1e-13 * c) | ((size <= 1e-6 * c) & (size >= 0.5 * before))  # rounding is all that is left
+        if is_done.all():
             break
+        before = size
     return np.minimum(c, _HIGHEST)
 
 
@@ -81,11 +91,15 @@ def _scaled(order: float, c: FloatArray) -> FloatArray:
 
 def _series(c: FloatArray, half: float) -> FloatArray:
     """Return log 0F1(; half; c^2 / 4) from its power series, all of whose terms are positive."""
-    quarter, term, total = c * c / 4, np.ones_like(c), np.zeros_like(c)
-    for j in range(1, _TERMS):
-        term = term * quarter / (j * (half + j - 1))
-        total = total + term
-    return np.log1p(total)
+    powers = np.multiply.accumulate(np.repeat(c[..., None] ** 2 / 4, _TERMS, axis=-1), axis=-1)
+    return np.asarray(np.log1p(powers @ _coefficients(half)))
+
+
+@functools.lru_cache(maxsize=64)
+def _coefficients(half: float) -> FloatArray:
+    """Return one over j! half (half + 1) ... (half + j - 1) for the terms of the power series but the first."""
+    j = np.arange(1, _TERMS + 1)
+    return np.asarray(np.multiply.accumulate(1 / (j * (half + j - 1))))
 
 
 def _debye(c: FloatArray, order: float) -> tuple[FloatArray, FloatArray]:
