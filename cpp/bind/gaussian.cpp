@@ -92,6 +92,31 @@ static nb::tuple posterior(In<T, 2> X, In<double, 1> log_mix, In<double, 2> mean
     return nb::make_tuple(density, resp);
 }
 
+template <typename T>
+static nb::tuple given(In<T, 2> X, In<double, 2> resp, In<double, 2> mean, bool is_full) {
+    const size_t n = X.shape(0), k = mean.shape(0), d = mean.shape(1);
+    if (X.shape(1) != d || resp.shape(0) != n || resp.shape(1) != k || k == 0)
+        throw nb::value_error("shapes of X (n, d), resp (n, k) and mean (k, d) disagree");
+    auto count = fresh({k});
+    auto first = fresh({k, d});
+    auto second = is_full ? fresh({k, d, d}) : fresh({k, d});
+    const Shape shape{static_cast<int>(d), static_cast<int>(k), !is_full};
+    int status;
+    {
+        nb::gil_scoped_release free;
+        const auto run = [&](auto function) {
+            return function(X.data(), resp.data(), static_cast<long>(n), shape, mean.data(), count.data(), first.data(),
+                            second.data());
+        };
+        if constexpr (std::is_same_v<T, float>)
+            status = run(table().given_f32);
+        else
+            status = run(table().given_f64);
+    }
+    require(status);
+    return nb::make_tuple(count, first, second);
+}
+
 static int components(const In<double, 2>& joint) {
     if (joint.shape(1) == 0) throw nb::value_error("log_joint (n, k) must have at least one column");
     return static_cast<int>(joint.shape(1));
@@ -152,6 +177,7 @@ static void bind_dtype(nb::module_& m) {
     m.def("full_posterior", posterior<T, 3>, x, "log_mix"_a.noconvert(), "mean"_a.noconvert(), "whiten"_a.noconvert());
     m.def("diagonal_posterior", posterior<T, 2>, x, "log_mix"_a.noconvert(), "mean"_a.noconvert(),
           "whiten"_a.noconvert());
+    m.def("given_moments", given<T>, x, "resp"_a.noconvert(), "mean"_a.noconvert(), "is_full"_a);
 }
 
 void bind_gaussian(nb::module_& m) {

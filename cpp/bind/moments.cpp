@@ -1,5 +1,3 @@
-#include <type_traits>
-
 #include "bind/common.hpp"
 #include "kernels/moments_api.hpp"
 
@@ -11,26 +9,6 @@ static const MomentsTable& table() {
     if (active_isa() == Isa::avx2) return avx2::moments_table;
 #endif
     return baseline::moments_table;
-}
-
-template <typename T>
-static nb::tuple given(In<T, 2> X, In<double, 2> resp, In<double, 2> mean, bool is_full) {
-    const size_t n = X.shape(0), k = mean.shape(0), d = mean.shape(1);
-    if (X.shape(1) != d || resp.shape(0) != n || resp.shape(1) != k || k == 0)
-        throw nb::value_error("shapes of X (n, d), resp (n, k) and mean (k, d) disagree");
-    auto count = fresh({k});
-    auto first = fresh({k, d});
-    auto second = is_full ? fresh({k, d, d}) : fresh({k, d});
-    {
-        nb::gil_scoped_release free;
-        const GivenMoments out{static_cast<int>(d), static_cast<int>(k), mean.data(),  is_full,
-                               count.data(),        first.data(),        second.data()};
-        if constexpr (std::is_same_v<T, float>)
-            table().given_f32(X.data(), resp.data(), static_cast<long>(n), out);
-        else
-            table().given_f64(X.data(), resp.data(), static_cast<long>(n), out);
-    }
-    return nb::make_tuple(count, first, second);
 }
 
 static nb::ndarray<nb::numpy, double> by_code(In<int32_t, 1> codes, In<double, 2> resp, int m) {
@@ -65,8 +43,6 @@ static nb::ndarray<nb::numpy, double> products(In<double, 2> features, In<double
 
 void bind_moments(nb::module_& m) {
     using namespace nb::literals;
-    m.def("given_moments", given<double>, "X"_a.noconvert(), "resp"_a.noconvert(), "mean"_a.noconvert(), "is_full"_a);
-    m.def("given_moments", given<float>, "X"_a.noconvert(), "resp"_a.noconvert(), "mean"_a.noconvert(), "is_full"_a);
     m.def("sum_by_code", by_code, "codes"_a.noconvert(), "resp"_a.noconvert(), "m"_a);
     m.def("sum_products", products, "features"_a.noconvert(), "shares"_a.noconvert(), "left"_a.noconvert(),
           "right"_a.noconvert());

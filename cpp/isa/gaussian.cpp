@@ -7,7 +7,7 @@ namespace EMKIT_ISA {
 
 extern const GaussianTable gaussian_table = {
     mixture_moments<double>, mixture_moments<float>, mixture_rows<double>, mixture_rows<float>,
-    softmax_rows,            weighted_logsumexp,
+    given_moments<double>,   given_moments<float>,   softmax_rows,         weighted_logsumexp,
 };
 
 }  // namespace EMKIT_ISA

@@ -4,7 +4,7 @@
 namespace emkit {
 namespace EMKIT_ISA {
 
-extern const MomentsTable moments_table = {given_moments<double>, given_moments<float>, sum_by_code, sum_products};
+extern const MomentsTable moments_table = {sum_by_code, sum_products};
 
 }  // namespace EMKIT_ISA
 }  // namespace emkit

@@ -19,12 +19,16 @@ using MomentsFunction = int (*)(const T*, const double*, long, const Shape&, con
                                  double*);
 template <typename T>
 using RowsFunction = int (*)(const T*, long, const Shape&, const Given&, double*, double*);
+template <typename T>
+using GivenFunction = int (*)(const T*, const double*, long, const Shape&, const double*, double*, double*, double*);
 
 struct GaussianTable {
     MomentsFunction<double> moments_f64;
     MomentsFunction<float> moments_f32;
     RowsFunction<double> rows_f64;
     RowsFunction<float> rows_f32;
+    GivenFunction<double> given_f64;
+    GivenFunction<float> given_f32;
     int (*softmax)(const double*, long, int, double*, double*);
     int (*logsumexp)(const double*, const double*, long, int, double*);
 };

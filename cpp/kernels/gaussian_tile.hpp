@@ -54,11 +54,18 @@ struct Mixture {
         if (is_large) pack(arena);
     }
 
-    void pack(Arena& arena) {
-        panels = arena.take(k * panel_size());
+    // Where densities are not asked for, the means are all there is.
+    void prepare_means(Arena& arena) {
+        if (!is_large) return;
         wide_mean = arena.take(static_cast<size_t>(k) * width);
-        for (int c = 0; c < k; c++) {
+        for (int c = 0; c < k; c++)
             for (int j = 0; j < width; j++) wide_mean[static_cast<size_t>(c) * width + j] = j < d ? mean[c * d + j] : 0.0;
+    }
+
+    void pack(Arena& arena) {
+        prepare_means(arena);
+        panels = arena.take(k * panel_size());
+        for (int c = 0; c < k; c++) {
             const double* w = whiten + static_cast<size_t>(c) * d * d;
             for (int p = 0; 4 * p < d; p++) {
                 double* panel = panels + c * panel_size() + panel_start(p);
@@ -147,6 +154,20 @@ struct Tile {
             const size_t row = static_cast<size_t>(p) * G + r;
             const bool is_there = weight[row] > 0.0;
             for (int i = 0; i < d; i++) out[i * G + r] = is_there ? static_cast<double>(rows[row * d + i]) : m.mean[i];
+        }
+    }
+
+    // Copy responsibilities (used, k) in; padding gets zeros.
+    void fill_shares(const double* resp) {
+        const int k = m.k;
+        for (int p = 0; p < packets; p++) {
+            double* to = packet_joint(p);
+            const int rows = used - p * G < G ? used - p * G : G;
+            const double* from = resp + static_cast<size_t>(p) * G * k;
+            for (int c = 0; c < k; c++) {
+                for (int r = 0; r < rows; r++) to[c * G + r] = from[static_cast<size_t>(r) * k + c];
+                for (int r = rows; r < G; r++) to[c * G + r] = 0.0;
+            }
         }
     }
 };

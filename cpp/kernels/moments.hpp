@@ -1,8 +1,4 @@
-// Weighted moments of rows whose responsibilities are known, as in the E-step of a hidden Markov model:
-//
-//     count_k = sum_t r_tk,   first_k = sum_t r_tk (x_t - m_k),   second_k = sum_t r_tk (x_t - m_k)(x_t - m_k)'.
-//
-// Members are the lanes of the vectors, so one pass over the rows serves all of them.
+// Sums of responsibilities by code, and of products of features.
 #pragma once
 
 #include "kernels/buffer.hpp"
@@ -11,55 +7,6 @@
 
 namespace emkit {
 namespace EMKIT_ISA {
-
-template <int L, typename T>
-static void given_as(const T* X, const double* resp, long n, const GivenMoments& out) {
-    using R = Rows<L, 0>;
-    using vec = typename R::vec;
-    const R rows(out.k);
-    const int d = out.d, k = out.k, kp = rows.stride(), nv = rows.vectors();
-    const int pairs = out.is_full ? d * (d + 1) / 2 : d;
-    Buffer<double> mean(static_cast<size_t>(d) * kp), count(kp), first(static_cast<size_t>(d) * kp),
-        second(static_cast<size_t>(pairs) * kp), share(kp), gap(static_cast<size_t>(d) * L);
-    for (int f = 0; f < d; f++)
-        for (int j = 0; j < k; j++) mean[f * kp + j] = out.mean[j * d + f];
-    for (long t = 0; t < n; t++) {
-        std::memcpy(share.data(), resp + t * k, k * sizeof(double));
-        const T* x = X + t * d;
-        for (int v = 0; v < nv; v++) {
-            const int at = v * L;
-            const vec r = R::get(share.data() + at);
-            R::put(count.data() + at, R::get(count.data() + at) + r);
-            double* sums = second.data() + at;
-            for (int f = 0; f < d; f++) {
-                const vec own = R::all(static_cast<double>(x[f])) - R::get(mean.data() + f * kp + at);
-                const vec weighted = r * own;
-                double* total = first.data() + f * kp + at;
-                R::put(total, R::get(total) + weighted);
-                R::put(gap.data() + f * L, own);
-                for (int g = out.is_full ? 0 : f; g <= f; g++, sums += kp)
-                    R::put(sums, R::get(sums) + weighted * R::get(gap.data() + g * L));
-            }
-        }
-    }
-    for (int j = 0; j < k; j++) {
-        out.count[j] = count[j];
-        for (int f = 0; f < d; f++) out.first[j * d + f] = first[f * kp + j];
-        for (int f = 0, p = 0; f < d; f++) {
-            if (!out.is_full) out.second[j * d + f] = second[f * kp + j];
-            for (int g = 0; g <= f && out.is_full; g++, p++)
-                out.second[(j * d + f) * d + g] = out.second[(j * d + g) * d + f] = second[p * kp + j];
-        }
-    }
-}
-
-template <typename T>
-static void given_moments(const T* X, const double* resp, long n, const GivenMoments& out) {
-    constexpr int FOUR = W < 4 ? W : 4;
-    if (out.k <= 2) return given_as<2>(X, resp, n, out);
-    if (out.k <= 4) return given_as<FOUR>(X, resp, n, out);
-    given_as<W>(X, resp, n, out);
-}
 
 constexpr long STRETCH = 512;  // rows whose features stay in the cache while all products pass over them
 
@@ -99,15 +46,42 @@ static void sum_products(const FeatureProducts& of, const double* shares, int n_
     }
 }
 
-static void sum_by_code(const int32_t* codes, const double* resp, long n, int k, int m, double* total) {
-    std::memset(total, 0, sizeof(double) * m * k);
+// Rows of `total` are padded to whole vectors, and rows in turn go to one of four totals: equal codes in a row would
+// wait for each other.
+template <int L>
+static void sum_by_code_as(const int32_t* codes, const double* resp, long n, int k, int m, double* total) {
+    using R = Rows<L, 0>;
+    const R rows(k);
+    const int kp = rows.stride(), copies = static_cast<long>(m) * kp <= 1024 ? 4 : 1;
+    const size_t size = static_cast<size_t>(m) * kp;
+    Buffer<double> sums(size * copies);
+    double last[W] = {};
     for (long t = 0; t < n; t++) {
-        double* to = total + static_cast<size_t>(codes[t]) * k;
+        double* to = sums.data() + (copies == 4 ? t % 4 : 0) * size + static_cast<size_t>(codes[t]) * kp;
         const double* from = resp + t * k;
         int j = 0;
-        for (; j + W <= k; j += W) store(to + j, load(to + j) + load(from + j));
-        for (; j < k; j++) to[j] += from[j];
+        for (; j + L <= k; j += L) R::put(to + j, R::get(to + j) + R::get(from + j));
+        if (j == k) continue;
+        if (t + 1 < n && L == kp) {  // what is read beyond the row goes to the padding
+            R::put(to, R::get(to) + R::get(from));
+        } else {
+            std::memcpy(last, from + j, (k - j) * sizeof(double));
+            R::put(to + j, R::get(to + j) + R::get(last));
+        }
     }
+    for (int c = 0; c < m; c++)
+        for (int j = 0; j < k; j++) {
+            double sum = sums[static_cast<size_t>(c) * kp + j];
+            for (int copy = 1; copy < copies; copy++) sum += sums[copy * size + static_cast<size_t>(c) * kp + j];
+            total[static_cast<size_t>(c) * k + j] = sum;
+        }
+}
+
+static void sum_by_code(const int32_t* codes, const double* resp, long n, int k, int m, double* total) {
+    constexpr int FOUR = W < 4 ? W : 4;
+    if (k <= 2) return sum_by_code_as<2>(codes, resp, n, k, m, total);
+    if (k <= 4) return sum_by_code_as<FOUR>(codes, resp, n, k, m, total);
+    sum_by_code_as<W>(codes, resp, n, k, m, total);
 }
 
 }  // namespace EMKIT_ISA

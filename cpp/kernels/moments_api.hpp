@@ -5,16 +5,6 @@
 
 namespace emkit {
 
-// Moments of k members about a mean each, the rows weighted by given responsibilities.
-struct GivenMoments {
-    int d, k;
-    const double* mean;  // (k, d)
-    bool is_full;
-    double* count;       // (k,)
-    double* first;       // (k, d)
-    double* second;      // (k, d, d) symmetric, or (k, d)
-};
-
 // Products of two of q features of n rows each, features[left_m] * features[right_m] for m = 0 .. n_products - 1.
 struct FeatureProducts {
     const double* features;  // (q, n)
@@ -24,8 +14,6 @@ struct FeatureProducts {
 };
 
 struct MomentsTable {
-    void (*given_f64)(const double* X, const double* resp, long n, const GivenMoments&);
-    void (*given_f32)(const float* X, const double* resp, long n, const GivenMoments&);
     // total (m, k): sum of the rows of resp (n, k) by code (n,), each below m
     void (*by_code)(const int32_t* codes, const double* resp, long n, int k, int m, double* total);
     // total (n_shares, n_products): sum over the rows of each product by each of the shares (n_shares, n)
