@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ class HiddenMarkov(Model):
 
     def e_step(self, parameters: HiddenMarkovParameters, block: Any) -> HiddenMarkovStatistics:
         def collect(rows: slice, resp: FloatArray) -> tuple[FloatArray, Any]:
-            count = np.ones(len(resp)) @ resp  # many times as fast as a sum over an axis
+            count = _ones(len(resp)) @ resp  # many times as fast as a sum over an axis
             return count, statistics_of(self.family, parameters.members, block, rows, resp)
 
         init, trans = _probabilities(parameters.chain)
@@ -265,6 +266,13 @@ def sequences_of(source: Any) -> Any:
     made = as_sequences(X, n_threads=source.n_threads)
     made.feature_names = source.feature_names
     return made
+
+
+@lru_cache(maxsize=8)
+def _ones(n: int) -> FloatArray:
+    ones = np.ones(n)
+    ones.flags.writeable = False
+    return ones
 
 
 def _probabilities(chain: ChainParameters) -> tuple[FloatArray, FloatArray]:
