@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emkit.cli.fitting import check_plotting
-from emkit.cli.streaming import is_large, predict_large
+from emkit.cli.streaming import predict_large, writes_blocks
 from emkit.cli.subjects import answer_of, has_answer, names_of, tell, text_of
 from emkit.cli.tables import Rows, print_json, read_rows, write_csv
 from emkit.core.arrays import Array
@@ -25,11 +25,11 @@ def predict(arguments: Namespace) -> int:
     """
     saved = _loaded(arguments)
     if has_answer(saved, "prediction_table"):
-        rows = read_rows(arguments.data, arguments.columns, takes_text=True)
+        rows = read_rows(arguments, takes_text=True)
         told = answer_of(saved, "prediction_table", "answers")(rows.table)
         _give(arguments, list(told.names), list(told.columns.values()))
         return 0
-    if is_large(arguments):
+    if writes_blocks(arguments):
         predict_large(arguments, saved)
         return 0
     if not has_answer(saved, "predict") and has_answer(saved, "transform"):
@@ -71,7 +71,7 @@ def score(arguments: Namespace) -> int:
 
 def _score_in_own_words(arguments: Namespace, saved: Any) -> int:
     """Write the log-likelihood of a table whose rows are not independent, or that of each of its parts."""
-    rows = read_rows(arguments.data, arguments.columns, takes_text=True)
+    rows = read_rows(arguments, takes_text=True)
     told = answer_of(saved, "score_table", "density")(rows.table)
     each = told["loglik"]
     if arguments.each:
@@ -133,7 +133,7 @@ def plot(arguments: Namespace) -> int:
 
     saved = _loaded(arguments)
     own_words = has_answer(saved, "prediction_table")
-    rows = read_rows(arguments.data, arguments.columns, takes_text=True) if own_words else _rows(arguments, saved)
+    rows = read_rows(arguments, takes_text=True) if own_words else _rows(arguments, saved)
     draw(saved, rows.features, arguments.out)
     sys.stdout.write(f"Drew it to {arguments.out}\n")
     return 0
@@ -146,7 +146,7 @@ def _loaded(arguments: Namespace) -> Any:
 
 
 def _rows(arguments: Namespace, saved: Any) -> Rows:
-    return read_rows(arguments.data, arguments.columns, getattr(arguments, "weights", None), names_of(saved))
+    return read_rows(arguments, getattr(arguments, "weights", None), names_of(saved))
 
 
 def _give(arguments: Namespace, header: list[str], columns: list[Array]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from emkit.cli.entries.entry import ModelEntry
 from emkit.cli.models import arguments_of, model_named
+from emkit.cli.streaming import StreamedRows, is_large, streamed_rows
 from emkit.cli.subjects import fit_of, tell, text_of
 from emkit.cli.tables import Rows, print_json, read_rows
 from emkit.core import EM, Anderson, QuasiNewton, Squarem, Status
@@ -20,7 +21,7 @@ __all__ = ["check_picture_tools", "check_plotting", "fit", "writable"]
 
 OK, NOT_CONVERGED, INTERRUPTED = 0, 1, 130
 _SOLVERS = {"em": EM, "quasi-newton": QuasiNewton, "squarem": Squarem, "anderson": Anderson}
-_OPTIONS = ("components", "solver", "starts", "tol", "max_iter", "threads")
+_OPTIONS = ("components", "solver", "starts", "tol", "max_iter", "threads", "checkpoint")
 
 
 def fit(arguments: Namespace) -> int:
@@ -29,7 +30,8 @@ def fit(arguments: Namespace) -> int:
     saved, picture = _target(arguments), arguments.plot
     if picture is not None:
         check_plotting(picture)
-    rows = read_rows(arguments.data, arguments.columns, arguments.weights, takes_text=entry.takes_text)
+    is_streamed = entry.streams and is_large(Path(arguments.data))
+    rows = streamed_rows(arguments, entry.options) if is_streamed else _whole(arguments, entry)
     estimator = _fitted(entry, rows, arguments)
     extras = _extras(estimator, arguments)
     if not arguments.json:
@@ -46,6 +48,10 @@ def fit(arguments: Namespace) -> int:
     return _code(estimator)
 
 
+def _whole(arguments: Namespace, entry: ModelEntry) -> Rows:
+    return read_rows(arguments, arguments.weights, takes_text=entry.takes_text)
+
+
 def _extras(estimator: Any, arguments: Namespace) -> dict[str, Any]:
     """Return what was asked for beside the fit, by name."""
     asked = {"standard_errors": arguments.standard_errors, "diagnosis": arguments.diagnose}
@@ -54,7 +60,7 @@ def _extras(estimator: Any, arguments: Namespace) -> dict[str, Any]:
     return {name: getattr(result, answers[name])() for name, is_asked in asked.items() if is_asked}
 
 
-def _fitted(entry: ModelEntry, rows: Rows, arguments: Namespace) -> Any:
+def _fitted(entry: ModelEntry, rows: Rows | StreamedRows, arguments: Namespace) -> Any:
     names = (*_OPTIONS, *(argument.name for argument in arguments_of()))
     given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if given.get("solver") in _SOLVERS:
@@ -66,7 +72,7 @@ def _fitted(entry: ModelEntry, rows: Rows, arguments: Namespace) -> Any:
             from emkit.report.progress import ProgressBar
 
             given["progress"] = stack.enter_context(ProgressBar())
-        estimator = entry.fitted(rows.table, rows.weights, given)
+        estimator = entry.fitted(rows.data, rows.weights, given)
     if arguments.progress:
         estimator.set_params(**{entry.options["progress"]: None})  # the bar is gone
     return estimator
@@ -110,13 +116,15 @@ def check_picture_tools() -> None:
         raise ModuleNotFoundError(message, name="matplotlib")
 
 
-def _say_where(arguments: Namespace, rows: Rows, estimator: Any, saved: Path | None, extras: dict[str, Any]) -> None:
+def _say_where(
+    arguments: Namespace, rows: Rows | StreamedRows, estimator: Any, saved: Path | None, extras: dict[str, Any]
+) -> None:
     """Print where the fit and the picture are, and in JSON everything else too."""
     if arguments.json:
         about = {
-            "data": rows.table.name,
-            "n_rows": rows.table.n_rows,
-            "columns": list(rows.table.names),
+            "data": rows.name,
+            "n_rows": rows.n_rows,
+            "columns": list(rows.names),
             "skipped_columns": list(rows.skipped),
         }
         places = {"saved": None if saved is None else str(saved), "picture": arguments.plot}
@@ -124,8 +132,16 @@ def _say_where(arguments: Namespace, rows: Rows, estimator: Any, saved: Path | N
         return
     lines = [] if saved is None else [f"Saved the fit to {saved} (see it again: emkit show {saved})"]
     lines += [] if arguments.plot is None else [f"Drew it to {arguments.plot}"]
+    if fit_of(estimator).status is Status.INTERRUPTED:
+        lines.append(_way_on(arguments))
     if lines:
         sys.stdout.write("\n" + "\n".join(lines) + "\n")
+
+
+def _way_on(arguments: Namespace) -> str:
+    if arguments.checkpoint is not None:
+        return f"Interrupted. The same command goes on from {arguments.checkpoint}, as if it had never stopped."
+    return "Interrupted: this is the best so far. With --checkpoint FILE the same command could have gone on."
 
 
 def _code(estimator: Any) -> int:

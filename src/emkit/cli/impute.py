@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.cli.tables import print_json, read_rows, split_names, write_csv
+from emkit.cli.tables import layout_of, print_json, read_rows, split_names, write_csv
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
 from emkit.data import Table, read_table
@@ -25,7 +25,7 @@ _HEADER = ("column", "missing", "share", "mean", "sd", "filled mean", "error", "
 def impute(arguments: Namespace) -> int:
     """Fill in a table, write it, and print what was done column by column."""
     targets = _targets(arguments)
-    whole = read_table(arguments.data)
+    whole = read_table(arguments.data, **layout_of(arguments))
     table = _chosen(whole, arguments)
     imputer = _imputer(arguments).fit(table)
     copies, unsure = _filled(imputer, table, len(targets))
@@ -46,11 +46,11 @@ def _chosen(whole: Table, arguments: Namespace) -> Table:
     categories = split_names(arguments.categories, "--categories") if arguments.categories else []
     whole.select(categories)
     if arguments.columns is not None:
-        numeric = list(read_rows(arguments.data, arguments.columns).table.names)
+        numeric = list(read_rows(arguments).table.names)
     else:
         numeric = [name for name in whole.names if name not in whole.skipped]
     names = [name for name in whole.names if name in numeric or name in categories]
-    return whole.select(names) if names else read_rows(arguments.data, None).table
+    return whole.select(names) if names else read_rows(arguments).table
 
 
 def _filled(imputer: Any, table: Table, n_copies: int) -> tuple[list[dict[str, Array]], dict[str, FloatArray]]:

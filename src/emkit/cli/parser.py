@@ -37,9 +37,12 @@ examples:
   emkit fit gaussian-mixture iris --components 3 --covariance tied --columns Sepal.Length,Petal.Length
   emkit fit k-means measurements.parquet --components 5 --starts 20 --out clusters.emkit
   emkit fit density galaxies --plot galaxies.png
+  emkit fit gaussian-mixture year.parquet --components 8 --checkpoint year.ckpt
+  emkit fit hmm patients.csv --states 3 --sequence patient --time day --decimal , --na -99
 
 The fit is saved as NAME.emkit in the current folder, NAME being that of the data, unless --out or --no-save
 says otherwise. An empty cell, NA or NaN is a missing value; gaussian-mixture uses what such rows do hold.
+Files of more than 32 MB, and folders of files, are read in passes: they may be larger than the memory.
 """
 
 
@@ -104,6 +107,8 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads; all unless given. Changes no digit of the result",
     )
+    text = "keep the fit in this file while it runs: the same command goes on from it, whatever stopped the first"
+    add("--checkpoint", metavar="FILE", help=text)
     add("--progress", action="store_true", help="show a progress bar (needs rich)")
     add = parser.add_argument_group("the result").add_argument
     add("-o", "--out", metavar="FILE", help="where to save the fit")
@@ -242,6 +247,15 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", help=text)
     text = "which columns, separated by commas; all numeric ones, or those of the fit, unless given"
     parser.add_argument("--columns", metavar="A,B", help=text)
+    add = parser.add_argument_group("text tables, where the file itself does not tell").add_argument
+    text = 'what separates cells: one character, or "tab" or "space"'
+    add("--delimiter", type=_delimiter, metavar="CHAR", help=text)
+    add("--decimal", choices=(".", ","), help="the decimal mark")
+    add("--encoding", metavar="NAME", help="as latin-1 or cp1252; utf-8 unless given")
+    text = (
+        "words that stand for a missing cell, separated by commas, beside the usual ones (empty, NA, NaN, null, ?, .)"
+    )
+    add("--na", metavar="A,B", help=text)
 
 
 def _add_csv(parser: argparse.ArgumentParser) -> None:
@@ -264,6 +278,14 @@ def _seed(text: str) -> int:
         message = f"expected a whole number of at least 0, got {text!r}"
         raise argparse.ArgumentTypeError(message)
     return int(text)
+
+
+def _delimiter(text: str) -> str:
+    named = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}.get(text, text)
+    if len(named) != 1:
+        message = f'expected one character, or "tab" or "space", got {text!r}'
+        raise argparse.ArgumentTypeError(message)
+    return named
 
 
 def _counts(text: str) -> list[int]:

@@ -20,7 +20,7 @@ def select(arguments: Namespace) -> int:
 
     if arguments.plot is not None:
         check_plotting(arguments.plot)
-    rows = read_rows(arguments.data, arguments.columns, arguments.weights)
+    rows = read_rows(arguments, arguments.weights)
     structures = arguments.structures if arguments.structures == "all" else arguments.structures.split(",")
     selection = choose(
         rows.table,

@@ -1,4 +1,4 @@
-"""Answers for tables larger than memory: a block of rows is read, asked and written at a time."""
+"""Tables larger than memory: fits read them in passes; answers are asked and written a block of rows at a time."""
 
 from __future__ import annotations
 
@@ -7,29 +7,98 @@ import csv
 import importlib
 import secrets
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emkit.cli.subjects import answer_of, has_answer, names_of
-from emkit.cli.tables import read_rows, split_names
+from emkit.cli.tables import layout_of, read_rows, sentence_of, split_names
 from emkit.core.arrays import Array
 from emkit.data import Source, as_source, scan
+from emkit.data.scan import first_rows
 from emkit.errors import DataError
 
-__all__ = ["is_large", "predict_large"]
+__all__ = ["StreamedRows", "is_large", "predict_large", "streamed_rows", "writes_blocks"]
 
 _LARGE = 1 << 25  # bytes of a file from which it is not read whole
 
 
-def is_large(arguments: Namespace) -> bool:
+@dataclass(frozen=True)
+class StreamedRows:
+    """Rows of a file that are read in every pass of a fit; their weights are in the source.
+
+    Parameters
+    ----------
+    data : Source
+    name : str
+    skipped : tuple of str
+        Columns left out because they are not numeric.
+    """
+
+    data: Source
+    name: str
+    skipped: tuple[str, ...]
+    weights: None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.data.n_rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns chosen."""
+        return self.data.feature_names or ()
+
+    @property
+    def features(self) -> Source:
+        """What a fit is asked about."""
+        return self.data
+
+    @property
+    def sentence(self) -> str:
+        """What is read, in words."""
+        return sentence_of(self.name, self.n_rows, self.names, self.skipped)
+
+
+def streamed_rows(arguments: Namespace, takes: Container[str]) -> StreamedRows:
+    """Return the rows of a file for a model that takes these options.
+
+    Raises
+    ------
+    DataError
+        If a column is not there, or none is numeric.
+    """
+    layout = layout_of(arguments)
+    keys = {name: getattr(arguments, name) for name in ("sequence", "time") if name in takes}
+    named = [name for name in (*keys.values(), arguments.weights) if name is not None]
+    head = first_rows(arguments.data, **layout)
+    skipped: tuple[str, ...] = ()
+    if arguments.columns is not None:
+        names = split_names(arguments.columns)
+        head.select(names)
+    else:
+        skipped = tuple(name for name in head.skipped if name not in named)
+        names = [name for name in head.names if name not in head.skipped and name not in named]
+        if not names:
+            head.select([name for name in head.names if name not in named]).numeric()  # says that none is numeric
+    own = {name: value for name, value in keys.items() if value is not None}
+    source = scan(arguments.data, names, weights=arguments.weights, n_threads=arguments.threads, **own, **layout)
+    return StreamedRows(source, str(arguments.data), skipped)
+
+
+def is_large(path: Path) -> bool:
+    """Return whether a file is too large to be read whole, or is a folder of files."""
+    return path.is_dir() or (path.is_file() and path.stat().st_size > _LARGE)
+
+
+def writes_blocks(arguments: Namespace) -> bool:
     """Return whether the rows are to be read and the answers written block by block."""
-    path = Path(arguments.data)
-    is_big = path.is_dir() or (path.is_file() and path.stat().st_size > _LARGE)
     is_parquet = arguments.out is not None and Path(arguments.out).suffix in {".parquet", ".pq"}
-    return is_parquet or (is_big and arguments.out is not None and not arguments.json)
+    return is_parquet or (is_large(Path(arguments.data)) and arguments.out is not None and not arguments.json)
 
 
 def predict_large(arguments: Namespace, saved: Any) -> None:
@@ -47,9 +116,9 @@ def predict_large(arguments: Namespace, saved: Any) -> None:
 
 def _source(arguments: Namespace, saved: Any) -> Source:
     if not Path(arguments.data).exists():  # a shipped table
-        return as_source(read_rows(arguments.data, arguments.columns, None, names_of(saved)).matrix)
+        return as_source(read_rows(arguments, None, names_of(saved)).matrix)
     columns = names_of(saved) if arguments.columns is None else split_names(arguments.columns)
-    return scan(arguments.data, columns, memory_limit=0)
+    return scan(arguments.data, columns, memory_limit=0, **layout_of(arguments))
 
 
 @contextlib.contextmanager

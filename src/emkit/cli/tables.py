@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from emkit.core.arrays import Array
 from emkit.data import Table, read_table
 from emkit.errors import DataError
 
-__all__ = ["Rows", "print_json", "read_rows", "split_names", "write_csv"]
+__all__ = ["Rows", "layout_of", "print_json", "read_rows", "sentence_of", "split_names", "split_words", "write_csv"]
 
 _CHUNK = 16384  # rows turned into text at a time
 
@@ -41,6 +42,26 @@ class Rows:
     skipped: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        """What the table is called."""
+        return self.table.name
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.table.n_rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns chosen."""
+        return self.table.names
+
+    @property
+    def data(self) -> Table:
+        """What a model is fitted to."""
+        return self.table
+
+    @property
     def matrix(self) -> Array:
         """The features (n, d), in the order of the columns."""
         return self.table.numeric(self.table.names)[0]
@@ -53,15 +74,26 @@ class Rows:
     @property
     def sentence(self) -> str:
         """What was read, in words."""
-        count = len(self.table.names)
-        columns = ", ".join(self.table.names[:12]) + (", ..." if count > 12 else "")
-        text = f"{self.table.name}: {self.table.n_rows} rows, {count} column{'s' * (count > 1)} ({columns})"
-        return text + (f"; left out, not numeric: {', '.join(self.skipped)}" if self.skipped else "")
+        return sentence_of(self.name, self.n_rows, self.names, self.skipped)
+
+
+def sentence_of(name: str, n_rows: int, names: Sequence[str], skipped: Sequence[str]) -> str:
+    """Return what was read, in words."""
+    count = len(names)
+    columns = ", ".join(names[:12]) + (", ..." if count > 12 else "")
+    text = f"{name}: {n_rows} rows, {count} column{'s' * (count > 1)} ({columns})"
+    return text + (f"; left out, not numeric: {', '.join(skipped)}" if skipped else "")
+
+
+def layout_of(arguments: Namespace) -> dict[str, Any]:
+    """Return how a text table is laid out, as `read_table` and `scan` take it, where the command line says so."""
+    given = {name: getattr(arguments, name) for name in ("delimiter", "decimal", "encoding")}
+    found = {name: value for name, value in given.items() if value is not None}
+    return found if arguments.na is None else found | {"missing": split_words(arguments.na)}
 
 
 def read_rows(
-    data: str,
-    columns: str | None,
+    arguments: Namespace,
     weights: str | None = None,
     known: Sequence[str] | None = None,
     *,
@@ -71,9 +103,8 @@ def read_rows(
 
     Parameters
     ----------
-    data : str
-    columns : str or None
-        As on the command line, separated by commas (quoted where a name has one).
+    arguments : Namespace
+        Of the command: `data`, how it is laid out, and `columns`, names separated by commas (quoted where one has one).
     weights : str or None
         Column of case weights, which is then no feature.
     known : sequence of str or None
@@ -81,7 +112,8 @@ def read_rows(
     takes_text : bool
         Whether columns of text are chosen too where nothing else says which.
     """
-    table = read_table(data)
+    table = read_table(arguments.data, **layout_of(arguments))
+    columns: str | None = arguments.columns
     mass = None if weights is None else table.numeric(weights)[0][:, 0]
     skipped: tuple[str, ...] = ()
     if columns is not None:
@@ -96,9 +128,14 @@ def read_rows(
     return Rows(table.select(names), mass, skipped)
 
 
+def split_words(text: str) -> list[str]:
+    """Return the words of an option that takes several, separated by commas (quoted where one has one)."""
+    return [word.strip() for word in next(csv.reader([text], skipinitialspace=True), [])]
+
+
 def split_names(columns: str, option: str = "--columns") -> list[str]:
     """Return the names of an option that takes columns, separated by commas."""
-    names = [name.strip() for name in next(csv.reader([columns], skipinitialspace=True), [])]
+    names = split_words(columns)
     if not names or not all(names):
         message = f"`{option}` must be names separated by commas, got {columns!r}"
         raise DataError(message)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["kind_of", "load", "missing_message", "read_table"]
+__all__ = ["as_read", "kind_of", "load", "missing_message", "read_table"]
 
 _KIND_OF_SUFFIX = {
     ".csv": "text", ".tsv": "text", ".tab": "text", ".txt": "text", ".dat": "text", ".data": "text",
@@ -78,6 +78,7 @@ def read_table(
     header: bool | None = None,
     decimal: str | None = None,
     encoding: str = "utf-8-sig",
+    missing: Sequence[str] = (),
 ) -> Table:
     """Return the table in a file, or a shipped data set.
 
@@ -92,6 +93,8 @@ def read_table(
         For text: what separates cells; whether the first line holds names; the decimal mark; the encoding.
         The first three are found out from the file where None, and so is UTF-16 by its mark. Missing cells are
         empty, NA, N/A, NaN, nan, null, None, ``?`` or ``.``.
+    missing : sequence of str
+        For text: other words that stand for a missing cell, such as ``"-99"`` or ``"k. A."``.
 
     Returns
     -------
@@ -108,7 +111,7 @@ def read_table(
         table = load(str(path_or_name))
     else:
         _check_file(path, str(path_or_name))
-        table = _read(path, TextFormat(delimiter, header, decimal, encoding))
+        table = _read(path, TextFormat(delimiter, header, decimal, encoding, tuple(missing)))
     return table if columns is None else table.select(columns)
 
 
@@ -149,7 +152,7 @@ def _read(path: Path, layout: TextFormat) -> Table:
     except OSError as error:
         msg = f"{path} cannot be read: {error.strerror or error}."
         raise DataError(msg) from error
-    return Table({str(name): _float64(column) for name, column in zip(names, columns, strict=True)}, str(path))
+    return Table({str(name): as_read(column) for name, column in zip(names, columns, strict=True)}, str(path))
 
 
 def kind_of(path: Path) -> str:
@@ -163,7 +166,8 @@ def kind_of(path: Path) -> str:
         return _KIND_OF_MAGIC.get(file.read(4), "text")
 
 
-def _float64(column: NDArray[Any]) -> NDArray[Any]:
+def as_read(column: NDArray[Any]) -> NDArray[Any]:
+    """Return a column as a `Table` holds it: numbers as float64."""
     return column.astype(np.float64) if column.dtype.kind in "fiub" and column.dtype != np.float64 else column
 
 

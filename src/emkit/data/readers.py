@@ -10,15 +10,17 @@ import importlib
 import importlib.util
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit.data.block import BLOCK_ROWS
 from emkit.data.files import kind_of, missing_message
+from emkit.data.frames import frame_columns
 from emkit.data.pieces import ArrayPiece, FramePiece, Piece, Roles, SpanPiece
 from emkit.data.text import TextFormat, TextStream
 from emkit.errors import DataError
@@ -42,7 +44,7 @@ class FileReader(ABC):
         """How a message calls it."""
         return str(self.path)
 
-    def pieces(self, roles: Roles) -> Iterator[Piece]:
+    def pieces(self, roles: Roles) -> Generator[Piece, None, None]:
         """Yield the rows piece by piece.
 
         Raises
@@ -55,12 +57,21 @@ class FileReader(ABC):
             yield from self._read(roles)
         self._check_same()
 
+    def head(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of the first rows by name, as they are read."""
+        with self._explained():
+            return self._head()
+
+    @abstractmethod
+    def _head(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of the first rows."""
+
     @abstractmethod
     def _look(self) -> tuple[str, ...]:
         """Return the names of the columns."""
 
     @abstractmethod
-    def _read(self, roles: Roles) -> Iterator[Piece]:
+    def _read(self, roles: Roles) -> Generator[Piece, None, None]:
         """Yield the rows."""
 
     def _check_same(self) -> None:
@@ -108,14 +119,24 @@ def open_file(path: Path, layout: TextFormat) -> FileReader:
     return _Parquet(path) if kind == "parquet" else _Arrow(path)
 
 
-class _Parquet(FileReader):
+class _Batches(FileReader):
+    """A file of Arrow record batches."""
+
+    def _head(self) -> dict[str, NDArray[Any]]:
+        with closing(self._read(Roles(self.names))) as pieces:
+            piece: Any = next(pieces, None)
+        found = None if piece is None else frame_columns(piece.batch)
+        return {} if found is None else dict(zip(*found, strict=True))
+
+
+class _Parquet(_Batches):
     """Parquet, column chunks decoded a batch at a time."""
 
     def _look(self) -> tuple[str, ...]:
         with importlib.import_module("pyarrow.parquet").ParquetFile(self.path) as file:
             return tuple(file.schema_arrow.names)
 
-    def _read(self, roles: Roles) -> Iterator[Piece]:
+    def _read(self, roles: Roles) -> Generator[Piece, None, None]:
         module = importlib.import_module("pyarrow.parquet")
         # Its own reading ahead keeps all it has read, whole files (measured): ours does not.
         with module.ParquetFile(self.path, pre_buffer=False, buffer_size=_BUFFER) as file:
@@ -123,14 +144,14 @@ class _Parquet(FileReader):
                 yield FramePiece(batch, roles)
 
 
-class _Arrow(FileReader):
+class _Arrow(_Batches):
     """Arrow and Feather files, and Arrow streams."""
 
     def _look(self) -> tuple[str, ...]:
         with self._opened() as reader:
             return tuple(reader.schema.names)
 
-    def _read(self, roles: Roles) -> Iterator[Piece]:
+    def _read(self, roles: Roles) -> Generator[Piece, None, None]:
         with self._opened() as reader:
             batches = range(reader.num_record_batches) if hasattr(reader, "num_record_batches") else None
             every = reader if batches is None else (reader.get_batch(i) for i in batches)
@@ -159,7 +180,11 @@ class _Text(FileReader):
         self._stream = TextStream(self.path, self._layout)
         return self._stream.names
 
-    def _read(self, roles: Roles) -> Iterator[Piece]:
+    def _head(self) -> dict[str, NDArray[Any]]:
+        with closing(self._stream.chunks()) as chunks:
+            return next(chunks, {})
+
+    def _read(self, roles: Roles) -> Generator[Piece, None, None]:
         for columns in self._stream.chunks():
             yield roles.piece(columns)
 
@@ -181,7 +206,11 @@ class _Npy(FileReader):
         self._is_by_rows = bool(array.flags.c_contiguous)
         return tuple(f"x{j + 1}" for j in range(array.shape[1]))
 
-    def _read(self, roles: Roles) -> Iterator[Piece]:
+    def _head(self) -> dict[str, NDArray[Any]]:
+        array = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        return dict(zip(self.names, np.asarray(array[:BLOCK_ROWS]).T, strict=True))
+
+    def _read(self, roles: Roles) -> Generator[Piece, None, None]:
         if self._is_by_rows and not roles.others and roles.features == self.names:
             yield SpanPiece(self._file.fileno(), self._offset, self._shape, self._dtype)
             return

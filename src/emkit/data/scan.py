@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emkit.data.files import as_read
 from emkit.data.memory import MemorySource
 from emkit.data.pieces import Keys
+from emkit.data.readers import open_file
 from emkit.data.room import Shelf
 from emkit.data.sequence_order import arranged
 from emkit.data.sequence_scan import held_columns, opened_sequences
@@ -19,6 +22,7 @@ from emkit.data.sequences import Sequences
 from emkit.data.source import Source
 from emkit.data.streams import FileSource
 from emkit.data.supply import Batches, Chosen, Files, Spool, Supply, files_of
+from emkit.data.table import Table
 from emkit.data.text import TextFormat
 from emkit.data.threads import resolve_threads
 from emkit.errors import DataTypeError
@@ -26,7 +30,7 @@ from emkit.errors import DataTypeError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-__all__ = ["scan", "scanned", "scanned_sequences"]
+__all__ = ["first_rows", "scan", "scanned", "scanned_sequences"]
 
 IN_MEMORY_BYTES = 1 << 25
 """Tables of up to so many bytes of numbers (32 MiB) are held in memory: no fit that needs streams is among them.
@@ -50,6 +54,7 @@ def scan(
     header: bool | None = None,
     decimal: str | None = None,
     encoding: str = "utf-8-sig",
+    missing: Sequence[str] = (),
 ) -> Source:
     """Return a source of the rows of files of any size, read anew in every pass of a fit at constant memory.
 
@@ -78,7 +83,7 @@ def scan(
         Keep a temporary copy of the numbers there while the source lives, eight bytes for each: passes read it instead,
         several times as fast where the model is small, decoding costs more than its E-step, and there is no room in
         memory. Text always is kept so, in the system's folder for temporary files where none is given.
-    delimiter, header, decimal, encoding
+    delimiter, header, decimal, encoding, missing
         For text, as in `read_table`.
 
     Returns
@@ -101,7 +106,7 @@ def scan(
     ...     emkit.GaussianMixture(1).fit(source).means_.round(1).tolist()
     [[0.0, -0.0]]
     """
-    layout = TextFormat(delimiter, header, decimal, encoding)
+    layout = TextFormat(delimiter, header, decimal, encoding, tuple(missing))
     chosen = Chosen(None if columns is None else tuple(columns), weights)
     keys = Keys(sequence, time)
     found: Source | None
@@ -114,6 +119,20 @@ def scan(
         message = f"`path` must name files or make batches of rows, but it is {path!r} ({type(path).__name__})."
         raise DataTypeError(message)
     return found
+
+
+def first_rows(path: str | os.PathLike[str], **layout: Any) -> Table:
+    """Return the first rows of a file, or of the first file of a folder, as `read_table` would give them.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, it is damaged or empty.
+    """
+    found = files_of(Path(path))
+    assert found is not None, "a path names files"
+    reader = open_file(found[0], TextFormat(**layout))
+    return Table({str(name): as_read(column) for name, column in reader.head().items()}, str(path))
 
 
 def scanned(X: Any, weight: str | None, n_threads: int | None) -> Source | None:

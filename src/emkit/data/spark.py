@@ -46,7 +46,10 @@ def _by_sequence(X: Any, keys: Keys) -> Any:
     if keys.time is None:
         message = f"a Spark data frame has no order of rows: name the column of `time` beside {keys.sequence!r}."
         raise DataError(message)
-    return X.repartition(keys.sequence).sortWithinPartitions(keys.sequence, keys.time).persist()
+    # As many partitions as there are: Spark's own number, 200, makes tasks of a few rows.
+    number = importlib.import_module("pyspark.sql.functions").spark_partition_id()
+    n_parts = max(1, X.select(number).distinct().count())
+    return X.repartition(n_parts, keys.sequence).sortWithinPartitions(keys.sequence, keys.time).persist()
 
 
 def _is_frame(X: Any) -> bool:

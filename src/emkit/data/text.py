@@ -6,6 +6,7 @@ rounds correctly; chunks keep the memory for text small.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import importlib
@@ -19,18 +20,17 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from emkit.errors import DataError
+from emkit.data.text_cells import MISSING, floats, texts, truth
+from emkit.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 __all__ = ["TextFormat", "TextStream", "read_text"]
 
-_MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "NAN", "null", "NULL", "None", "?", "."})
-_TRUTH = {"TRUE": 1.0, "True": 1.0, "true": 1.0, "FALSE": 0.0, "False": 0.0, "false": 0.0}
 _DELIMITERS = ("\t", ";", "|", ",")
 _BLANKS = " "
 _UTF8 = "utf-8-sig"
@@ -57,12 +57,15 @@ class TextFormat:
         The decimal mark, "." or ",". None: the comma if cells are separated otherwise and hold numbers only with it.
     encoding : str
         A file that begins with the mark of UTF-16 is read as that where this is the default.
+    missing : tuple of str
+        Words that stand for a missing cell, beside the usual ones.
     """
 
     delimiter: str | None = None
     header: bool | None = None
     decimal: str | None = None
     encoding: str = _UTF8
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class _Layout:
     has_header: bool
     decimal: str
     encoding: str
+    missing: frozenset[str]
 
 
 def read_text(path: Path, layout: TextFormat) -> dict[str, NDArray[Any]]:
@@ -89,7 +93,7 @@ def read_text(path: Path, layout: TextFormat) -> dict[str, NDArray[Any]]:
     with _explained(path, layout.encoding):
         found = _look(path, layout)
         columns = _by_arrow(found) or _by_csv(found)
-    return {name: _truth(column) for name, column in zip(found.names, columns, strict=True)}
+    return {name: truth(column) for name, column in zip(found.names, columns, strict=True)}
 
 
 class TextStream:
@@ -107,7 +111,7 @@ class TextStream:
             self._layout = _look(path, layout)
         self.names = self._layout.names
 
-    def chunks(self) -> Iterator[dict[str, NDArray[Any]]]:
+    def chunks(self) -> Generator[dict[str, NDArray[Any]], None, None]:
         """Yield the columns by name, numbers where every cell of the chunk is one."""
         with _explained(self._layout.path, self._layout.encoding):
             yield from self._by_arrow() or self._by_csv()
@@ -116,8 +120,8 @@ class TextStream:
         for _, cells in _chunks(self._layout):
             columns = []
             for column in cells:
-                values = _floats(column, self._layout.decimal)
-                columns.append(_truth(_texts(column)) if values is None else values)
+                values = floats(column, self._layout.decimal, self._layout.missing)
+                columns.append(truth(texts(column, self._layout.missing)) if values is None else values)
             yield dict(zip(self.names, columns, strict=True))
 
     def _by_arrow(self) -> Iterator[dict[str, NDArray[Any]]] | None:
@@ -135,11 +139,26 @@ class TextStream:
 
 
 def _marked(path: Path, layout: TextFormat) -> TextFormat:
-    """Return the layout with the encoding that the first bytes of the file tell."""
+    """Return the layout with the encoding that the first bytes of the file tell, checked."""
+    _check_layout(layout)
     if layout.encoding != _UTF8:
         return layout
     with path.open("rb") as file:
         return replace(layout, encoding="utf-16") if file.read(2) in _UTF16_MARKS else layout
+
+
+def _check_layout(layout: TextFormat) -> None:
+    try:
+        codecs.lookup(layout.encoding)
+    except LookupError as error:
+        msg = f"`encoding` must be one such as 'utf-8', 'latin-1' or 'cp1252', got {layout.encoding!r}."
+        raise ParameterError(msg) from error
+    if layout.delimiter is not None and len(layout.delimiter) != 1:
+        msg = f"`delimiter` must be one character, such as ';' or a tab, got {layout.delimiter!r}."
+        raise ParameterError(msg)
+    if layout.decimal not in (None, ".", ","):
+        msg = f"`decimal` must be '.' or ',', got {layout.decimal!r}."
+        raise ParameterError(msg)
 
 
 def _look(path: Path, layout: TextFormat) -> _Layout:
@@ -151,15 +170,16 @@ def _look(path: Path, layout: TextFormat) -> _Layout:
         raise DataError(msg)
     delimiter = layout.delimiter or ("\t" if path.suffix in {".tsv", ".tab"} else _guess_delimiter(head))
     decimal = layout.decimal or _guess_decimal(head, delimiter)
+    missing = MISSING | frozenset(layout.missing)
     with _open(path, layout.encoding) as file:
         first, second = ([*islice(_rows(file, delimiter), 2), None])[:2]
     assert first is not None, "a file with text has a first row"
-    has_header = layout.header if layout.header is not None else not any(_is_number(c, decimal) for c in first)
+    has_header = layout.header if layout.header is not None else not any(_is_number(c, decimal, missing) for c in first)
     if has_header and second is None:
         msg = f"{path} holds one line of names ({', '.join(first[:5])}) and no data."
         raise DataError(msg)
     names = _names(first, second) if has_header else tuple(f"x{j + 1}" for j in range(len(first)))
-    return _Layout(path, delimiter, names, has_header, decimal, layout.encoding)
+    return _Layout(path, delimiter, names, has_header, decimal, layout.encoding, missing)
 
 
 def _guess_delimiter(head: Sequence[str]) -> str:
@@ -199,8 +219,8 @@ def _names(first: Sequence[str], second: Sequence[str] | None) -> tuple[str, ...
     return tuple(names)
 
 
-def _is_number(cell: str, decimal: str) -> bool:
-    return cell.strip() not in _MISSING and _floats([cell], decimal) is not None
+def _is_number(cell: str, decimal: str, missing: frozenset[str]) -> bool:
+    return cell.strip() not in missing and floats([cell], decimal, missing) is not None
 
 
 def _by_csv(layout: _Layout) -> list[NDArray[Any]]:
@@ -218,13 +238,13 @@ def _one_pass(layout: _Layout, text: set[int]) -> tuple[list[NDArray[Any]], set[
     late: set[int] = set()
     for chunk, cells in _chunks(layout):
         for j, column in enumerate(cells):
-            values = None if j in text else _floats(column, layout.decimal)
+            values = None if j in text else floats(column, layout.decimal, layout.missing)
             if values is None:
                 if chunk > 0 and j not in text:
                     late.add(j)
                     continue
                 text.add(j)
-                values = _texts(column)
+                values = texts(column, layout.missing)
             parts[j].append(values)
     return [np.concatenate(part) if part else np.empty(0) for part in parts], late
 
@@ -278,36 +298,6 @@ def _raise_ragged(layout: _Layout) -> None:
     raise DataError(msg)
 
 
-def _floats(cells: Sequence[str], decimal: str) -> NDArray[np.float64] | None:
-    """Return cells as numbers, NaN where missing; None if one is no number."""
-    joined = "".join(cells)
-    if "_" in joined:  # Python reads 1_000 as a number; in a table it is a label
-        return None
-    if decimal != ".":
-        cells = [cell.replace(decimal, ".") for cell in cells] if "." not in joined else cells
-    try:
-        return np.fromiter(map(float, cells), np.float64, len(cells))
-    except ValueError:
-        pass
-    try:
-        return np.array([np.nan if cell.strip() in _MISSING else float(cell) for cell in cells], dtype=np.float64)
-    except ValueError:
-        return None
-
-
-def _texts(cells: Sequence[str]) -> NDArray[Any]:
-    array = np.empty(len(cells), dtype=object)
-    array[:] = [None if cell in _MISSING else cell for cell in cells]
-    return array
-
-
-def _truth(column: NDArray[Any]) -> NDArray[Any]:
-    """Return a column of TRUE and FALSE as ones and zeros; any other as it is."""
-    if column.dtype != object or not set(column) <= {*_TRUTH, None}:
-        return column
-    return np.array([np.nan if value is None else _TRUTH[value] for value in column])
-
-
 @dataclass(frozen=True, slots=True)
 class _ArrowOptions:
     """The modules of pyarrow, and how it is told to read a file."""
@@ -328,14 +318,14 @@ def _arrow_options(layout: _Layout) -> _ArrowOptions | None:
     except ImportError:
         return None
     _, cells = next(_chunks(layout))
-    kinds = ["string" if _floats(column, ".") is None else "float64" for column in cells]
+    kinds = ["string" if floats(column, ".", layout.missing) is None else "float64" for column in cells]
     names = [str(j) for j in range(len(kinds))]
     options = {
         "read_options": reader.ReadOptions(column_names=names, skip_rows=int(layout.has_header)),
         "parse_options": reader.ParseOptions(delimiter=layout.delimiter),
         "convert_options": reader.ConvertOptions(
             column_types={name: getattr(library, kind)() for name, kind in zip(names, kinds, strict=True)},
-            null_values=sorted(_MISSING),
+            null_values=sorted(layout.missing),
             strings_can_be_null=True,
         ),
     }

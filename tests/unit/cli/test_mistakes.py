@@ -63,7 +63,7 @@ def mistake(capsys):
         ("fit gaussian-mixture ragged.csv", "ragged.csv"),
         ("fit gaussian-mixture empty.csv", "empty.csv"),
         ("fit gaussian-mixture infinite.csv", "row 1, column 1 ('b')"),
-        ("fit gaussian-mixture .", "directory"),
+        ("fit gaussian-mixture .", "holds files of several kinds"),
         ("fit gaussian-mixture faithful --out nowhere/x.emkit", "no folder 'nowhere'"),
         ("fit gaussian-mixture faithful --out x.emkit --no-save", "exclude one another"),
         ("fit gaussian-mixture faithful --plot x.doc --no-save", ".png"),

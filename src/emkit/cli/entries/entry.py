@@ -9,12 +9,13 @@ from typing import Any
 
 from emkit.errors import ParameterError
 
-__all__ = ["CLIMB", "SEARCH", "Argument", "Builder", "ModelEntry", "estimator"]
+__all__ = ["CLIMB", "KEPT", "SEARCH", "Argument", "Builder", "ModelEntry", "estimator", "parted"]
 
 Builder = Callable[[Any, Any, dict[str, Any]], Any]
 
 SEARCH = {"starts": "n_init", "seed": "random_state", "threads": "n_threads", "weights": "sample_weight"}
 CLIMB = {"tol": "tol", "max_iter": "max_iter"}
+KEPT = {"checkpoint": "checkpoint"}  # an argument of `fit`, not of the constructor
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,13 @@ class ModelEntry:
     options : mapping of str to str
         The options it takes, each with the argument it becomes.
     build : callable (table, weights, arguments) -> fitted estimator
+        Where `streams` is true, a source comes in place of the table, and the weights are in it.
     arguments : tuple of Argument
         Options that not all models have: models that share one declare the same `Argument`.
     takes_text : bool
         Whether columns of text are meant too, where none are named.
+    streams : bool
+        Whether a file that is too large for memory can be read in every pass.
     """
 
     name: str
@@ -50,6 +54,7 @@ class ModelEntry:
     build: Builder
     arguments: tuple[Argument, ...] = ()
     takes_text: bool = False
+    streams: bool = False
 
     def fitted(self, table: Any, weights: Any, given: Mapping[str, Any]) -> Any:
         """Return the estimator fitted to a table with the options given on the command line.
@@ -74,11 +79,18 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def parted(arguments: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of a constructor, and those of `fit`."""
+    own = {name: value for name, value in arguments.items() if name not in KEPT.values()}
+    return own, {name: arguments[name] for name in KEPT.values() if name in arguments}
+
+
 def estimator(home: str, name: str) -> Builder:
     """Return the builder of an estimator of the usual kind: arguments, then `fit(X, sample_weight=...)`."""
 
     def build(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
-        estimator = getattr(importlib.import_module(home), name)(**arguments)
-        return estimator.fit(table, sample_weight=weights)
+        own, of_fit = parted(arguments)
+        estimator = getattr(importlib.import_module(home), name)(**own)
+        return estimator.fit(table, sample_weight=weights, **of_fit)
 
     return build

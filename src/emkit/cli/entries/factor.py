@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry, estimator
+from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, estimator
 
 __all__ = ["ENTRIES"]
 
@@ -20,14 +20,16 @@ ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         "factor-analysis",
         "K unseen factors explain how the columns go together",
-        {"factors": "n_factors", "rotation": "rotation", **CLIMB, **SEARCH},
+        {"factors": "n_factors", "rotation": "rotation", **CLIMB, **SEARCH, **KEPT},
         estimator("emkit.factor", "FactorAnalysis"),
         (_FACTORS, _ROTATION),
+        streams=True,
     ),
     ModelEntry(
         "principal-components",
         "K principal components with a likelihood, missing entries filled in",
-        {"components": "n_components", **CLIMB, **SEARCH},
+        {"components": "n_components", **CLIMB, **SEARCH, **KEPT},
         estimator("emkit.factor", "ProbabilisticPCA"),
+        streams=True,
     ),
 )

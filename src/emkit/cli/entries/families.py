@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry, estimator
+from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, estimator, parted
 from emkit.errors import ParameterError
 
 __all__ = ["ENTRIES"]
@@ -18,16 +18,17 @@ _FAMILIES = Argument(
         "help": "the family of each column, as in age=gaussian,a+b=gaussian-full; or one for all, as in poisson",
     },
 )
-_OPTIONS = {"components": "n_components", "solver": "solver", "progress": "on_iteration", **CLIMB, **SEARCH}
+_OPTIONS = {"components": "n_components", "solver": "solver", "progress": "on_iteration", **CLIMB, **SEARCH, **KEPT}
 
 
 def _mixture(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
-    words = arguments.pop("families", None)
+    own, of_fit = parted(arguments)
+    words = own.pop("families", None)
     if words is None:
         message = "mixture needs --families, as in --families age=gaussian,visits=poisson (or one name for all columns)"
         raise ParameterError(message)
-    made = importlib.import_module("emkit.mixture").MixtureModel(_parsed(words), **arguments)
-    return made.fit(table, sample_weight=weights)
+    made = importlib.import_module("emkit.mixture").MixtureModel(_parsed(words), **own)
+    return made.fit(table, sample_weight=weights, **of_fit)
 
 
 def _parsed(words: str) -> Any:
@@ -59,18 +60,21 @@ ENTRIES: tuple[ModelEntry, ...] = (
         "each row comes from one of K t distributions: far rows get little weight",
         _OPTIONS,
         estimator("emkit.mixture", "StudentMixture"),
+        streams=True,
     ),
     ModelEntry(
         "poisson-mixture",
         "each row of counts comes from one of K groups of rates",
         _OPTIONS,
         estimator("emkit.mixture", "PoissonMixture"),
+        streams=True,
     ),
     ModelEntry(
         "bernoulli-mixture",
         "each row of zeros and ones comes from one of K groups of probabilities",
         _OPTIONS,
         estimator("emkit.mixture", "BernoulliMixture"),
+        streams=True,
     ),
     ModelEntry(
         "latent-class",
@@ -84,6 +88,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
         "each row, whose length does not matter, points near one of K directions",
         _OPTIONS,
         estimator("emkit.mixture", "VonMisesFisherMixture"),
+        streams=True,
     ),
     ModelEntry(
         "binned-mixture",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry
+from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, parted
 
 __all__ = ["ENTRIES"]
 
@@ -54,18 +54,24 @@ _CHAIN = {
     "progress": "on_iteration",
     **CLIMB,
     **SEARCH,
+    **KEPT,
 }
 
 
 def _builder(name: str) -> Any:
     def build(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
         import emkit.hmm
+        from emkit.data import Source
 
+        own, of_fit = parted(arguments)
+        chain = getattr(emkit.hmm, name)(**own)
+        if isinstance(table, Source):
+            return chain.fit(table, **of_fit)
         keys = [arguments[key] for key in ("sequence", "time") if key in arguments]
         kept = [column for column in table.names if column in keys or column not in table.skipped]
         if set(kept) <= set(keys):
             table.select([column for column in table.names if column not in keys]).numeric()  # says so
-        return getattr(emkit.hmm, name)(**arguments).fit(table.select(kept), sample_weight=weights)
+        return chain.fit(table.select(kept), sample_weight=weights, **of_fit)
 
     return build
 
@@ -78,6 +84,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
         _builder("HiddenMarkovModel"),
         (_STATES, _EMISSION, _SEQUENCE, _TIME, _TRANSITIONS, _BEGIN),
         takes_text=True,
+        streams=True,
     ),
     ModelEntry(
         "hsmm",
@@ -86,6 +93,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
         _builder("HiddenSemiMarkovModel"),
         (_STATES, _EMISSION, _SEQUENCE, _TIME, _TRANSITIONS, _BEGIN, _DURATIONS, _LONGEST),
         takes_text=True,
+        streams=True,
     ),
     ModelEntry(
         "ar-hmm",
@@ -94,5 +102,6 @@ ENTRIES: tuple[ModelEntry, ...] = (
         _builder("AutoregressiveHMM"),
         (_STATES, _SEQUENCE, _TIME, _TRANSITIONS, _BEGIN, _ORDER, _FORM),
         takes_text=True,
+        streams=True,
     ),
 )

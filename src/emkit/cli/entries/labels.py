@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry, estimator
+from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, estimator
 
 __all__ = ["ENTRIES"]
 
@@ -18,7 +18,7 @@ _COUNTS = Argument(("--counts",), "counts", {"metavar": "COL", "help": "column t
 
 def _raters(name: str, help_text: str, home: str) -> ModelEntry:
     columns = {"item": "item", "rater": "rater", "label": "label"}
-    options = {**columns, **_CHOICES, **_SEARCH, "weights": "sample_weight"}
+    options = {**columns, **_CHOICES, **_SEARCH, **KEPT, "weights": "sample_weight"}
     return ModelEntry(
         name, help_text, options, estimator("emkit.labels", home), (_ITEM, _RATER, _LABEL), takes_text=True
     )

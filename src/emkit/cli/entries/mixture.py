@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry, estimator
+from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, estimator
 from emkit.errors import ParameterError
 
 __all__ = ["ENTRIES"]
@@ -47,15 +47,18 @@ ENTRIES: tuple[ModelEntry, ...] = (
             "progress": "on_iteration",
             **CLIMB,
             **SEARCH,
+            **KEPT,
         },
         estimator("emkit.mixture", "GaussianMixture"),
         (_COVARIANCE,),
+        streams=True,
     ),
     ModelEntry(
         "k-means",
         "K clusters, each row in that of the nearest centre",
-        {"components": "n_clusters", "progress": "on_iteration", **CLIMB, **SEARCH},
+        {"components": "n_clusters", "progress": "on_iteration", **CLIMB, **SEARCH, **KEPT},
         estimator("emkit.mixture", "KMeans"),
+        streams=True,
     ),
     ModelEntry(
         "density",
