@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, Self
 
 from emkit.core.constrained import Constrained
@@ -63,23 +64,43 @@ class ConstrainedEstimator(Estimator):
         self.bounds = bounds
         self.prior = prior
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, checkpoint: Any = None) -> Self:
-        """Fit a copy of the estimator under the constraints; `checkpoint` as in the estimator's own fit.
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        labels: Any = None,
+        groups: Any = None,
+        concomitant: Any = None,
+        covariates: Any = None,
+        offset: Any = None,
+        trials: Any = None,
+        checkpoint: Any = None,
+    ) -> Self:
+        """Fit a copy of the estimator under the constraints; every argument is that of the estimator's own fit.
 
         Raises
         ------
         ParameterError
-            If the estimator cannot be constrained, a name is unknown, or the constraints leave no room.
+            If the estimator cannot be constrained, does not take an argument that is given, a name is unknown, or the
+            constraints leave no room.
         """
         if not isinstance(self.estimator, ModelEstimator):
             message = f"`estimator` must be an emkit estimator of one model, got {self.estimator!r}"
             raise ParameterError(message)
         inner: Any = type(self.estimator)(**self.estimator.get_params())
         held = {"fix": self.fix, "tie": self.tie, "bounds": self.bounds, "prior": self.prior}
+        roles = {"labels": labels, "groups": groups, "concomitant": concomitant, "covariates": covariates}
+        roles |= {"offset": offset, "trials": trials, "sample_weight": sample_weight, "checkpoint": checkpoint}
+        given = {name: value for name, value in roles.items() if value is not None}
+        foreign = sorted(set(given) - set(signature(inner.fit).parameters))
+        if foreign:
+            message = f"{type(inner).__name__}.fit takes no `{foreign[0]}`"
+            raise ParameterError(message)
         inner._held = held
         try:
-            options = {"sample_weight": sample_weight, "checkpoint": checkpoint}
-            inner.fit(X, y, **{name: value for name, value in options.items() if value is not None})
+            inner.fit(X, y, **given)
         finally:
             del inner._held
         if any(held.values()) and not isinstance(inner.fit_.model, Constrained):

@@ -51,6 +51,11 @@ class Family(ABC):
         """Return whether rows may be arrays of another library; no, where the family does not say so."""
         return False
 
+    @property
+    def n_read(self) -> int:
+        """Parameters that are read off the data and not estimated, such as the volume of noise."""
+        return 0
+
     @abstractmethod
     def prepared(self, source: Any, n_components: int) -> Family:
         """Return the family with the constants it reads off the data once: scales, defaults of a prior."""

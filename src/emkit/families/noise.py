@@ -67,6 +67,11 @@ class WithNoise(Family):
             message = f"`family` must be a Family, such as `family_named('gaussian-full')`, got {self.family!r}"
             raise ParameterError(message)
 
+    @property
+    def n_read(self) -> int:
+        """The volume of the noise counts as a parameter, as in mclust."""
+        return 1 + self.family.n_read  # type: ignore[no-any-return]
+
     def prepared(self, source: Any, n_components: int) -> WithNoise:
         if n_components < 2:
             message = f"with a noise component `n_components` must be at least 2, got {n_components}"

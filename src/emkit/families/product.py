@@ -69,6 +69,10 @@ class Product(Family):
             raise ParameterError(message)
 
     @property
+    def n_read(self) -> int:
+        return sum(family.n_read for family in self.families)
+
+    @property
     def takes_device(self) -> bool:
         """Return whether rows may be arrays of another library: where those of every family may."""
         return all(family.takes_device for family in self.families)

@@ -1,4 +1,4 @@
-"""Answers, and covariates beside them or among their columns: what latent class analysis is asked about."""
+"""Rows, and covariates of the mixing proportions beside them or among their columns."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["Asked"]
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Answers X, and covariates: a table, names of columns of X, or None."""
+    """Rows X, and covariates: a table, names of columns of X, or None."""
 
     X: Any
     covariates: Any = None
 
     @classmethod
     def of(cls, X: Any) -> Asked:
-        """Return answers as they were asked for, with or without covariates."""
+        """Return rows as they were asked for, with or without covariates."""
         return X if isinstance(X, Asked) else cls(X)
 
     @property
@@ -72,3 +72,15 @@ class Asked:
         if items is not None and wanted and set(items) <= set(kept):
             kept = list(items)
         return [table[name] for name in kept], kept, are_own, gate
+
+    def apart(self, known: Sequence[str] = ()) -> tuple[Any, dict[str, Array]]:
+        """Return the rows without the columns that are covariates, and the covariates.
+
+        `known` are the columns that are covariates where none are given.
+        """
+        if self.covariates is None and not known:
+            return self.X, {}
+        if self.covariates is not None and not self.picked:
+            return self.X, as_columns(self.covariates, "w", "`concomitant`")[0]
+        columns, names, _, gate = self.split(known)
+        return (dict(zip(names, columns, strict=True)) if gate else self.X), gate

@@ -132,6 +132,11 @@ class ConcomitantMixture(Model):
         """How many starts must agree (see `FiniteMixture`)."""
         return max(8, 8 * (self.n_components - 1))
 
+    @property
+    def n_read(self) -> int:
+        """What the family reads off the data."""
+        return self.family.n_read
+
     def prepare(self, source: Any) -> tuple[ConcomitantMixture, Any]:
         basis = basis_of(source, self._wanted)
         family = self.family.prepared(self.own_source(source), self.n_components)

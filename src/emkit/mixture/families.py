@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from emkit.core import Fit, Solver
-from emkit.core.arrays import IntArray
+from emkit.core.arrays import FloatArray, IntArray
 from emkit.data import Source, as_source
 from emkit.data.device import is_device_array
 from emkit.data.sparse import is_sparse
@@ -16,15 +15,16 @@ from emkit.errors import DataError, DataTypeError, ParameterError
 from emkit.families.base import Family
 from emkit.families.names import family_named, takes_words
 from emkit.families.product import ProductParameters
-from emkit.mixture._base import MixtureEstimator
+from emkit.mixture._asked import Asked
 from emkit.mixture._columns import Layout, form_of, in_form, layout_of
+from emkit.mixture._gated import GatedMixture
 from emkit.mixture._levels import read_columns
-from emkit.mixture.model import FiniteMixture, MixtureParameters
+from emkit.mixture.model import FiniteMixture
 
 __all__ = ["MixtureModel"]
 
 
-class MixtureModel(MixtureEstimator):
+class MixtureModel(GatedMixture):
     """Mixture of any family, or of several families over the columns of a table, by maximum likelihood.
 
     Each row comes from component z_i with probability mix_k; given the component, the parts of the row are independent
@@ -48,7 +48,11 @@ class MixtureModel(MixtureEstimator):
     Attributes
     ----------
     weights_ : array (k,)
-        Mixing proportions, falling.
+        Mixing proportions, falling; with concomitant variables their means over the rows.
+    log_odds_ : array (k - 1, q) or None
+        With concomitant variables: log odds of each component against the first, by `terms_`.
+    terms_ : tuple of str
+        "intercept" and the concomitant variables.
     members_ : Parameters, or dict of str to Parameters
         The parameters of the family, or of each part by the names of its columns.
     levels_ : dict of str to tuple
@@ -101,6 +105,45 @@ class MixtureModel(MixtureEstimator):
 
     # --- fitting ---
 
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        concomitant: Any = None,
+        labels: Any = None,
+        groups: Any = None,
+        checkpoint: Any = None,
+    ) -> Self:
+        """Fit to rows `X` (n, d), with case weights (n,) if given; `y` is ignored.
+
+        Parameters
+        ----------
+        X : array (n, d), data frame, Arrow table, path or Source
+        sample_weight : array (n,), or the name of a column of a file
+        concomitant : array (n,) or (n, q), table, or names of columns of `X`, optional
+            Covariates on which the mixing proportions depend, by a multinomial logit that is fitted together with the
+            members. Words are coded as indicators of their levels, the first being the reference.
+        labels, groups, checkpoint
+            See `GaussianMixture.fit`.
+
+        Raises
+        ------
+        DataError, DataTypeError
+            If a part is not what was expected, or a concomitant variable is missing or constant.
+        ParameterError
+            If a constructor argument is out of range.
+
+        Warns
+        -----
+        ConvergenceWarning, DegenerateWarning
+            If the fit did not converge, or a part of the model collapsed.
+        """
+        asked = Asked(X, concomitant)
+        super().fit(asked, y, sample_weight, labels=labels, groups=groups, checkpoint=checkpoint)
+        return self
+
     def _family(self) -> Family:
         if self.unseen not in ("error", "missing"):
             message = f"`unseen` must be 'error' or 'missing', got {self.unseen!r}"
@@ -118,7 +161,15 @@ class MixtureModel(MixtureEstimator):
         return layout_of({tuple(range(n_columns)): self.families})
 
     def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
-        self.form_, self.levels_ = form_of(X), {}
+        asked = Asked.of(X)
+        X, gate = asked.apart()
+        self.form_ = form_of(asked.X)
+        self.levels_: dict[str, tuple[Any, ...]] = {}
+        self._learn_gate(asked, gate)
+        return self._with_gate(self._own_source(X, sample_weight, n_threads, min_rows), gate)
+
+    def _own_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int) -> Source:
+        """Return the columns that the families describe."""
         layout = None if _is_plain(X) else self._layout(len(read_columns(X)[0]) if _needs_count(self.families) else 0)
         if layout is not None and is_device_array(X) and not any(layout.wordy):
             return super()._fit_source(layout.there(X), sample_weight, n_threads, min_rows)
@@ -142,6 +193,11 @@ class MixtureModel(MixtureEstimator):
 
     def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None) -> Source:
         self._check_fitted()
+        X, gate = Asked.of(X).apart(self.picked_)
+        source = self._own_new_source(X, sample_weight, n_threads)
+        return self._with_gate(source, gate) if self._is_gated else source
+
+    def _own_new_source(self, X: Any, sample_weight: Any, n_threads: int | None) -> Source:
         layout = None if _is_plain(X) else self._layout(self.n_features_in_)
         if layout is None:
             return super()._new_source(X, sample_weight, n_threads)
@@ -161,20 +217,25 @@ class MixtureModel(MixtureEstimator):
         known = getattr(self, "feature_names_in_", None)
         return list(names) if known is None else list(known)
 
-    def _maximised(self, model: FiniteMixture, source: Source) -> Fit:
-        layout = self._layout(source.n_features)
+    def _described(self, model: FiniteMixture, names: Sequence[str] | None) -> Family:
+        layout = self._layout(self.n_features_in_)
         if layout is None or not self.levels_:
-            return super()._maximised(model, source)
-        names = source.feature_names or [f"x{column + 1}" for column in layout.columns]  # type: ignore[operator]
-        by_column = {str(key): self.levels_.get(name, ()) for key, name in zip(layout.columns, names, strict=True)}
+            return model.family
+        shown = names or [f"x{column + 1}" for column in layout.columns]  # type: ignore[operator]
+        by_column = {str(key): self.levels_.get(name, ()) for key, name in zip(layout.columns, shown, strict=True)}
         family: Any = layout.family(by_column)
-        if not isinstance(self.families, Mapping):
-            family = family.families[0]
-        return super()._maximised(replace(model, family=family), source)
+        return family if isinstance(self.families, Mapping) else family.families[0]  # type: ignore[no-any-return]
 
-    def _adopt_parameters(self, model: FiniteMixture, parameters: MixtureParameters) -> None:
-        self.model_, self.parameters_ = model, parameters
-        self.weights_, self.members_ = parameters.mix, parameters.members
+    def _adopt(self, fit: Fit, source: Source) -> None:
+        super()._adopt(fit, source)
+        if self._is_gated:
+            self.weights_ = self._mean_shares(source)
+
+    def _adopt_parameters(self, model: Any, parameters: Any) -> None:
+        self.model_, self.parameters_, self.members_ = model, parameters, parameters.members
+        self._adopt_gate(parameters)
+        if self.log_odds_ is None:
+            self.weights_ = parameters.mix
         if isinstance(parameters.members, ProductParameters):
             layout: Any = self._layout(self.n_features_in_)
             keys = layout.keys([str(column) for column in layout.columns])
@@ -188,13 +249,36 @@ class MixtureModel(MixtureEstimator):
 
     # --- answers ---
 
+    def predict(self, X: Any, concomitant: Any = None) -> IntArray:
+        """Return the most probable component (n,) of each row; `concomitant` as for `fit`."""
+        return super().predict(Asked(X, concomitant))
+
+    def predict_proba(self, X: Any, concomitant: Any = None) -> FloatArray:
+        """Return the probability (n, k) of each component for each row; `concomitant` as for `fit`."""
+        return super().predict_proba(Asked(X, concomitant))
+
+    def score_samples(self, X: Any, concomitant: Any = None) -> FloatArray:
+        """Return the log-density (n,) of each row (of its observed entries); `concomitant` as for `fit`."""
+        return super().score_samples(Asked(X, concomitant))
+
+    def proportions(self, concomitant: Any) -> FloatArray:
+        """Return the mixing proportions (n, k) at concomitant variables (n, q).
+
+        Raises
+        ------
+        ParameterError
+            If the mixture was fitted without them.
+        """
+        return self._shares_at(concomitant)
+
     def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Any, IntArray]:
         """Return new rows, as a table of the kind that was fitted, and their components (n,), in random order."""
         rows, labels = super().sample(n_samples, random_state)
         names = getattr(self, "feature_names_in_", None)
         shown = [f"x{j + 1}" for j in self._numbers()] if names is None else list(names)
         form = "array" if names is None else self.form_
-        return in_form(form, rows, shown, self.levels_), labels
+        drawn = [*shown, *self.covariates_.labels] if self._is_gated else shown
+        return in_form(form, rows, drawn, self.levels_), labels
 
     def _numbers(self) -> list[int]:
         layout = self._layout(self.n_features_in_)

@@ -6,7 +6,7 @@ What the answers have in common is the class. See `families.categorical`.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,21 +17,17 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import Source, as_source
 from emkit.errors import DataError, ParameterError
 from emkit.families.categorical import Categorical
-from emkit.families.logit import log_proportions
 from emkit.mixture._asked import Asked
-from emkit.mixture._base import MixtureEstimator
-from emkit.mixture._covariates import Covariates, as_columns
-from emkit.mixture._effects_table import Coefficients, membership_table
-from emkit.mixture._gated_start import gated_start
+from emkit.mixture._covariates import Covariates
+from emkit.mixture._gated import GatedMixture
 from emkit.mixture._levels import Levels
 from emkit.mixture._three_step import Assignment, Distal, ThreeStep, class_means, three_step
-from emkit.mixture.concomitant import ConcomitantMixture
 from emkit.mixture.model import FiniteMixture
 
 __all__ = ["LatentClassAnalysis"]
 
 
-class LatentClassAnalysis(MixtureEstimator):
+class LatentClassAnalysis(GatedMixture):
     """Latent class analysis of categorical items, by maximum likelihood.
 
     Items may have any number of unordered levels, as text, integers or truth values; the levels are those that occur in
@@ -148,6 +144,8 @@ class LatentClassAnalysis(MixtureEstimator):
         return self
 
     _count_name: ClassVar[str] = "n_classes"
+    _gate_role: ClassVar[str] = "covariates"
+    _shares_word: ClassVar[str] = "class shares"
 
     def _family(self) -> Categorical:
         if self.unseen not in ("error", "missing"):
@@ -160,20 +158,19 @@ class LatentClassAnalysis(MixtureEstimator):
         columns, names, are_own, gate = asked.split()
         levels, codes = Levels.learned(columns, names)
         self.levels_ = dict(zip(names, levels.values, strict=True))
-        self.picked_ = asked.picked
-        self.covariates_ = Covariates.of(gate)
+        self._learn_gate(asked, gate)
         source = as_source(
-            np.column_stack([codes, self.covariates_.rows(gate, len(codes))]) if gate else codes,
+            codes,
             sample_weight,
-            feature_names=(*names, *self.covariates_.labels) if are_own or gate else None,
+            feature_names=tuple(names) if are_own or gate else None,
             n_threads=n_threads,
             min_rows=min_rows,
-        ).answering_like(asked.X)
+        )
         self.n_features_in_ = len(columns)
         self.__dict__.pop("feature_names_in_", None)
         if are_own:
             self.feature_names_in_ = np.asarray(names, dtype=object)
-        return source
+        return self._with_gate(source, gate)
 
     def _new_source(self, X: Any, sample_weight: Any, n_threads: int | None) -> Source:
         self._check_fitted()
@@ -184,45 +181,21 @@ class LatentClassAnalysis(MixtureEstimator):
         if len(columns) != self.n_features_in_:
             message = f"X has {len(columns)} items, but {type(self).__name__} was fitted to {self.n_features_in_}"
             raise DataError(message)
-        if self.covariates_.names and not gate:
-            message = f"the class shares depend on {', '.join(self.covariates_.names)}: give them as `covariates`"
-            raise DataError(message)
         codes = Levels(tuple(self.levels_.values())).codes(columns, list(self.levels_), unseen=self.unseen)
-        return as_source(
-            np.column_stack([codes, self.covariates_.rows(gate, len(codes))]),
-            sample_weight,
-            n_threads=n_threads,
-            allow_missing_columns=True,
-        ).answering_like(Asked.of(X).X)
+        source = as_source(codes, sample_weight, n_threads=n_threads, allow_missing_columns=True)
+        return self._with_gate(source, gate) if self._is_gated else source
 
-    def _maximised(self, model: FiniteMixture, source: Source) -> Fit:
-        family = Categorical(Levels(tuple(self.levels_.values())).labels)
-        d = len(self.levels_)
-        gate = tuple(range(d, d + len(self.covariates_.labels)))
-        if not gate or model.n_components == 1:
-            plain = source if not gate else ConcomitantMixture(columns=tuple(range(d))).own_source(source)
-            return super()._maximised(replace(model, family=family), plain)
-        if model.concentration != 1:
-            message = "`weight_concentration` is of class shares that do not depend on covariates"
-            raise ParameterError(message)
-        return super()._maximised(ConcomitantMixture(family, model.n_components, gate, tuple(range(d))), source)
-
-    def _start(self, model: Any, source: Source) -> Any:
-        if self.start is None or isinstance(model, FiniteMixture):
-            return super()._start(model, source)
-        return gated_start(self.start, model, source)
+    def _described(self, model: FiniteMixture, names: Sequence[str] | None) -> Categorical:
+        return Categorical(Levels(tuple(self.levels_.values())).labels)
 
     def _adopt(self, fit: Fit, source: Source) -> None:
         super()._adopt(fit, source)
-        if self.log_odds_ is not None:
-            model, parameters = self.model_, self.parameters_
-            parts = source.map(lambda block: block.weights @ np.exp(model.log_mix(parameters, block.X)))
-            self.class_shares_ = np.sum(parts, axis=0) / source.total_weight
+        if self._is_gated:
+            self.class_shares_ = self._mean_shares(source)
 
     def _adopt_parameters(self, model: Any, parameters: Any) -> None:
         self.model_, self.parameters_ = model, parameters
-        self.log_odds_ = getattr(parameters, "gating", None)
-        self.terms_ = ("intercept", *self.covariates_.labels) if self.log_odds_ is not None else ()
+        self._adopt_gate(parameters)
         if self.log_odds_ is None:
             self.class_shares_ = parameters.mix
         items = parameters.members.items
@@ -250,31 +223,7 @@ class LatentClassAnalysis(MixtureEstimator):
         ParameterError
             If the classes were fitted without covariates.
         """
-        self._check_fitted()
-        if self.log_odds_ is None:
-            message = "these classes were fitted without covariates: their shares are `class_shares_`"
-            raise ParameterError(message)
-        columns = as_columns(covariates, "w", "`covariates`")[0]
-        rows = self.covariates_.rows(columns, len(next(iter(columns.values()))))
-        log_mix = log_proportions(self.log_odds_, np.column_stack([np.ones(len(rows)), rows]))
-        return np.asarray(np.exp(log_mix))
-
-    def coefficients(self, *, kind: Literal["observed", "scores", "robust"] = "observed") -> Coefficients:
-        """Return the table of log odds with standard errors, z and p; `kind` as for `standard_errors`.
-
-        poLCA's standard errors are those of `kind="scores"`.
-
-        Raises
-        ------
-        ParameterError
-            If the classes were fitted without covariates.
-        """
-        self._check_fitted()
-        if self.log_odds_ is None:
-            message = "these classes were fitted without covariates; see `standard_errors` for shares and probabilities"
-            raise ParameterError(message)
-        errors = self.fit_.standard_errors(kind=kind)
-        return membership_table(self.terms_, self.log_odds_, errors.record.gating, errors.notes)
+        return self._shares_at(covariates)
 
     def three_step(
         self,

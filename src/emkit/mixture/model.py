@@ -125,6 +125,11 @@ class FiniteMixture(Model):
         """How many starts must agree: more components have more ways to go wrong (eight can be, with three)."""
         return max(8, 8 * (self.n_components - 1))
 
+    @property
+    def n_read(self) -> int:
+        """What the family reads off the data."""
+        return self.family.n_read
+
     def prepare(self, source: Any) -> tuple[FiniteMixture, Any]:
         ready = replace(self, family=self.family.prepared(source, self.n_components))
         return ready, ready.family.arranged(source)

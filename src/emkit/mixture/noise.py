@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -24,8 +24,6 @@ _SURE = 0.98  # responsibility of what a guess says: a row may turn out otherwis
 @dataclass(frozen=True)
 class NoisyMixture(FiniteMixture):
     """A mixture of which component `n_components` is noise. The others go by falling weight."""
-
-    n_read: ClassVar[int] = 1  # the volume of the noise counts as a parameter, as in mclust
 
     @property
     def starts_to_agree(self) -> int:

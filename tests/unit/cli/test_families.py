@@ -54,3 +54,21 @@ def test_mistakes_are_named(capsys):
     assert "mixture needs --families" in capsys.readouterr().err
     assert main(["fit", "mixture", "iris", "--families", "Species=categorical,oops", "--no-save"]) != 0
     assert "COLUMN=FAMILY parts separated by commas, got 'oops'" in capsys.readouterr().err
+
+
+def test_proportions_that_depend_on_columns_and_noise(capsys):
+    families = "Sepal.Length=gaussian,Species=categorical"
+    words = ["--families", families, "--concomitant", "Petal.Width", "-k", "2", "--starts", "2"]
+    assert main(["fit", "mixture", "iris", *words, "--no-save"]) == 0
+    assert "Log odds against component 1" in capsys.readouterr().out
+    table = emkit.load_data("carcinoma")
+    items = "A,B,C,D,E,F"
+    asked = ["latent-class", "carcinoma", "--concomitant", "G", "--columns", f"{items},G", "-k", "2", "--starts", "2"]
+    assert main(["fit", *asked, "--no-save"]) == 0
+    classes = emkit.LatentClassAnalysis(2, n_init=2, random_state=0).fit(table, covariates=["G"])
+    assert f"Log-likelihood   {classes.fit_.loglik:.4f}" in capsys.readouterr().out
+    for noise, free in (["--noise"], 13), (["--noise", "200"], 13), ([], 11):
+        assert main(["fit", "gaussian-mixture", "faithful", "-k", "2", *noise, "--starts", "2", "--no-save"]) == 0
+        assert f"Free parameters  {free}," in capsys.readouterr().out
+    assert main(["fit", "gaussian-mixture", "faithful", "-k", "2", "--noise", "-1", "--no-save"]) != 0
+    assert "`noise` must be True, False or the volume" in capsys.readouterr().err

@@ -9,7 +9,18 @@ from typing import Any
 
 from emkit.errors import ParameterError
 
-__all__ = ["CLIMB", "KEPT", "SEARCH", "Argument", "Builder", "ModelEntry", "estimator", "parted"]
+__all__ = [
+    "CLIMB",
+    "CONCOMITANT",
+    "KEPT",
+    "SEARCH",
+    "Argument",
+    "Builder",
+    "ModelEntry",
+    "estimator",
+    "parted",
+    "words",
+]
 
 Builder = Callable[[Any, Any, dict[str, Any]], Any]
 
@@ -25,6 +36,13 @@ class Argument:
     flags: tuple[str, ...]
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+CONCOMITANT = Argument(
+    ("--concomitant",),
+    "concomitant",
+    {"metavar": "COLUMN,...", "help": "columns that say how likely each component is"},
+)
 
 
 @dataclass(frozen=True)
@@ -94,3 +112,8 @@ def estimator(home: str, name: str) -> Builder:
         return estimator.fit(table, sample_weight=weights, **of_fit)
 
     return build
+
+
+def words(text: str | None) -> list[str]:
+    """Return the words of an option that takes several, separated by commas."""
+    return [] if text is None else [word.strip() for word in text.split(",")]

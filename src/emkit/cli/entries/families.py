@@ -5,7 +5,17 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, estimator, parted
+from emkit.cli.entries.entry import (
+    CLIMB,
+    CONCOMITANT,
+    KEPT,
+    SEARCH,
+    Argument,
+    ModelEntry,
+    estimator,
+    parted,
+    words,
+)
 from emkit.errors import ParameterError
 
 __all__ = ["ENTRIES"]
@@ -23,20 +33,28 @@ _OPTIONS = {"components": "n_components", "solver": "solver", "progress": "on_it
 
 def _mixture(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
     own, of_fit = parted(arguments)
-    words = own.pop("families", None)
-    if words is None:
+    given = own.pop("families", None)
+    if given is None:
         message = "mixture needs --families, as in --families age=gaussian,visits=poisson (or one name for all columns)"
         raise ParameterError(message)
-    made = importlib.import_module("emkit.mixture").MixtureModel(_parsed(words), **own)
-    return made.fit(table, sample_weight=weights, **of_fit)
+    concomitant = words(own.pop("concomitant", None)) or None
+    made = importlib.import_module("emkit.mixture").MixtureModel(_parsed(given), **own)
+    return made.fit(table, sample_weight=weights, concomitant=concomitant, **of_fit)
 
 
-def _parsed(words: str) -> Any:
+def _classes(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
+    own, of_fit = parted(arguments)
+    covariates = words(own.pop("concomitant", None)) or None
+    made = importlib.import_module("emkit.mixture").LatentClassAnalysis(**own)
+    return made.fit(table, sample_weight=weights, covariates=covariates, **of_fit)
+
+
+def _parsed(given: str) -> Any:
     """Return the families by column that words such as `age=gaussian,a+b=gaussian-full` ask for."""
-    if "=" not in words:
-        return words.strip()
+    if "=" not in given:
+        return given.strip()
     families: dict[Any, str] = {}
-    for part in words.split(","):
+    for part in given.split(","):
         columns, sign, family = part.rpartition("=")
         if not sign or not columns.strip() or not family.strip():
             message = f"--families takes COLUMN=FAMILY parts separated by commas, got {part!r}"
@@ -50,9 +68,9 @@ ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         "mixture",
         "each row comes from one of K groups, with a family of its own for every column",
-        {"families": "families", **_OPTIONS},
+        {"families": "families", "concomitant": "concomitant", **_OPTIONS},
         _mixture,
-        (_FAMILIES,),
+        (_FAMILIES, CONCOMITANT),
         takes_text=True,
     ),
     ModelEntry(
@@ -79,8 +97,9 @@ ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         "latent-class",
         "people in K classes that are not seen, from answers to several questions",
-        {**_OPTIONS, "components": "n_classes"},
-        estimator("emkit.mixture", "LatentClassAnalysis"),
+        {"concomitant": "concomitant", **_OPTIONS, "components": "n_classes"},
+        _classes,
+        (CONCOMITANT,),
         takes_text=True,
     ),
     ModelEntry(

@@ -23,6 +23,18 @@ _COVARIANCE = Argument(
     },
 )
 
+_NOISE = Argument(
+    ("--noise",),
+    "noise",
+    {
+        "nargs": "?",
+        "const": True,
+        "type": float,
+        "metavar": "VOLUME",
+        "help": "one more component of uniform noise, over the box of the rows or of this volume",
+    },
+)
+
 
 def _density(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
     if len(table.names) != 1:
@@ -43,6 +55,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
         {
             "components": "n_components",
             "covariance": "covariance_type",
+            "noise": "noise",
             "solver": "solver",
             "progress": "on_iteration",
             **CLIMB,
@@ -50,7 +63,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
             **KEPT,
         },
         estimator("emkit.mixture", "GaussianMixture"),
-        (_COVARIANCE,),
+        (_COVARIANCE, _NOISE),
         streams=True,
     ),
     ModelEntry(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry
+from emkit.cli.entries.entry import CLIMB, CONCOMITANT, SEARCH, Argument, ModelEntry, words
 from emkit.errors import ParameterError
 
 __all__ = ["ENTRIES"]
@@ -16,11 +16,7 @@ _ARGUMENTS = (
         "family",
         {"metavar": "FAMILY,...", "help": "of the responses: gaussian (unless given), poisson or binomial"},
     ),
-    Argument(
-        ("--concomitant",),
-        "concomitant",
-        {"metavar": "COLUMN,...", "help": "columns that say how likely each component is"},
-    ),
+    CONCOMITANT,
     Argument(("--common",), "common", {"metavar": "TERM,...", "help": "terms with one effect for all components"}),
     Argument(("--offset",), "offset", {"metavar": "COLUMN", "help": "a column that is added to the linear predictor"}),
     Argument(("--trials",), "trials", {"metavar": "COLUMN", "help": "a column of numbers of trials (binomial)"}),
@@ -28,24 +24,20 @@ _ARGUMENTS = (
 
 
 def _regressions(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
-    response = _words(arguments.pop("response", None))
+    response = words(arguments.pop("response", None))
     if not response:
         message = f"regression-mixture needs --response: one of {', '.join(table.names)}"
         raise ParameterError(message)
     roles = {name: arguments.pop(name, None) for name in ("offset", "trials")}
-    roles["concomitant"] = _words(arguments.pop("concomitant", None)) or None
-    family = _words(arguments.pop("family", None)) or ["gaussian"]
+    roles["concomitant"] = words(arguments.pop("concomitant", None)) or None
+    family = words(arguments.pop("family", None)) or ["gaussian"]
     from emkit.mixture import MixtureOfRegressions
 
     made = MixtureOfRegressions(
-        **arguments | {"common": _words(arguments.pop("common", None))},
+        **arguments | {"common": words(arguments.pop("common", None))},
         family=family[0] if len(family) == 1 else family,
     )
     return made.fit(table, response, weights, **roles)
-
-
-def _words(text: str | None) -> list[str]:
-    return [] if text is None else [word.strip() for word in text.split(",")]
 
 
 ENTRIES: tuple[ModelEntry, ...] = (
