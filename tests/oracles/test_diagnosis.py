@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import emkit
 from emkit.irt import CognitiveDiagnosis
 
 DATA = Path(__file__).parent / "data"
@@ -35,6 +36,22 @@ def test_saturated_items_on_the_proficiency_examination():
     assert fits["GDINA"].fit_.loglik > max(fits["DINA"].fit_.loglik, fits["DINO"].fit_.loglik) + 100
     model = fits["GDINA"]
     assert model.fit_.loglik == pytest.approx(_loglik(model, answers.to_numpy(), q.to_numpy()), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rule", "link", "loglik"),
+    [("ACDM", "identity", -42745.4880), ("LLM", "logit", -42744.7574), ("RRUM", "log", -42745.6425)],
+)
+def test_additive_items_on_the_proficiency_examination(rule, link, loglik):
+    """Between DINA and GDINA; the log-likelihoods are our own, from eight starts each, and those of plain EM."""
+    answers, q = _read("ecpe"), _read("ecpe_q")
+    model = CognitiveDiagnosis(q, rule, random_state=0).fit(answers)
+    assert model.fit_.loglik == pytest.approx(loglik, abs=1e-3)
+    assert model.fit_.loglik == pytest.approx(_loglik(model, answers.to_numpy(), q.to_numpy()), rel=1e-12)
+    assert model.n_parameters_ == 72
+    assert all(abs(e) < 1e-9 for sets in model.effects(link).values() for s, e in sets.items() if len(s) > 1)
+    plain = CognitiveDiagnosis(q, rule, n_init=1, solver=emkit.EM(), max_iter=5000).fit(answers)
+    assert plain.fit_.loglik == pytest.approx(loglik, abs=1e-3)
 
 
 def _loglik(model, answers, q):

@@ -137,7 +137,7 @@ def test_mistakes_are_told():
     with pytest.raises(ParameterError, match="no item asks for 'carry'"):
         _fit(q=Q.assign(carry=0))
     with pytest.raises(ParameterError, match="`model` must be one of"):
-        _fit(model="RRUM")
+        _fit(model="NIDA")
     with pytest.raises(ParameterError, match="`hierarchy` names 'borrow'"):
         _fit(hierarchy=[("add", "borrow")])
     with pytest.raises(ParameterError, match="with 2 columns, got shape"):

@@ -15,7 +15,7 @@ from emkit.errors import ParameterError
 
 __all__ = ["RULES", "Design", "all_profiles", "design_of", "follows", "read_q_matrix"]
 
-RULES = ("DINA", "DINO", "GDINA")
+RULES = ("DINA", "DINO", "ACDM", "LLM", "RRUM", "GDINA")
 _MOST = 15  # attributes: 32768 profiles
 
 

@@ -14,9 +14,12 @@ from emkit.data import Source
 from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator
+from emkit.irt.cdm.additive import AdditiveItem, additive_items
+from emkit.irt.cdm.comparison import ItemRules, item_rules
 from emkit.irt.cdm.design import RULES, all_profiles, design_of, follows, read_q_matrix
 from emkit.irt.cdm.effects import effects_of
 from emkit.irt.cdm.model import Diagnosis, DiagnosisParameters
+from emkit.irt.cdm.validation import ClassificationAccuracy, QMatrixValidation, accuracy_of, q_matrix_validation
 
 __all__ = ["CognitiveDiagnosis"]
 
@@ -27,14 +30,15 @@ class CognitiveDiagnosis(ModelEstimator):
     """Which attributes people have, from their right and wrong answers and a Q-matrix, by maximum likelihood.
 
     The Q-matrix says which attributes an item asks for. Under DINA people who have all of them answer right unless they
-    slip, and the others only by guessing; under DINO any one of the attributes is enough; under GDINA every combination
-    has a probability of its own. NaN is a question without an answer and is skipped, which is exact.
+    slip, and the others only by guessing; under DINO any one of the attributes is enough; under ACDM, LLM and RRUM each
+    attribute adds to the probability, to its log odds or to its logarithm; under GDINA every combination has a
+    probability of its own. NaN is a question without an answer and is skipped, which is exact.
 
     Parameters
     ----------
     q_matrix : array (d, a) or data frame of 0 and 1
         Items down, attributes across.
-    model : {"DINA", "DINO", "GDINA"} or sequence of them, default "DINA"
+    model : {"DINA", "DINO", "ACDM", "LLM", "RRUM", "GDINA"} or sequence of them, default "DINA"
         For all items, or for each.
     profiles : array (p, a) of 0 and 1, optional
         The profiles that may occur; all where None.
@@ -135,7 +139,23 @@ class CognitiveDiagnosis(ModelEstimator):
         self._design = design_of(self.q_matrix_, self._rules(), self._allowed())
         mastery = tuple(float(np.mean(pattern)) if pattern else 1.0 for pattern in self._design.patterns)
         groups = tuple(map(tuple, self._design.group.tolist()))
-        return Diagnosis(groups, mastery, float(self.smoothing), float(self.share_concentration))
+        additive = additive_items(self._rules(), self._design.item_of, self._design.patterns)
+        self._check_told_apart(additive)
+        smoothing, concentration = float(self.smoothing), float(self.share_concentration)
+        return Diagnosis(groups, mastery, smoothing, concentration, additive=additive)
+
+    def _check_told_apart(self, additive: Sequence[AdditiveItem]) -> None:
+        """Raise if the profiles leave the effects of attributes on an additive item open."""
+        for _, groups, patterns in additive:
+            design = np.column_stack([np.ones(len(patterns)), np.array(patterns)])
+            if np.linalg.matrix_rank(design) < design.shape[1]:
+                item = int(self._design.item_of[groups[0]])
+                asked = [self.attributes_[a] for a in np.flatnonzero(self.q_matrix_[item])]
+                message = (
+                    f"the profiles allowed do not tell the effects of {', '.join(asked)} on item {item + 1} apart: "
+                    "give it the rule 'GDINA'"
+                )
+                raise ParameterError(message)
 
     def _rules(self) -> list[str]:
         rules = [self.model] * len(self.q_matrix_) if isinstance(self.model, str) else list(self.model)
@@ -172,7 +192,7 @@ class CognitiveDiagnosis(ModelEstimator):
 
     def _adopt_parameters(self, model: Diagnosis, parameters: DiagnosisParameters) -> None:
         self.model_, self.parameters_ = model, parameters
-        design, right = self._design, parameters.outcome[:, 1]
+        design, right = self._design, model.outcomes(parameters)[:, 1]
         self.profiles_, self.profile_classes_ = design.profiles, design.kind
         self.profile_shares_ = self._spread(parameters.share[None])[0]
         self.attribute_shares_ = self.profile_shares_ @ design.profiles
@@ -193,7 +213,9 @@ class CognitiveDiagnosis(ModelEstimator):
         """Probability of a right answer by item and by what people have of the attributes that it asks for."""
         design = design_of(self.q_matrix_, self._rules(), self.profiles_)
         found: dict[str, dict[tuple[int, ...], float]] = {name: {} for name in self.model_.items}
-        for item, pattern, right in zip(design.item_of, design.patterns, self.parameters_.outcome[:, 1], strict=True):
+        for item, pattern, right in zip(
+            design.item_of, design.patterns, self.model_.outcomes(self.parameters_)[:, 1], strict=True
+        ):
             found[self.model_.items[item]][pattern] = float(right)
         return found
 
@@ -244,6 +266,67 @@ class CognitiveDiagnosis(ModelEstimator):
         answers, classes = self.model_.sample(self.parameters_, n_samples, rng)
         first = np.unique(self.profile_classes_, return_index=True)[1]
         return answers, np.asarray(self.profiles_[first[classes]])
+
+    # --- checks ---
+
+    def item_rules(self, *, level: float = 0.05) -> ItemRules:
+        """Return Wald tests of the reduced rules on each item, after a fit of saturated items (GDINA).
+
+        Parameters
+        ----------
+        level : float, default 0.05
+            Rules with a smaller p are refuted: see `ItemRules.chosen`, which `model` takes in the order of the items.
+
+        Raises
+        ------
+        ParameterError
+            If an item that asks for several attributes is not saturated.
+        """
+        self._check_fitted()
+        n_asked = self.q_matrix_.sum(axis=1)
+        for name, rule, n in zip(self.model_.items, self._rules(), n_asked, strict=True):
+            if n > 1 and rule != "GDINA":
+                message = f"rules are tested against saturated items: fit with 'GDINA', not {rule!r} as for {name!r}"
+                raise ParameterError(message)
+        found = self.fit_.delta(lambda at: self.model_.outcomes(at)[:, 1])
+        design, right = self._design, np.asarray(found.value)
+        own = [np.flatnonzero(design.item_of == j) for j in range(len(n_asked))]
+        patterns = [np.array([design.patterns[group] for group in groups]) for groups in own]
+        covariances = [found.covariance[np.ix_(groups, groups)] for groups in own]
+        return item_rules(self.model_.items, patterns, [right[groups] for groups in own], covariances, level)
+
+    def q_matrix_validation(self, X: Any, sample_weight: Any = None, *, threshold: float = 0.95) -> QMatrixValidation:
+        """Return what the answers say of the Q-matrix: for each item the smallest set of attributes that explains it.
+
+        Parameters
+        ----------
+        X, sample_weight : as for `fit`
+        threshold : float, default 0.95
+            Share of the variance between profiles that a set must account for.
+        """
+        if not 0 < threshold < 1:
+            message = f"`threshold` must lie between 0 and 1, got {threshold!r}"
+            raise ParameterError(message)
+        prob, weights, rows = self._classified(X, sample_weight)
+        seen = ~np.isnan(rows)
+        resp = (prob * weights[:, None]).T
+        counts = resp @ seen, resp @ np.where(seen, rows, 0.0)
+        names = self.model_.items, self.attributes_
+        return q_matrix_validation(names, self.q_matrix_, self.profiles_, counts, threshold)
+
+    def classification_accuracy(self, X: Any, sample_weight: Any = None) -> ClassificationAccuracy:
+        """Return how probable it is that people are classified right, by profile and by attribute."""
+        prob, weights, _ = self._classified(X, sample_weight)
+        return accuracy_of(prob, weights, self.profiles_, self.attributes_)
+
+    def _classified(self, X: Any, sample_weight: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the probabilities (n, p) of profiles, weights (n,) and answers (n, d) of people."""
+        source = self._new_source(X, sample_weight, self.n_threads)
+        parts = source.map(
+            lambda b: (self.model_.posterior(self.parameters_, b), b.weights, np.asarray(b.X, dtype=float))
+        )
+        prob, weights, rows = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return self._spread(prob), weights, rows
 
     def effects(
         self, link: Literal["identity", "logit", "log"] = "identity"

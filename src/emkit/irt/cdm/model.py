@@ -2,8 +2,9 @@
 
 Story: a person has some of a attributes; the profiles have shares that sum to one. An item divides the profiles into
 groups: those with all attributes that it asks for and the rest (DINA), those with any and the rest (DINO), or each
-combination of them on its own (GDINA, saturated). Within a group all answer right with one probability, independently
-from item to item. Profiles that no item tells apart are one class. Missing answers are skipped, which is exact.
+combination of them on its own (GDINA, saturated, or with effects of the attributes that add up: `additive`). Within a
+group all answer right with one probability, independently from item to item. Profiles that no item tells apart are one
+class. Missing answers are skipped, which is exact.
 
 References
 ----------
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,10 +26,11 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters, space
-from emkit.core.spaces import Simplex
+from emkit.core.spaces import Real, Simplex
 from emkit.core.statistics import Statistics
 from emkit.errors import DataError
 from emkit.families.discrete import distinct_rows
+from emkit.irt.cdm.additive import HAIR, Additive, AdditiveItem
 from emkit.kernels.gaussian import softmax_rows
 
 __all__ = ["Diagnosis", "DiagnosisParameters", "DiagnosisStatistics"]
@@ -37,10 +40,20 @@ _NEVER = 1e-300
 
 @dataclass(frozen=True)
 class DiagnosisParameters(Parameters):
-    """Shares (k,) of the classes, and probabilities (g, 2) of wrong and right answers in each group of each item."""
+    """Shares of the classes, and what says how probable right answers are.
+
+    Parameters
+    ----------
+    share : array (k,)
+    outcome : array (s, 2)
+        Probabilities of wrong and right answers in each group of each item whose attributes do not add up.
+    effect : array (e,)
+        Of the attributes, item by item, where they do: the intercept first.
+    """
 
     share: Array = space(Simplex())
     outcome: Array = space(Simplex())
+    effect: Array = space(Real())
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,8 @@ class Diagnosis(Model):
     concentration : float, default 1.0
         Of a symmetric Dirichlet prior on the shares; 1 is none.
     items : tuple of str, optional
+    additive : tuple of AdditiveItem
+        Items whose attributes add up.
     """
 
     groups: tuple[tuple[int, ...], ...] = ()
@@ -73,6 +88,7 @@ class Diagnosis(Model):
     smoothing: float = 0.0
     concentration: float = 1.0
     items: tuple[str, ...] = ()
+    additive: tuple[AdditiveItem, ...] = ()
 
     # --- the protocol ---
 
@@ -94,23 +110,31 @@ class Diagnosis(Model):
 
     def m_step(self, statistics: DiagnosisStatistics, parameters: DiagnosisParameters) -> DiagnosisParameters:
         count = np.maximum(statistics.count + (self.concentration - 1), 0.0)
-        answers = statistics.answers + self.smoothing
-        total = answers.sum(axis=1, keepdims=True)
-        outcome = np.divide(answers, total, out=parameters.outcome.copy(), where=total > 0)
-        return DiagnosisParameters(count / count.sum(), outcome)
+        answers = statistics.answers + self._imagined
+        own = answers[self._saturated]
+        total = own.sum(axis=1, keepdims=True)
+        outcome = np.divide(own, total, out=parameters.outcome.copy(), where=total > 0)
+        effect = parameters.effect if self._sums is None else self._sums.m_step(parameters.effect, answers)
+        return DiagnosisParameters(count / count.sum(), outcome, effect)
 
     def log_prior(self, parameters: DiagnosisParameters) -> float:
         prior = 0.0 if self.concentration == 1 else (self.concentration - 1) * float(_log(parameters.share).sum())
-        return prior if self.smoothing == 0 else prior + self.smoothing * float(_log(parameters.outcome).sum())
+        if self._sums is not None and not self._sums.is_inside(parameters.effect):
+            return -np.inf
+        if self.smoothing == 0 and self._sums is None:
+            return prior
+        return prior + float((self._imagined * _log(self.outcomes(parameters))).sum())
 
     def expected_loglik(self, parameters: DiagnosisParameters, statistics: DiagnosisStatistics) -> float:
-        pairs = ((statistics.count, parameters.share), (statistics.answers, parameters.outcome))
+        pairs = ((statistics.count, parameters.share), (statistics.answers, self.outcomes(parameters)))
         return sum(float(counts[counts > 0] @ _log(prob[counts > 0])) for counts, prob in pairs)
 
     def score(self, parameters: DiagnosisParameters, statistics: DiagnosisStatistics) -> DiagnosisParameters:
+        answers = statistics.answers + self._imagined
         return DiagnosisParameters(
             _ratio(statistics.count + (self.concentration - 1), parameters.share),
-            _ratio(statistics.answers + self.smoothing, parameters.outcome),
+            _ratio(answers[self._saturated], parameters.outcome),
+            parameters.effect if self._sums is None else self._sums.slope(parameters.effect, answers),
         )
 
     # --- what else it offers ---
@@ -133,7 +157,9 @@ class Diagnosis(Model):
                 low, high = own_rng.uniform(0.05, 0.45, g), own_rng.uniform(0.55, 0.95, g)
                 share = own_rng.dirichlet(np.full(k, 2.0)) + 1e-6
             right = low + np.array(self.mastery) * (high - low)
-            return DiagnosisParameters(share / share.sum(), np.column_stack([1 - right, right]))
+            effect = np.zeros(0) if self._sums is None else self._sums.start(right)
+            outcome = np.column_stack([1 - right, right])[self._saturated]
+            return DiagnosisParameters(share / share.sum(), outcome, effect)
 
         return draw
 
@@ -152,23 +178,23 @@ class Diagnosis(Model):
     def sample(self, parameters: DiagnosisParameters, n: int, rng: np.random.Generator) -> tuple[FloatArray, Array]:
         """Return the answers of n people and their classes."""
         classes = rng.choice(len(self.groups), size=n, p=parameters.share / parameters.share.sum())
-        right = parameters.outcome[:, 1][np.array(self.groups)][classes]
+        right = self.outcomes(parameters)[:, 1][self._table][classes]
         return (rng.random(right.shape) < right).astype(np.float64), classes
 
     def describe(self, parameters: DiagnosisParameters, feature_names: Sequence[str] | None) -> tuple[Description, ...]:
         """Return the probability of a right answer by item and group."""
-        table = np.array(self.groups)
+        table = self._table
         names = feature_names or self.items or tuple(str(j + 1) for j in range(table.shape[1]))
-        rows = []
+        rows, right = [], self.outcomes(parameters)[:, 1]
         for j, name in enumerate(names):
             for at in np.unique(table[:, j]).tolist():
                 share = float(parameters.share[table[:, j] == at].sum())
-                rows.append((name, self.mastery[at], share, float(parameters.outcome[at, 1])))
+                rows.append((name, self.mastery[at], share, float(right[at])))
         return (Description("Items", ("item", "of what it asks for", "share of people", "right"), tuple(rows)),)
 
     def remarks(self, parameters: DiagnosisParameters) -> tuple[str, ...]:
         """Return a note on the items which people who have what they ask for get right less often than the others."""
-        table, right = np.array(self.groups), parameters.outcome[:, 1]
+        table, right = self._table, self.outcomes(parameters)[:, 1]
         odd = []
         for j in range(table.shape[1]):
             own = np.unique(table[:, j])
@@ -195,19 +221,51 @@ class Diagnosis(Model):
             message = f"expected 0 (wrong), 1 (right) or missing, got {X[i, j]:g} for {name!r} in row {block.start + i}"
             raise DataError(message)
 
+    def outcomes(self, parameters: DiagnosisParameters) -> FloatArray:
+        """Return the probabilities (g, 2) of wrong and right answers in each group of each item."""
+        if self._sums is None:
+            return np.asarray(parameters.outcome)
+        outcome = np.empty((len(self.mastery), 2))
+        outcome[self._saturated] = parameters.outcome
+        groups, right = self._sums.right(parameters.effect)
+        outcome[groups] = np.column_stack([1 - right, right])
+        return outcome
+
     # --- helpers ---
+
+    @cached_property
+    def _table(self) -> Array:
+        """The group (k, d) of each class for each item."""
+        return np.array(self.groups)
+
+    @cached_property
+    def _sums(self) -> Additive | None:
+        return Additive.of(self.additive) if self.additive else None
+
+    @cached_property
+    def _saturated(self) -> Array:
+        """Groups (s,) whose probabilities are free."""
+        held = {group for _, groups, _ in self.additive for group in groups}
+        return np.array([group for group in range(len(self.mastery)) if group not in held], dtype=np.intp)
+
+    @cached_property
+    def _imagined(self) -> FloatArray:
+        """Imagined answers (g, 1) of each kind in each group."""
+        hair = np.ones(len(self.mastery), dtype=bool)
+        hair[self._saturated] = False
+        return np.where(hair, max(self.smoothing, HAIR), self.smoothing)[:, None]
 
     def _held(self, groups: Array) -> FloatArray:
         return np.asarray(np.array(self.mastery)[groups])
 
     def _gathered(self, counts: FloatArray) -> FloatArray:
         """Return counts (k, d) summed over the classes of each group, (g,)."""
-        table = np.array(self.groups)
+        table = self._table
         gathered: FloatArray = np.bincount(table.reshape(-1), counts.reshape(-1), len(self.mastery)).astype(np.float64)
         return gathered
 
     def _log_joint(self, parameters: DiagnosisParameters, right: FloatArray, seen: FloatArray) -> FloatArray:
-        logs = _log(parameters.outcome)[np.array(self.groups)]  # (k, d, 2)
+        logs = _log(self.outcomes(parameters))[self._table]  # (k, d, 2)
         wrong, gain = logs[:, :, 0], logs[:, :, 1] - logs[:, :, 0]
         return np.ascontiguousarray(right @ gain.T + seen @ wrong.T + _log(parameters.share))
 
