@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from emkit.core import Fit, Model, Solver, maximise
 from emkit.core.constrained import constrain, entered
+from emkit.core.model import takes_device
 from emkit.data import Source, as_source
 from emkit.errors import ParameterError
 
@@ -103,7 +104,7 @@ def fit(
         if hasattr(model, "get_params"):
             message += "; an estimator is fitted by its own method, `.fit(X)`"
         raise ParameterError(message)
-    source = data if isinstance(data, Source) else as_source(data, sample_weight, n_threads=n_threads)
+    source = data if isinstance(data, Source) else _opened(model, data, sample_weight, n_threads)
     model = constrain(model, fix=fix, tie=tie, bounds=bounds, prior=prior)
     with source.held():
         return maximise(
@@ -120,3 +121,7 @@ def fit(
             on_iteration=on_iteration,
             checkpoint=checkpoint,
         )
+
+
+def _opened(model: Model, data: Any, sample_weight: Any, n_threads: int | None) -> Source:
+    return as_source(data, sample_weight, allow_device=takes_device(model), n_threads=n_threads)

@@ -11,7 +11,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 
-__all__ = ["BlockLike", "Model", "Offer", "SourceLike", "bare", "offered"]
+__all__ = ["BlockLike", "Model", "Offer", "SourceLike", "bare", "offered", "takes_device"]
 
 S = TypeVar("S")
 
@@ -72,6 +72,9 @@ class Model(ABC):
     - `n_read: int`: parameters that `prepare` reads off the data and no climb moves; they count in `Fit.n_free`.
     - `assigning(rule) -> Model`: the model with rows assigned to components by a rule (`core.assignments`) in place of
       expected memberships. Unlocks `ClassificationEM`, `StochasticEM` and `Annealed`.
+    - `takes_device: bool`: whether `e_step` (and `log_density`, `posterior`) are array-API code that takes the rows of
+      a block as an array of another library, where it is, and gives back statistics of NumPy. Starts and all else see
+      rows of NumPy.
     - `natural(parameters) -> Parameters`: the record whose entries carry names in tables, where it is another.
     """
 
@@ -115,11 +118,17 @@ class Offer:
     WRAPPED = "wrapped"
     READ = "n_read"
     ASSIGNING = "assigning"
+    DEVICE = "takes_device"
 
 
 def offered(model: Model, name: str) -> Callable[..., Any] | None:
     """Return the optional method of a model, or None: the one place where that is asked."""
     return cast("Callable[..., Any] | None", getattr(model, name, None))
+
+
+def takes_device(model: Any) -> bool:
+    """Return whether a model takes rows as arrays of other libraries, where they are."""
+    return bool(getattr(model, Offer.DEVICE, False))
 
 
 def bare(model: Any) -> Any:

@@ -20,7 +20,15 @@ from emkit.kernels.foreign import is_device_array
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["DeviceSource", "device_matrix", "device_source", "is_device_array", "join_alike", "missing_flags"]
+__all__ = [
+    "DeviceSource",
+    "device_matrix",
+    "device_source",
+    "is_device_array",
+    "join_alike",
+    "missing_flags",
+    "observed_columns",
+]
 
 R = TypeVar("R")
 DEVICE_BLOCK_ROWS = 1 << 18  # a device works on many rows at a time; its sums are in this order
@@ -77,13 +85,14 @@ def device_source(
     if not allow_missing:
         return None
     if not allow_missing_columns:
-        observed = source.reduce(_is_observed)
+        observed = source.reduce(observed_columns)
         if not observed.all():
             refuse_columns(observed, None)
     return source
 
 
-def _is_observed(block: Any) -> NDArray[np.bool_]:
+def observed_columns(block: Any) -> NDArray[np.bool_]:
+    """Return whether each column (d,) of a block has an observed entry in a row of positive weight."""
     xp = foreign.namespace(block.X)
     seen = ~xp.isnan(block.X) & foreign.like(block.X, block.weights > 0)[:, None]
     return np.asarray(foreign.host(xp.any(seen, axis=0)))
@@ -95,7 +104,7 @@ def missing_flags(X: Any, edges: list[tuple[int, int]]) -> list[bool]:
     rows = xp.any(xp.isnan(X), axis=1)
     if not bool(xp.any(rows)):
         return [False] * len(edges)
-    return [bool(xp.any(rows[start:stop])) for start, stop in edges]
+    return [start < stop and bool(xp.any(rows[start:stop])) for start, stop in edges]
 
 
 def join_alike(X: Any, parts: list[Any]) -> Any:

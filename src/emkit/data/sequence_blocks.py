@@ -60,13 +60,13 @@ class Span:
     end: int
 
 
-def block_spans(lengths: NDArray[np.int64]) -> list[Span]:
-    """Return what is in each block: sequences are put together until the next one would not fit."""
+def block_spans(lengths: NDArray[np.int64], most: int = BLOCK_ROWS) -> list[Span]:
+    """Return what is in each block: sequences are put together until the next one would not fit in `most` rows."""
     ends, n = np.cumsum(lengths), len(lengths)
     spans: list[Span] = []
     first = row = 0
     while first < n or not spans:
-        stop = min(max(first + 1, int(np.searchsorted(ends, row + BLOCK_ROWS, side="right"))), n)
+        stop = min(max(first + 1, int(np.searchsorted(ends, row + most, side="right"))), n)
         end = int(ends[stop - 1]) if stop > 0 else 0
         spans.append(Span(first, stop, row, end))
         first, row = stop, end

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emkit.data.checks import check_columns_observed, refuse_columns, refuse_missing
+from emkit.data.device_sequences import device_sequences, device_stack
 from emkit.data.door import as_source
 from emkit.data.engines import elsewhere, is_collection
 from emkit.data.frames import frame_columns, series_column
@@ -19,7 +20,9 @@ from emkit.data.sequence_weights import sequence_weights
 from emkit.data.sequences import Sequences, SequenceSource
 from emkit.data.source import Source
 from emkit.data.table import Table
+from emkit.data.threads import resolve_threads
 from emkit.errors import DataError, ParameterError
+from emkit.kernels.foreign import host, is_device_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -37,6 +40,7 @@ def as_sequences(
     fill_gaps: bool = False,
     allow_missing: bool = True,
     allow_missing_columns: bool = False,
+    allow_device: bool = False,
     n_threads: int | None = None,
 ) -> Any:
     """Return a source of sequences, checked once.
@@ -57,8 +61,8 @@ def as_sequences(
         Column of times, or the times: rows are sorted by it within each sequence, and need not stand together.
     fill_gaps : bool
         Whether missing rows are put in where whole-numbered times leave a gap.
-    allow_missing, allow_missing_columns, n_threads
-        As for `as_source`.
+    allow_missing, allow_missing_columns, allow_device, n_threads
+        As for `as_source`. Arrays on a device come here to be put in order by names or times.
 
     Raises
     ------
@@ -89,8 +93,15 @@ def as_sequences(
             allow_missing=allow_missing,
             allow_missing_columns=allow_missing_columns,
         )
-    if lengths is None and sequence is None and time is None and _is_list_of_arrays(X):
-        X, lengths = _joined(X)
+    is_plain = sequence is None and time is None
+    sample_weight = host(sample_weight) if is_device_array(sample_weight) else sample_weight
+    lengths = host(lengths) if is_device_array(lengths) else lengths
+    if lengths is None and is_plain and _is_list_of_arrays(X):
+        X, lengths = device_stack(X) if is_device_array(X[0]) else _joined(X)
+    if is_device_array(X) and allow_device and allow_missing and is_plain and not isinstance(sample_weight, str):
+        there = device_sequences(X, lengths, sample_weight, n_threads=resolve_threads(n_threads))
+        if there is not None:
+            return _checked(there, allow_missing=True, allow_missing_columns=allow_missing_columns)
     X, sequence, time, sample_weight = _columns_out(X, sequence, time, sample_weight)
     options = {"allow_missing": allow_missing, "allow_missing_columns": True, "n_threads": n_threads}
     flat = as_source(X, one_feature=True, min_rows=1, **options)  # type: ignore[arg-type]
@@ -153,6 +164,8 @@ def _again(source: Any, lengths: Any, sample_weight: Any, n_threads: int | None)
 def _is_list_of_arrays(X: Any) -> bool:
     if not isinstance(X, list | tuple) or not X or is_collection(X):
         return False
+    if all(is_device_array(x) and len(x.shape) > 0 for x in X):
+        return True
     return all(np.ndim(x) > 0 and (isinstance(x, np.ndarray) or frame_columns(x) or series_column(x)) for x in X)
 
 

@@ -56,7 +56,14 @@ def arranged(
         if len(X) == n and (origin == np.arange(n)).all():
             origin = None
     return SequenceSource(
-        X, lengths, feature_names=flat.feature_names, names=names, n_threads=flat.n_threads, origin=origin, n_given=n
+        X,
+        lengths,
+        feature_names=flat.feature_names,
+        names=names,
+        n_threads=flat.n_threads,
+        origin=origin,
+        n_given=n,
+        kind=flat.kind,
     )
 
 

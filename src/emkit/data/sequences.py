@@ -13,6 +13,7 @@ from emkit.data.sequence_blocks import SequenceBlock, Span, block_spans, sequenc
 from emkit.data.sequence_weights import sequence_weights
 from emkit.data.source import S, Source
 from emkit.data.threads import consume_in_order, resolve_threads
+from emkit.kernels.foreign import given_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -153,12 +154,16 @@ class SequenceSource(Sequences):
         Number of rows as given.
     codes, table : arrays (n,) of int32 and (m, d), or None
         See `SequenceBlock`.
+    kind : array, optional
+        Of another library, from which the rows were copied: answers by row are then arrays of that library, on its
+        device.
     """
 
     __slots__ = (
         "X",
         "_blocks",
         "_codes",
+        "_kind",
         "_lengths",
         "_table",
         "_weights",
@@ -188,7 +193,9 @@ class SequenceSource(Sequences):
         n_given: int | None = None,
         codes: NDArray[np.int32] | None = None,
         table: NDArray[Any] | None = None,
+        kind: Any = None,
     ) -> None:
+        self._kind = kind
         self.X, self._lengths, self._weights = X, lengths, weights
         self._codes, self._table = codes, table
         self.n_rows, self.n_features = X.shape
@@ -213,12 +220,12 @@ class SequenceSource(Sequences):
 
     def as_given(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return values (n, ...) of the rows in the order in which the rows were given, without rows put in."""
-        if self.origin is None:
-            return values
-        given = np.empty((self.n_given, *values.shape[1:]), dtype=values.dtype)
-        real = self.origin >= 0
-        given[self.origin[real]] = values[real]
-        return given
+        given = values
+        if self.origin is not None:
+            given = np.empty((self.n_given, *values.shape[1:]), dtype=values.dtype)
+            real = self.origin >= 0
+            given[self.origin[real]] = values[real]
+        return given if self._kind is None else given_back(self._kind, given)
 
     # --- the contract of a source ---
 
@@ -272,6 +279,7 @@ class SequenceSource(Sequences):
             n_given=self.n_given,
             codes=self._codes,
             table=self._table,
+            kind=self._kind,
         )
 
     def coded(self, codes: NDArray[np.int32], table: NDArray[Any]) -> SequenceSource:

@@ -135,6 +135,10 @@ class Source(ABC):
         """Return the rows of ``f(block)`` of all blocks as one array; on a cluster, as a collection made on demand."""
         return np.concatenate(self.map(f))
 
+    def alike(self, parts: list[Any]) -> Any:
+        """Return arrays of NumPy one after another, as one of the library, and on the device, of the rows."""
+        return np.concatenate(parts)
+
     def answering_like(self, X: Any) -> Source:
         """Return the source with answers by row of the library and on the device of `X`, where that is an array."""
         return self

@@ -17,6 +17,7 @@ from emkit.estimator import ModelEstimator
 from emkit.hmm.forecast import Forecast, cumulative, pseudo_residuals
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
 from emkit.hmm.stationary import stationary_distribution
+from emkit.kernels.foreign import highest, host, host_rows, namespace
 
 __all__ = ["HiddenMarkovAnswers", "in_memory"]
 
@@ -76,11 +77,12 @@ class HiddenMarkovAnswers(ModelEstimator):
         source = self._source(X, lengths, sequence, time)
         chosen = _decoding(self.algorithm if algorithm is None else algorithm)
         if chosen == "map":
-            resp = np.concatenate(source.map(self._answering(source, _posterior)))
-            return float(resp.max(axis=1).sum()), source.as_given(resp.argmax(axis=1))
+            resp = source.joined(self._answering(source, _posterior))
+            surest = namespace(resp).max(resp, axis=1)
+            return float(namespace(resp).sum(surest)), source.as_given(highest(resp))
         parts = source.map(self._answering(source, _scored_path))
         log_joint = np.concatenate([part[1] for part in parts])
-        return float(log_joint.sum()), source.as_given(np.concatenate([part[0] for part in parts])).astype(np.intp)
+        return float(log_joint.sum()), source.as_given(source.alike([part[0].astype(np.intp) for part in parts]))
 
     def predict_proba(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
         """Return the smoothed probability (n, k) of each state in each row, given all rows of its sequence."""
@@ -194,7 +196,7 @@ class HiddenMarkovAnswers(ModelEstimator):
         rng = generator_of(self.random_state if random_state is None else random_state)
         model, parameters = self._now()
         parts = [model.drawn_paths(parameters, block, rng, int(n_paths)) for block in source.blocks()]
-        return np.array([source.as_given(path) for path in np.concatenate(parts, axis=1)], dtype=np.intp)
+        return np.array([host(source.as_given(path)) for path in np.concatenate(parts, axis=1)], dtype=np.intp)
 
     def pseudo_residuals(
         self,
@@ -303,17 +305,22 @@ def _decoding(algorithm: Any) -> str:
 
 def _posterior(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, bool]:
     resp = model.posterior(parameters, block)
-    return resp, bool((resp.sum(axis=1) > 0).all())
+    return resp, _is_explained(resp)
 
 
 def _filtered(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, bool]:
     resp = model.filtered(parameters, block)
-    return resp, bool((resp.sum(axis=1) > 0).all())
+    return resp, _is_explained(resp)
 
 
 def _most_probable(model: Any, parameters: Any, block: Any) -> tuple[IntArray, bool]:
     resp, is_explained = _posterior(model, parameters, block)
-    return resp.argmax(axis=1).astype(np.intp), is_explained
+    return highest(resp), is_explained
+
+
+def _is_explained(resp: Any) -> bool:
+    xp = namespace(resp)
+    return bool(xp.all(xp.sum(resp, axis=1) > 0))
 
 
 def _path(model: Any, parameters: Any, block: Any) -> tuple[IntArray, bool]:
@@ -330,7 +337,7 @@ def _refuse_impossible(model: Any, parameters: Any, block: Any, name: Callable[[
     """Raise with the name of the first sequence of a block that no path explains, and the row in it."""
     bad = model.unexplained(parameters, block)
     if bad.is_real:
-        values = block.X[int(block.lengths[: bad.sequence].sum()) + bad.step].tolist()
+        values = host_rows(block.X, np.array([int(block.lengths[: bad.sequence].sum()) + bad.step]))[0].tolist()
         message = (
             f"{name(block.first_sequence + bad.sequence)} has probability zero under every path: row {bad.step} of it, "
             f"{values}, cannot follow the rows before it. Fit with a prior, or with data in which such rows occur."

@@ -11,6 +11,7 @@ import numpy as np
 from emkit.core import maximise
 from emkit.core.arrays import FloatArray
 from emkit.core.constrained import constrain, entered
+from emkit.core.model import takes_device
 from emkit.core.parameters import Parameters, check_parameters
 from emkit.data import Sequences, as_sequences
 from emkit.data.engines import is_collection
@@ -22,6 +23,7 @@ from emkit.hmm._answers import HiddenMarkovAnswers
 from emkit.hmm.chain import Chain
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
 from emkit.hmm.structure import chain_of
+from emkit.kernels.foreign import is_device_array
 
 __all__ = ["HiddenMarkovEstimator"]
 
@@ -160,6 +162,7 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
             sample_weight,
             **self._roles(X, lengths, sequence, time),
             fill_gaps=fill_gaps,
+            allow_device=takes_device(model),
             n_threads=self.n_threads,
         )
         self.n_features_in_ = source.n_features
@@ -237,12 +240,12 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
 
     def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> Any:
         """Return new sequences, checked against the features of the training data."""
-        self._now()
         source = as_sequences(
             X,
             lengths,
             **self._roles(X, lengths, sequence, time),
             allow_missing_columns=True,
+            allow_device=takes_device(self._now()[0]),
             n_threads=self.n_threads,
         )
         known = self.__dict__.get("n_features_in_", source.n_features)
@@ -257,7 +260,11 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
 
 def _knows_its_sequences(X: Any) -> bool:
     """Return whether no column can name the sequences: X is an array, or a list of sequences."""
-    return isinstance(X, (np.ndarray, Sequences)) or (isinstance(X, (list, tuple)) and not is_collection(X))
+    return (
+        isinstance(X, (np.ndarray, Sequences))
+        or is_device_array(X)
+        or (isinstance(X, (list, tuple)) and not is_collection(X))
+    )
 
 
 def _checked_chain(chain: Chain, init: FloatArray, trans: FloatArray) -> Parameters:

@@ -10,6 +10,7 @@ import numpy as np
 from emkit.core.arrays import FloatArray, IntArray
 from emkit.data import SequenceBlock, SequenceSource
 from emkit.families.base import Family
+from emkit.kernels.foreign import is_foreign
 from emkit.kernels.moments import sum_by_code
 
 __all__ = ["coded", "emissions_of", "statistics_of"]
@@ -47,6 +48,8 @@ def emissions_of(family: Family, members: Any, block: Any, k: int) -> Callable[[
     """Return the function from a slice of the rows of a block to their log-densities (b, k)."""
     blank = np.zeros(k)
     if not isinstance(block, SequenceBlock) or block.codes is None or block.table is None:
+        if is_foreign(block.X):  # in one piece: whole sequences are scanned at once
+            return lambda _: family.log_joint(blank, members, block.X)
         return lambda rows: np.ascontiguousarray(family.log_joint(blank, members, block.X[rows]), dtype=np.float64)
     codes = block.codes
     each = np.ascontiguousarray(family.log_joint(blank, members, block.table), dtype=np.float64)
@@ -56,5 +59,5 @@ def emissions_of(family: Family, members: Any, block: Any, k: int) -> Callable[[
 def statistics_of(family: Family, members: Any, block: Any, rows: slice, resp: FloatArray) -> Any:
     """Return the family's statistics of a slice of the rows with posterior (b, k)."""
     if not isinstance(block, SequenceBlock) or block.codes is None or block.table is None:
-        return family.statistics(members, block.X[rows], resp)
+        return family.statistics(members, block.X if is_foreign(block.X) else block.X[rows], resp)
     return family.statistics(members, block.table, sum_by_code(block.codes[rows], resp, len(block.table)))

@@ -24,6 +24,7 @@ from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters
 from emkit.core.statistics import Statistics
 from emkit.data import Sequences, as_sequences
+from emkit.data.device import DeviceSource
 from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
 from emkit.hmm import passes
@@ -32,6 +33,7 @@ from emkit.hmm.codes import coded, emissions_of, statistics_of
 from emkit.hmm.starts import SequenceStarts
 from emkit.hmm.stationary import stationary_distribution
 from emkit.kernels import hmm as kernel
+from emkit.kernels.foreign import host, is_foreign, namespace
 
 __all__ = [
     "HiddenMarkov",
@@ -89,6 +91,11 @@ class HiddenMarkov(Model):
         """Number of states."""
         return self.chain.n_states
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether sequences may be arrays of another library: where the family's rows may."""
+        return self.family.takes_device
+
     # --- the protocol ---
 
     def start(self, source: Any, rng: np.random.Generator) -> HiddenMarkovParameters:
@@ -96,7 +103,7 @@ class HiddenMarkov(Model):
 
     def e_step(self, parameters: HiddenMarkovParameters, block: Any) -> HiddenMarkovStatistics:
         def collect(rows: slice, resp: FloatArray) -> tuple[FloatArray, Any]:
-            count = _ones(len(resp)) @ resp  # many times as fast as a sum over an axis
+            count = _count(resp)
             return count, statistics_of(self.family, parameters.members, block, rows, resp)
 
         init, trans = _probabilities(parameters.chain)
@@ -171,8 +178,8 @@ class HiddenMarkov(Model):
 
     def predicted(self, parameters: HiddenMarkovParameters, block: Any) -> FloatArray:
         """Return the probabilities (b, k) of the states given the rows before each."""
-        filtered, lengths = self.filtered(parameters, block), passes.lengths_of(block)
-        prob = np.empty_like(filtered)
+        filtered, lengths = host(self.filtered(parameters, block)), passes.lengths_of(block)
+        prob: FloatArray = np.empty_like(filtered)
         prob[1:] = filtered[:-1] @ parameters.chain.trans
         prob[(np.cumsum(lengths) - lengths)[lengths > 0]] = parameters.chain.init
         return prob
@@ -181,7 +188,7 @@ class HiddenMarkov(Model):
         self, parameters: HiddenMarkovParameters, block: Any, rng: np.random.Generator, n_paths: int
     ) -> IntArray:
         """Return paths (n_paths, b) drawn from the posterior."""
-        filtered, lengths = self.filtered(parameters, block), passes.lengths_of(block)
+        filtered, lengths = host(self.filtered(parameters, block)), passes.lengths_of(block)
         trans = _probabilities(parameters.chain)[1]
         drawn = [kernel.draw_paths(filtered, lengths, trans, rng.random(block.n_rows)) for _ in range(n_paths)]
         return np.array(drawn, dtype=np.intp)
@@ -193,7 +200,8 @@ class HiddenMarkov(Model):
     def best_path(self, parameters: HiddenMarkovParameters, block: Any) -> tuple[IntArray, FloatArray]:
         """Return the most probable path (b,), and its log joint probability (s,) for each sequence."""
         emissions, init, trans = self._given(parameters, block)
-        states, log_joint = kernel.viterbi(emissions(slice(0, block.n_rows)), passes.lengths_of(block), init, trans)
+        log_emit = np.ascontiguousarray(host(emissions(slice(0, block.n_rows))))
+        states, log_joint = kernel.viterbi(log_emit, passes.lengths_of(block), init, trans)
         return states, log_joint
 
     def sample(
@@ -260,12 +268,21 @@ def sequences_of(source: Any) -> Any:
     """Return sequences as they are, and plain rows as one sequence."""
     if isinstance(source, Sequences):
         return source
+    if isinstance(source, DeviceSource):
+        return as_sequences(source.X, sample_weight=source.weights if source.is_weighted else None, allow_device=True)
     if source.is_weighted:
         return as_sequences(np.concatenate([block.X for block in source.blocks()]), sample_weight=source.weights)
     X = np.concatenate([block.X for block in source.blocks()])
     made = as_sequences(X, n_threads=source.n_threads)
     made.feature_names = source.feature_names
     return made
+
+
+def _count(resp: FloatArray) -> FloatArray:
+    """Return the sums (k,) over rows."""
+    if is_foreign(resp):
+        return np.asarray(host(namespace(resp).sum(resp, axis=0)))
+    return np.asarray(_ones(len(resp)) @ resp)  # many times as fast as a sum over an axis
 
 
 @lru_cache(maxsize=8)

@@ -18,6 +18,7 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import BLOCK_ROWS, SequenceBlock
 from emkit.data.threads import consume_in_order
 from emkit.kernels import hmm as kernel
+from emkit.kernels.foreign import is_foreign
 
 __all__ = ["Expected", "Unexplained", "expected", "filtered", "loglik_of", "smoothed"]
 
@@ -155,17 +156,23 @@ def _long_one(block: Any) -> tuple[int, float]:
 
 def smoothed(block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray) -> tuple[FloatArray, Unexplained]:
     """Return the posterior (b, k) of the states given all rows of their sequence, case weights apart."""
+    if is_foreign(block.X):
+        done = kernel.smooth(emissions(slice(0, block.n_rows)), lengths_of(block), None, init, trans)
+        return done.resp, Unexplained(done.bad_sequence, done.bad_step)
     resp = np.empty((block.n_rows, len(init)))
 
     def collect(rows: slice, part: FloatArray) -> None:
         resp[rows] = part  # rows of its own, whatever the thread
 
-    done = expected(_Plain(block), emissions, init, trans, collect)
-    return resp, done.unexplained
+    found = expected(_Plain(block), emissions, init, trans, collect)
+    return resp, found.unexplained
 
 
 def filtered(block: Any, emissions: Emissions, init: FloatArray, trans: FloatArray) -> tuple[FloatArray, Unexplained]:
     """Return the probabilities (b, k) of the states given the rows up to each."""
+    if is_foreign(block.X):
+        done = kernel.filter_states(emissions(slice(0, block.n_rows)), lengths_of(block), init, trans)
+        return done.filtered, Unexplained(done.bad_sequence, done.bad_step)
     resp = np.empty((block.n_rows, len(init)))
     _, bad = _forward(block, emissions, init, trans, resp)
     return resp, bad
@@ -203,7 +210,7 @@ class _Plain:
     """A block without its weights."""
 
     def __init__(self, block: Any) -> None:
-        self.n_rows, self.lengths, self.is_weighted = block.n_rows, lengths_of(block), False
+        self.X, self.n_rows, self.lengths, self.is_weighted = block.X, block.n_rows, lengths_of(block), False
         self.n_threads = threads_of(block)
 
 
@@ -225,8 +232,8 @@ def threads_of(block: Any) -> int:
 
 
 def _is_long(block: Any) -> bool:
-    """Return whether a block is one sequence too long to be worked on at once."""
-    return bool(block.n_rows > BLOCK_ROWS and int(lengths_of(block).max()) == block.n_rows)
+    """Return whether a block is one sequence too long to be worked on at once; on a device none is."""
+    return not is_foreign(block.X) and bool(block.n_rows > BLOCK_ROWS and int(lengths_of(block).max()) == block.n_rows)
 
 
 def _pieces(n_rows: int, k: int) -> Iterator[slice]:

@@ -72,6 +72,11 @@ class FiniteMixture(Model):
     n_components: int = 1
     concentration: float = 1.0
 
+    @property
+    def takes_device(self) -> bool:
+        """Return whether rows may be arrays of another library: where the family's may."""
+        return self.family.takes_device
+
     # --- the protocol ---
 
     def start(self, source: Any, rng: np.random.Generator) -> MixtureParameters:
