@@ -26,6 +26,8 @@ def given_moments(X: Any, resp: Any, mean: Any, *, is_full: bool) -> tuple[Any, 
     if is_foreign(X):
         count, first, second = summed(called(twin.given_moments, X, resp, mean, is_full))
         return count, first, second
+    if not X.shape[1]:  # rows of which nothing is observed have a count alone
+        return twin.given_moments(X, resp, mean, is_full)
     count, first, second = _code.given_moments(X, resp, mean, is_full)
     return count, first, second
 

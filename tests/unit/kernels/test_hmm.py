@@ -195,6 +195,13 @@ def test_given_moments_agree_with_the_twin(k, is_full, dtype):
     _compare(done, moments_twin.given_moments(X, resp, mean, is_full), 3)
 
 
+@pytest.mark.parametrize("is_full", [True, False])
+def test_rows_without_an_observed_column_have_a_count_alone(is_full):
+    done = moments.given_moments(np.ones((3, 0)), np.full((3, 2), 0.5), np.zeros((2, 0)), is_full=is_full)
+    assert done[0].tolist() == [1.5, 1.5]
+    assert [part.shape for part in done[1:]] == [(2, 0), (2, 0, 0) if is_full else (2, 0)]
+
+
 def test_sums_by_code_agree_with_the_twin():
     rng = np.random.default_rng(4)
     for k in (1, 3, 8, 11):
