@@ -17,7 +17,8 @@ static double log_sum(const double* x, int k) {
     for (int i = 0; i < k; i++) top = x[i] > top ? x[i] : top;
     if (top == -GUIDED_INF) return top;
     double total = 0.0;
-    for (int i = 0; i < k; i++) total += std::exp(x[i] - top);
+    for (int i = 0; i < k; i++)
+        if (x[i] != -GUIDED_INF) total += std::exp(x[i] - top);  // chains of histories hardly move to any state
     return top + std::log(total);
 }
 
@@ -56,7 +57,7 @@ static void guided_backward(const GuidedRun& run, const double* entry, const dou
         for (int i = 0; i < k; i++) {
             for (int j = 0; j < k; j++) {
                 through[j] = is_lost ? -GUIDED_INF : into[i * k + j] + next[j];
-                own[i * k + j] = std::exp(before[i] + through[j]);
+                own[i * k + j] = through[j] == -GUIDED_INF ? 0.0 : std::exp(before[i] + through[j]);
             }
             beta[i] = is_lost ? 0.0 : log_sum(through.data(), k);
         }

@@ -159,6 +159,13 @@ CASES = [
         takes_constant=False,
     ),
     Case(
+        "hmm-switching-mean-covariates",
+        RowsAreSequences(SwitchingMean(GuidedChain(2, (1,), timing="to", start="stationary"), 1), 2),
+        _driven(n=30),
+        is_continuous=False,
+        takes_constant=False,
+    ),
+    Case(
         "hmm-covariates-all",
         RowsAreSequences(
             GuidedMarkov(

@@ -196,6 +196,8 @@ _TINY = 1e-8
 
 def solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
     """Return the solution (p,) of a positive semidefinite system; directions without curvature get no step."""
+    if not len(matrix):
+        return np.zeros(0)
     diagonal = np.diagonal(matrix)
     unit = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     values, vectors = np.linalg.eigh(matrix * np.outer(unit, unit))

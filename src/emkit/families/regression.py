@@ -83,9 +83,9 @@ class Regressions(Family):
     known: Any = field(default=None, compare=False)  # rows whose covariates stand for those of new rows
 
     def __post_init__(self) -> None:
-        if not self.responses or not self.design or not set(self.common) <= set(range(len(self.design))):
+        if not self.responses or not set(self.common) <= set(range(len(self.design))):
             message = (
-                "a regression needs a response, a column of the design, and common columns among those of the design; "
+                "a regression needs a response, and common columns among those of the design; "
                 f"got {len(self.responses)} responses, design {self.design!r} and common {self.common!r}"
             )
             raise ParameterError(message)
@@ -229,8 +229,10 @@ class Regressions(Family):
         return RegressionMembers(tuple(moved))
 
     def sort_key(self, parameters: Any) -> FloatArray:
-        coef = parameters.responses[0].coef
-        return np.asarray(coef[:, 0] if coef.shape[1] else np.zeros(len(coef)))
+        own = parameters.responses[0]
+        if own.coef.shape[1]:
+            return np.asarray(own.coef[:, 0])
+        return np.asarray(own.var if own.var.size == len(own.coef) else np.zeros(len(own.coef)))
 
     def describe(self, parameters: Any, names: Sequence[str] | None, member: str) -> tuple[Description, ...]:
         """Return a table of coefficients for each response."""

@@ -14,6 +14,7 @@ from emkit.hmm.guided_chain import GuidedChain, GuidedChainParameters
 from emkit.hmm.mixture import GMMHMM
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters, HiddenMarkovStatistics
 from emkit.hmm.semi_markov import HiddenSemiMarkov, HiddenSemiMarkovParameters, HiddenSemiMarkovStatistics
+from emkit.hmm.series_forecast import SeriesForecast
 from emkit.hmm.switching_mean import SwitchingMean, SwitchingMeanParameters
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "HiddenSemiMarkovStatistics",
     "MultinomialHMM",
     "PoissonHMM",
+    "SeriesForecast",
     "StateChoice",
     "StudentHMM",
     "SwitchingMean",

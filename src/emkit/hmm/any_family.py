@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from emkit.core import Solver
 from emkit.errors import ParameterError
 from emkit.families.base import Family
-from emkit.families.names import family_named
 from emkit.hmm._base import HiddenMarkovEstimator
 from emkit.hmm.by_hand import members_by_hand
+from emkit.hmm.columns import emission_alone, emission_of
 
 __all__ = ["HiddenMarkovModel"]
 
@@ -20,9 +21,10 @@ class HiddenMarkovModel(HiddenMarkovEstimator):
 
     Parameters
     ----------
-    emission : str or Family, default "gaussian"
+    emission : str, Family, or mapping, default "gaussian"
         A family, or its name: "gaussian", "gaussian-full", "student", "poisson", "categorical", "bernoulli", and all
-        others that `emkit.families.names` lists.
+        others that `emkit.families.names` lists. A mapping gives each column, or tuple of columns, by place or name,
+        a family of its own; given the state they are independent.
     n_components : int, default 1
         Number of states, k.
     startprob, transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter,
@@ -50,7 +52,7 @@ class HiddenMarkovModel(HiddenMarkovEstimator):
 
     def __init__(
         self,
-        emission: str | Family = "gaussian",
+        emission: str | Family | Mapping[Any, Any] = "gaussian",
         n_components: int = 1,
         *,
         startprob: Any = "free",
@@ -90,7 +92,11 @@ class HiddenMarkovModel(HiddenMarkovEstimator):
         self.on_iteration = on_iteration
 
     def _family(self) -> Family:
-        return family_named(self.emission)
+        return emission_alone(self.emission)
+
+    def _maximised(self, model: Any, source: Any) -> Any:
+        family = emission_of(self.emission, source.n_features, source.feature_names)
+        return super()._maximised(replace(model, family=family), source)
 
     def _show(self, family: Any, members: Any) -> dict[str, Any]:
         return {"emissions_": members}
@@ -99,5 +105,5 @@ class HiddenMarkovModel(HiddenMarkovEstimator):
         if "emissions_" not in given:
             message = "`start` needs `emissions`, a record of the family's parameters"
             raise ParameterError(message)
-        family = self.model_.family if "model_" in self.__dict__ else family_named(self.emission)
+        family = self.model_.family if "model_" in self.__dict__ else self._family()
         return members_by_hand(family, given["emissions_"])

@@ -6,20 +6,23 @@ regression), or follows an autoregression about a mean of its state (Hamilton's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from emkit.core import Solver
-from emkit.core.arrays import FloatArray, IntArray
-from emkit.data.estimator import generator_of
+from emkit.core.arrays import FloatArray
 from emkit.errors import DataError, ParameterError
 from emkit.families.effects import EffectParameters
 from emkit.families.regression import RegressionMembers, Regressions
 from emkit.families.responses import GaussianResponse
-from emkit.hmm._base import HiddenMarkovEstimator
+from emkit.hmm._series import SeriesAnswers
 from emkit.hmm.chain import Chain
+from emkit.hmm.columns import columns_named
+from emkit.hmm.guided import GuidedMarkov
+from emkit.hmm.guided_chain import GuidedChain
 from emkit.hmm.lags import lagged
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
 from emkit.hmm.switching_mean import SwitchingMean, SwitchingMeanParameters
@@ -27,9 +30,10 @@ from emkit.hmm.switching_mean import SwitchingMean, SwitchingMeanParameters
 __all__ = ["AutoregressiveHMM"]
 
 _MOST_HISTORIES = 1024
+_ONES_COLUMN = 1  # of lagged rows
 
 
-class AutoregressiveHMM(HiddenMarkovEstimator):
+class AutoregressiveHMM(SeriesAnswers):
     """Autoregression whose coefficients switch with a hidden Markov chain: Markov-switching regression.
 
     The first column is the series; all others are explaining columns. With `form="intercept"` row t is normal about
@@ -45,9 +49,17 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
     order : int, default 1
         Lags, p; 0 is a regression on the other columns alone.
     form : {"intercept", "mean"}, default "intercept"
-    switching_slopes, switching_variance : bool, optional
-        Whether the coefficients of lags and other columns, and the variance, switch. Unless said: yes with
-        `form="intercept"`, no with `form="mean"`.
+    intercept : {"switching", "common", "none"}, default "switching"
+        With `form="intercept"`: of each state, the same for all, or none.
+    switching_slopes : bool or sequence of bool, optional
+        Whether the coefficients of lags and other columns switch; with `form="intercept"` also one by one, the lags
+        first. Unless said: yes with `form="intercept"`, no with `form="mean"`.
+    switching_variance : bool, optional
+        Unless said: yes with `form="intercept"`, no with `form="mean"`.
+    transition_covariates : sequence of int or str, default ()
+        Columns that drive the transitions, by place or, of a data frame, by name; they explain nothing else.
+    driven_by : "to" or "from", default "to"
+        Whether a move is driven by the covariates of the row that is entered, as in statsmodels, or of the one left.
     startprob : "stationary", "free", "uniform", or array (k,), default "stationary"
         As econometrics has it: the chain has been running.
     transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter, n_iter, n_init, start, solver,
@@ -64,6 +76,8 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
     exog_coefs_ : array (k, q)
     variances_ : array (k,)
         Of the residuals.
+    transition_coefs_ : array (k, k, 1 + q) or None
+        With `transition_covariates`: log odds of moves against a move to state 0; `transmat_` is where all are zero.
 
     Examples
     --------
@@ -87,8 +101,11 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         order: int = 1,
         *,
         form: Literal["intercept", "mean"] = "intercept",
-        switching_slopes: bool | None = None,
+        intercept: Literal["switching", "common", "none"] = "switching",
+        switching_slopes: bool | Sequence[bool] | None = None,
         switching_variance: bool | None = None,
+        transition_covariates: Sequence[int | str] = (),
+        driven_by: Literal["to", "from"] = "to",
         startprob: Any = "stationary",
         transmat: Any = "ergodic",
         startprob_prior: Any = 1.0,
@@ -109,8 +126,11 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         self.n_components = n_components
         self.order = order
         self.form = form
+        self.intercept = intercept
         self.switching_slopes = switching_slopes
         self.switching_variance = switching_variance
+        self.transition_covariates = transition_covariates
+        self.driven_by = driven_by
         self.startprob = startprob
         self.transmat = transmat
         self.startprob_prior = startprob_prior
@@ -131,6 +151,10 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
     # --- the model ---
 
     def _model(self) -> Any:
+        return self._model_of(None)
+
+    def _model_of(self, width: int | None) -> Any:
+        """Return the model of rows of so many columns; before the data are seen, as many as are spoken of."""
         chain, p = self._chain(), self.order
         if isinstance(p, bool) or not isinstance(p, (int, np.integer)) or p < 0:
             message = f"`order` must be an integer of at least 0, got {p!r}"
@@ -138,36 +162,94 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         if self.form not in ("intercept", "mean"):
             message = f"`form` must be 'intercept' or 'mean', got {self.form!r}"
             raise ParameterError(message)
+        if self.intercept not in ("switching", "common", "none"):
+            message = f"`intercept` must be 'switching', 'common' or 'none', got {self.intercept!r}"
+            raise ParameterError(message)
+        guided = self._guided(chain, () if width is None else self._driving_columns())
         if self.form == "intercept":
-            return HiddenMarkov(self._family(), chain)
+            family = self._family_of(width)
+            return HiddenMarkov(family, chain) if guided is None else self._guided_model(guided, family, width)
         if chain.n_states ** (p + 1) > _MOST_HISTORIES:
             message = (
                 f"`form='mean'` follows {chain.n_states}^{p + 1} histories of states, more than {_MOST_HISTORIES}: "
                 "use fewer states, a lower order, or `form='intercept'`"
             )
             raise ParameterError(message)
-        return SwitchingMean(chain, int(p), bool(self.switching_slopes), bool(self.switching_variance))
+        if self.intercept != "switching" or not isinstance(self.switching_slopes, (bool, type(None))):
+            message = (
+                "with `form='mean'` means switch and slopes do all or none: `intercept` and lists are for the other"
+            )
+            raise ParameterError(message)
+        own = chain if guided is None else guided
+        return SwitchingMean(own, int(p), bool(self.switching_slopes), bool(self.switching_variance))
+
+    def _guided(self, chain: Chain, at: tuple[int, ...]) -> GuidedChain | None:
+        """Return the chain with covariates, whose columns are found with the data, or None without."""
+        if not len(self.transition_covariates):
+            return None
+        if self.driven_by not in ("to", "from"):
+            message = f"`driven_by` must be 'to' or 'from', got {self.driven_by!r}"
+            raise ParameterError(message)
+        if chain.allowed is not None or chain.fixed is not None or np.any(np.asarray(chain.trans_prior) != 1):
+            message = "`transmat` and `transmat_prior` have no meaning with `transition_covariates`: leave them out"
+            raise ParameterError(message)
+        return GuidedChain(chain.n_states, at, timing=self.driven_by, start=chain.start, init=chain.init)
+
+    def _guided_model(self, guided: GuidedChain, family: Regressions, width: int | None) -> GuidedMarkov:
+        """Return the model of lagged rows, whose columns are response, ones, lags and then all others."""
+        p = int(self.order)
+        moved = tuple(j + p + 1 for j in guided.covariates)
+        columns = tuple(j for j in range((width or 1) + p + 1) if j not in moved)
+        return GuidedMarkov(family, replace(guided, covariates=moved), columns)
+
+    def _driving_columns(self) -> tuple[int, ...]:
+        """Return the columns of the data that drive the transitions."""
+        if "n_features_in_" not in self.__dict__ or not len(self.transition_covariates):
+            return ()
+        names = self.__dict__.get("feature_names_in_")
+        told = None if names is None else list(map(str, names))
+        found = columns_named("transition_covariates", self.transition_covariates, self.n_features_in_, told)
+        if 0 in found:
+            message = "`transition_covariates` names the first column, which is the series"
+            raise DataError(message)
+        return found
 
     def _family(self) -> Regressions:
-        width = self.__dict__.get("n_features_in_", 1) + int(self.order)
-        return _regression(width, self._do_switch(self.switching_slopes), self._do_switch(self.switching_variance))
+        return self._family_of(None)
 
-    def _do_switch(self, said: bool | None) -> bool:
-        return self.form == "intercept" if said is None else bool(said)
+    def _family_of(self, width: int | None) -> Regressions:
+        slopes = self._do_switch(self.switching_slopes)
+        n = int(self.order) if width is None else int(self.order) + width - 1 - len(self._driving_columns())
+        each = [slopes] * n if isinstance(slopes, bool) else [bool(own) for own in slopes]
+        if width is not None and len(each) != n:
+            message = (
+                f"`switching_slopes` must say it for each of the {n} slopes, {self.order} lags and then the "
+                f"explaining columns, got {len(each)}"
+            )
+            raise ParameterError(message)
+        return _regression(self.intercept, each, has_own_var=bool(self._do_switch(self.switching_variance)))
+
+    def _do_switch(self, said: Any) -> Any:
+        return self.form == "intercept" if said is None else said
 
     def _show(self, family: Any, members: Any) -> dict[str, Any]:
         own, p = members.responses[0], int(self.order)
-        k = len(own.coef)
-        coef = np.column_stack([own.coef, np.tile(own.common, (k, 1))])
+        coef = family.effects[0].full(own)
+        if _ONES_COLUMN not in family.design:
+            coef = np.column_stack([np.zeros(len(coef)), coef])
         return {
             "intercepts_": coef[:, 0],
             "ar_coefs_": coef[:, 1 : p + 1],
             "exog_coefs_": coef[:, p + 1 :],
-            "variances_": np.array(np.broadcast_to(own.var, (k,))),
+            "variances_": np.array(np.broadcast_to(own.var, (len(coef),))),
         }
 
     def _shown_of(self, model: Any, parameters: Any) -> dict[str, Any]:
-        if isinstance(model, HiddenMarkov):
+        gating = getattr(parameters.chain, "gating", None)
+        self.transition_coefs_ = None
+        if gating is not None:
+            self.transition_coefs_ = np.concatenate([np.zeros_like(gating[:, :1]), gating], axis=1)
+        if not isinstance(model, SwitchingMean):
             return self._show(model.family, parameters.members)
         k, p = model.n_components, model.order
         return {
@@ -181,13 +263,16 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         base, ar, exog, var = _arrays(given)
         coef = np.column_stack([base, ar, exog])
         members = RegressionMembers((EffectParameters(coef, np.empty(0), var),))
-        return _regression(coef.shape[1], is_own=True, has_own_var=True), members
+        return _regression("switching", [True] * (coef.shape[1] - 1), has_own_var=True), members
 
     def _record(self, model: Any, chain: Any, given: Mapping[str, Any]) -> Any:
         message = "`start` of AutoregressiveHMM must be a fitted model or a record of its parameters"
         raise ParameterError(message)
 
     def _by_hand(self, chain: Chain, record: Any, given: Mapping[str, Any]) -> tuple[Any, Any]:
+        if len(self.transition_covariates):
+            message = "attributes of an autoregression with `transition_covariates` cannot be set by hand: use `start`"
+            raise ParameterError(message)
         if self.form == "intercept":
             family, members = self._members(given)
             return HiddenMarkov(family, chain), HiddenMarkovParameters(record, members)
@@ -199,7 +284,7 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
 
     def _maximised(self, model: Any, source: Any) -> Any:
         self._check_columns(source)
-        return super()._maximised(self._model(), self._arranged(source))
+        return super()._maximised(self._model_of(source.n_features), self._arranged(source))
 
     def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> Any:
         return self._arranged(super()._source(X, lengths, sequence, time))
@@ -208,8 +293,15 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
         return lagged(source, int(self.order)) if self.form == "intercept" else source
 
     def _check_columns(self, source: Any) -> None:
-        if self.form == "mean" and source.n_features > 1:
-            message = f"`form='mean'` takes one column, the series, got {source.n_features}; see `form='intercept'`"
+        driving = self._driving_columns()
+        if self.form == "mean" and source.n_features > 1 + len(driving):
+            message = (
+                "`form='mean'` takes one column, the series, besides `transition_covariates`, got "
+                f"{source.n_features}; see `form='intercept'`"
+            )
+            raise DataError(message)
+        if driving and source.reduce(lambda block: int(np.isnan(block.X[:, list(driving)]).sum())):
+            message = "the columns of `transition_covariates` must be known in every row, but an entry is missing"
             raise DataError(message)
         rest = int(np.maximum(source.lengths - int(self.order), 0).sum())
         if rest < 1:
@@ -218,104 +310,15 @@ class AutoregressiveHMM(HiddenMarkovEstimator):
             )
             raise DataError(message)
 
-    # --- answers ---
 
-    def sample(
-        self, n_samples: int = 1, random_state: Any = None, currstate: int | None = None
-    ) -> tuple[FloatArray, IntArray]:
-        """Return one new series (n, 1) and its states (n,); of a series without explaining columns."""
-        model, parameters = self._now()
-        if not isinstance(model, HiddenMarkov):
-            return super().sample(n_samples, random_state, currstate)
-        self._refuse_columns("sample")
-        rng = generator_of(self.random_state if random_state is None else random_state)
-        shown = self._shown_of(model, parameters)
-        chain, p, burn = parameters.chain, int(self.order), 0 if currstate is not None else 200
-        y, states = np.zeros(n_samples + burn), np.empty(n_samples + burn, dtype=np.intp)
-        for t in range(n_samples + burn):
-            prob = chain.init if t == 0 else chain.trans[states[t - 1]]
-            s = currstate if t == 0 and currstate is not None else int(rng.choice(len(prob), p=prob))
-            past = y[max(0, t - p) : t][::-1]
-            mean = shown["intercepts_"][s] + shown["ar_coefs_"][s, : len(past)] @ past
-            states[t], y[t] = s, mean + rng.normal() * np.sqrt(shown["variances_"][s])
-        return y[burn:, None], states[burn:]
-
-    def predict_mean(self, X: Any, lengths: Any = None, h: int = 1, *, sequence: Any = None, time: Any = None) -> Any:
-        """Return the expected series (h,) after the end of a sequence, over all paths of the states.
-
-        With several sequences, a list of them. For `form="intercept"` without explaining columns.
-        """
-        model, parameters = self._now()
-        if not isinstance(model, HiddenMarkov):
-            message = "predict_mean is for `form='intercept'`"
-            raise ParameterError(message)
-        self._refuse_columns("predict_mean")
-        given = super()._source(X, lengths, sequence, time)
-        source, series, p = self._arranged(given), given.X[:, 0], int(self.order)
-        filtered = self._filtered(source)
-        shown, found = self._shown_of(model, parameters), []
-        coef = np.column_stack([shown["intercepts_"], shown["ar_coefs_"]])
-        for n, end in zip(source.lengths.tolist(), source.ends.tolist(), strict=True):
-            if n < max(p, 1):
-                message = f"a forecast of order {p} needs as many rows, got a sequence of {n}"
-                raise DataError(message)
-            past = np.asarray(series[end - p : end], dtype=np.float64)[::-1]
-            if np.isnan(past).any():
-                message = "a forecast needs the last rows of the series, and one of them is missing"
-                raise DataError(message)
-            found.append(_expected(coef, parameters.chain.trans, filtered[end - 1], past, h))
-        return found[0] if len(found) == 1 else found
-
-    def forecast(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise: what comes next depends on the past of the series too."""
-        message = "the forecast of an autoregression depends on its past: use `predict_mean`, or `sample`"
-        raise ParameterError(message)
-
-    def pseudo_residuals(
-        self,
-        X: Any,
-        lengths: Any = None,
-        kind: Literal["ordinary", "forecast"] = "ordinary",
-        *,
-        sequence: Any = None,
-        time: Any = None,
-    ) -> FloatArray:
-        """Return normal pseudo-residuals (n,), with `form="intercept"`: standard normal where the model holds.
-
-        NaN where a row says nothing of the states.
-        """
-        if self.form == "mean":
-            message = "pseudo_residuals is for `form='intercept'`"
-            raise ParameterError(message)
-        return super().pseudo_residuals(X, lengths, kind, sequence=sequence, time=time)
-
-    def sample_paths(
-        self,
-        X: Any,
-        lengths: Any = None,
-        n_paths: int = 1,
-        random_state: Any = None,
-        *,
-        sequence: Any = None,
-        time: Any = None,
-    ) -> IntArray:
-        """Return paths (n_paths, n) drawn from the posterior, with `form="intercept"`."""
-        if self.form == "mean":
-            message = "sample_paths is for `form='intercept'`"
-            raise ParameterError(message)
-        return super().sample_paths(X, lengths, n_paths, random_state, sequence=sequence, time=time)
-
-    def _refuse_columns(self, name: str) -> None:
-        n_more = np.shape(self.exog_coefs_)[-1]
-        if n_more:
-            message = f"{name} knows nothing of explaining columns to come; this model has {n_more}"
-            raise ParameterError(message)
-
-
-def _regression(width: int, is_own: bool, has_own_var: bool) -> Regressions:
+def _regression(intercept: str, switching: Sequence[bool], *, has_own_var: bool) -> Regressions:
+    """Return the regression of rows (response, ones, lags and other columns) with slopes that switch or do not."""
     response = GaussianResponse(0, is_var_common=not has_own_var)
-    common = () if is_own else tuple(range(1, width))
-    return Regressions((response,), tuple(range(1, width + 1)), common)
+    design = tuple(range(_ONES_COLUMN + 1, _ONES_COLUMN + 1 + len(switching)))
+    common = [not own for own in switching]
+    if intercept != "none":
+        design, common = (_ONES_COLUMN, *design), [intercept == "common", *common]
+    return Regressions((response,), design, tuple(j for j, is_common in enumerate(common) if is_common))
 
 
 def _arrays(given: Mapping[str, Any]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -324,16 +327,3 @@ def _arrays(given: Mapping[str, Any]) -> tuple[FloatArray, FloatArray, FloatArra
     ar = np.asarray(given["ar_coefs_"], dtype=np.float64).reshape(k, -1)
     exog = np.asarray(given["exog_coefs_"], dtype=np.float64).reshape(k, -1)
     return base, ar, exog, np.asarray(given["variances_"], dtype=np.float64).reshape(-1)
-
-
-def _expected(coef: FloatArray, trans: FloatArray, states: FloatArray, past: FloatArray, h: int) -> FloatArray:
-    """Return E[y] (h,): moments E[(1, lags) 1(state)] move linearly from row to row."""
-    k, p = len(states), len(past)
-    held = states[:, None] * np.concatenate([[1.0], past])
-    found = []
-    for _ in range(h):
-        held = trans.T @ held
-        y = (held * coef).sum(axis=1)
-        found.append(float(y.sum()))
-        held = np.column_stack([held[:, :1], y.reshape(k, 1), held[:, 1:p]]) if p else held
-    return np.array(found)

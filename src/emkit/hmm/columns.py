@@ -15,7 +15,7 @@ from emkit.families.product import Product
 from emkit.families.regression import Regressions
 from emkit.families.responses import BinomialResponse, GaussianResponse, PoissonResponse, Response
 
-__all__ = ["columns_named", "emission_of", "regression_of"]
+__all__ = ["columns_named", "emission_alone", "emission_of", "regression_of"]
 
 _RESPONSES: dict[str, type[Response]] = {
     "gaussian": GaussianResponse,
@@ -57,6 +57,9 @@ def emission_of(emission: Any, d: int, names: Sequence[str] | None) -> Family:
     """
     if not isinstance(emission, Mapping):
         return family_named(emission)
+    if not emission:
+        message = "`emission` is empty: name at least one column and its family"
+        raise ParameterError(message)
     parts: list[tuple[Any, list[int]]] = []
     for key, family in emission.items():
         own = columns_named("emission", key if isinstance(key, tuple) else (key,), d, names)
@@ -71,6 +74,14 @@ def emission_of(emission: Any, d: int, names: Sequence[str] | None) -> Family:
         message = f"`emission` must give each column a family once, but {', '.join(shown)} has none, or several"
         raise ParameterError(message)
     return Product(tuple(family_named(name) for name, _ in parts), tuple(tuple(sorted(own)) for _, own in parts))
+
+
+def emission_alone(emission: Any) -> Family:
+    """Return the family before any data are seen: the columns of a mapping are those that it names, in its order."""
+    if not isinstance(emission, Mapping):
+        return family_named(emission)
+    keys = [name for key in emission for name in (key if isinstance(key, tuple) else (key,))]
+    return emission_of(emission, len(keys), tuple(keys) if all(isinstance(key, str) for key in keys) else None)
 
 
 def regression_of(emission: Any, n_responses: int, n_covariates: int) -> Regressions:

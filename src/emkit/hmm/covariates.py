@@ -19,7 +19,7 @@ from emkit.hmm._answers import in_memory
 from emkit.hmm._base import HiddenMarkovEstimator
 from emkit.hmm.by_hand import members_by_hand
 from emkit.hmm.chain import Chain, FreeStart
-from emkit.hmm.columns import columns_named, emission_of, regression_of
+from emkit.hmm.columns import columns_named, emission_alone, emission_of, regression_of
 from emkit.hmm.forecast import Forecast
 from emkit.hmm.guided import GuidedMarkov, GuidedMarkovParameters
 from emkit.hmm.guided_chain import GuidedChain, GuidedChainParameters
@@ -158,9 +158,7 @@ class CovariateHMM(HiddenMarkovEstimator):
         return GuidedMarkov(family, chain, (*own, *explains))
 
     def _family(self) -> Family:
-        if isinstance(self.emission, Mapping):
-            return emission_of(self.emission, len(self.emission), tuple(map(str, self.emission)))
-        return emission_of(self.emission, 1, None)
+        return emission_alone(self.emission)
 
     def _show(self, family: Any, members: Any) -> dict[str, Any]:
         return {"emissions_": members}
@@ -317,4 +315,4 @@ def family_by_hand(estimator: CovariateHMM, emissions: Any) -> Family:
     if explains and isinstance(emissions, RegressionMembers):
         made: Regressions = regression_of(estimator.emission, len(emissions.responses), explains)
         return made
-    return emission_of(estimator.emission, 1, None)
+    return emission_alone(estimator.emission)

@@ -172,13 +172,26 @@ class GuidedChain:
         begun = self.log_begin(parameters, X[first])
 
         def into(rows: slice) -> FloatArray:
-            driving = self._driving(X, rows)
-            moves = np.stack([log_proportions(own, driving) for own in parameters.gating], axis=1)
+            moves = self.log_moves_at(parameters, self.driving(X, rows))
             low, high = np.searchsorted(first, [rows.start, rows.stop])
             moves[first[low:high] - rows.start] = begun[low:high, None, :]
             return np.ascontiguousarray(moves)
 
         return into
+
+    def log_moves_at(self, parameters: GuidedChainParameters, driving: FloatArray) -> FloatArray:
+        """Return the log moves (b, k, k) at covariates (b, q), a one among them."""
+        return np.stack([log_proportions(own, driving) for own in parameters.gating], axis=1)
+
+    def logit_sums_at(
+        self, parameters: GuidedChainParameters, driving: FloatArray, moves: FloatArray
+    ) -> tuple[LogitStatistics, ...]:
+        """Return the sums of posterior moves (b, k, k) at covariates (b, q), for each state that is left."""
+        mix = np.exp(self.log_moves_at(parameters, driving))
+        return tuple(
+            logit_sums(self._known_basis, own, driving, mix[:, i], moves[:, i], moves[:, i].sum(axis=1))
+            for i, own in enumerate(parameters.gating)
+        )
 
     def log_begin(self, parameters: GuidedChainParameters, X: Array) -> FloatArray:
         """Return the log probabilities (s, k) of the states in first rows (s, d)."""
@@ -202,7 +215,7 @@ class GuidedChain:
         own = starts[low:high] - rows.start
         within = np.ones(len(resp))
         within[own] = 0.0
-        driving, mix = self._driving(X, rows), np.exp(log_into)
+        driving, mix = self.driving(X, rows), np.exp(log_into)
         logits = tuple(
             logit_sums(self._known_basis, parameters.gating[i], driving, mix[:, i], moved, moved.sum(axis=1))
             for i, moved in enumerate(np.swapaxes(moves * within[:, None, None], 0, 1))
@@ -328,7 +341,7 @@ class GuidedChain:
     def _known(self, basis: Basis | None, q: int) -> Basis:
         return Basis(np.zeros(q), np.ones(q), np.ones(q), 0) if basis is None else basis
 
-    def _driving(self, X: Array, rows: slice) -> FloatArray:
+    def driving(self, X: Array, rows: slice) -> FloatArray:
         """Return the covariates (b, q) of the rows that drive the moves into those of a slice."""
         at = np.arange(rows.start, rows.stop)
         return picked(X[np.maximum(at - 1, 0) if self.timing == "from" else at], self._wanted)

@@ -18,6 +18,7 @@ __all__ = [
     "Builder",
     "ModelEntry",
     "estimator",
+    "families_of",
     "parted",
     "words",
 ]
@@ -117,3 +118,18 @@ def estimator(home: str, name: str) -> Builder:
 def words(text: str | None) -> list[str]:
     """Return the words of an option that takes several, separated by commas."""
     return [] if text is None else [word.strip() for word in text.split(",")]
+
+
+def families_of(given: str, flag: str) -> Any:
+    """Return the families by column that words such as `age=gaussian,a+b=gaussian-full` ask for."""
+    if "=" not in given:
+        return given.strip()
+    families: dict[Any, str] = {}
+    for part in given.split(","):
+        columns, sign, family = part.rpartition("=")
+        if not sign or not columns.strip() or not family.strip():
+            message = f"{flag} takes COLUMN=FAMILY parts separated by commas, got {part!r}"
+            raise ParameterError(message)
+        names = tuple(name.strip() for name in columns.split("+"))
+        families[names[0] if len(names) == 1 else names] = family.strip()
+    return families

@@ -13,6 +13,7 @@ from emkit.cli.entries.entry import (
     Argument,
     ModelEntry,
     estimator,
+    families_of,
     parted,
     words,
 )
@@ -38,7 +39,7 @@ def _mixture(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
         message = "mixture needs --families, as in --families age=gaussian,visits=poisson (or one name for all columns)"
         raise ParameterError(message)
     concomitant = words(own.pop("concomitant", None)) or None
-    made = importlib.import_module("emkit.mixture").MixtureModel(_parsed(given), **own)
+    made = importlib.import_module("emkit.mixture").MixtureModel(families_of(given, "--families"), **own)
     return made.fit(table, sample_weight=weights, concomitant=concomitant, **of_fit)
 
 
@@ -47,21 +48,6 @@ def _classes(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
     covariates = words(own.pop("concomitant", None)) or None
     made = importlib.import_module("emkit.mixture").LatentClassAnalysis(**own)
     return made.fit(table, sample_weight=weights, covariates=covariates, **of_fit)
-
-
-def _parsed(given: str) -> Any:
-    """Return the families by column that words such as `age=gaussian,a+b=gaussian-full` ask for."""
-    if "=" not in given:
-        return given.strip()
-    families: dict[Any, str] = {}
-    for part in given.split(","):
-        columns, sign, family = part.rpartition("=")
-        if not sign or not columns.strip() or not family.strip():
-            message = f"--families takes COLUMN=FAMILY parts separated by commas, got {part!r}"
-            raise ParameterError(message)
-        names = tuple(name.strip() for name in columns.split("+"))
-        families[names[0] if len(names) == 1 else names] = family.strip()
-    return families
 
 
 ENTRIES: tuple[ModelEntry, ...] = (

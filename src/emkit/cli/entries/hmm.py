@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, parted
+from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, families_of, parted, words
 
 __all__ = ["ENTRIES"]
 
@@ -12,7 +12,10 @@ _STATES = Argument(("--states",), "states", {"type": int, "metavar": "K", "help"
 _EMISSION = Argument(
     ("--emission",),
     "emission",
-    {"metavar": "NAME", "help": "what states emit from: gaussian (unless given), gaussian-full, poisson, student, ..."},
+    {
+        "metavar": "NAME",
+        "help": "what states emit: gaussian (unless given), poisson, student, ...; or COLUMN=NAME,... for each column",
+    },
 )
 _SEQUENCE = Argument(("--sequence",), "sequence", {"metavar": "COL", "help": "column that names the sequence of a row"})
 _TIME = Argument(("--time",), "time", {"metavar": "COL", "help": "column of times, by which rows are sorted"})
@@ -43,6 +46,19 @@ _FORM = Argument(
     "form",
     {"choices": ("intercept", "mean"), "help": "what switches: the regression (unless given), or a mean (Hamilton)"},
 )
+_DRIVE = Argument(
+    ("--drive",), "drive", {"metavar": "COL,...", "help": "columns that drive the transitions, by multinomial logits"}
+)
+_EXPLAIN = Argument(
+    ("--explain",), "explain", {"metavar": "COL,...", "help": "columns that explain the others in each state"}
+)
+_OPEN = Argument(("--open",), "open", {"metavar": "COL,...", "help": "columns that drive the first state"})
+_DRIVEN_BY = Argument(
+    ("--driven-by",),
+    "driven_by",
+    {"choices": ("from", "to"), "help": "whether the row left (unless given) or the row entered drives a move"},
+)
+_LISTS = ("transition_covariates", "emission_covariates", "start_covariates")
 _CHAIN = {
     "states": "n_components",
     "components": "n_components",
@@ -63,6 +79,11 @@ def _builder(name: str) -> Any:
         import emkit.hmm
         from emkit.data import Source
 
+        for role in _LISTS:
+            if role in arguments:
+                arguments[role] = words(arguments[role])
+        if "emission" in arguments:
+            arguments["emission"] = families_of(arguments["emission"], "--emission")
         own, of_fit = parted(arguments)
         chain = getattr(emkit.hmm, name)(**own)
         if isinstance(table, Source):
@@ -103,5 +124,20 @@ ENTRIES: tuple[ModelEntry, ...] = (
         (_STATES, _SEQUENCE, _TIME, _TRANSITIONS, _BEGIN, _ORDER, _FORM),
         takes_text=True,
         streams=True,
+    ),
+    ModelEntry(
+        "covariate-hmm",
+        "a hidden Markov model whose transitions, first states or emissions depend on covariates",
+        {
+            **{name: value for name, value in _CHAIN.items() if name != "transitions"},
+            "emission": "emission",
+            "drive": "transition_covariates",
+            "explain": "emission_covariates",
+            "open": "start_covariates",
+            "driven_by": "driven_by",
+        },
+        _builder("CovariateHMM"),
+        (_STATES, _EMISSION, _SEQUENCE, _TIME, _BEGIN, _DRIVE, _EXPLAIN, _OPEN, _DRIVEN_BY),
+        takes_text=True,
     ),
 )
