@@ -14,7 +14,7 @@ from emkit.data.checks import check_matrix_shape, checked_rows, checked_weights,
 from emkit.data.memory import MemorySource, draw_rows
 from emkit.data.source import S, Source
 from emkit.errors import DataError
-from emkit.kernels import foreign
+from emkit.kernels import foreign, is_compiled
 from emkit.kernels.foreign import is_device_array
 
 if TYPE_CHECKING:
@@ -35,10 +35,11 @@ DEVICE_BLOCK_ROWS = 1 << 18  # a device works on many rows at a time; its sums a
 
 
 def device_matrix(X: Any, *, one_feature: bool = False) -> Any:
-    """Return a matrix of floats where it is, float64 unless it was float32; None where NumPy must do.
+    """Return a matrix of floats where it is, float64 unless it was float32; None where NumPy does.
 
-    NumPy must do for complex numbers, for infinite entries (which the door of NumPy's names), and on devices and in
-    libraries that have no float64 (Apple's; jax, unless `jax_enable_x64` is set): sums over rows need it.
+    NumPy does for arrays in the memory of this machine, which the compiled kernels read without a copy. It must do for
+    complex numbers, for infinite entries (which the door of NumPy's names), and on devices and in libraries that have
+    no float64 (Apple's; jax, unless `jax_enable_x64` is set): sums over rows need it.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def device_matrix(X: Any, *, one_feature: bool = False) -> Any:
     if len(X.shape) != 2:
         message = f"Expected 2D array, got an array of shape {tuple(X.shape)} instead. Reshape your data."
         raise DataError(message)
-    if not foreign.has_double(X) or "complex" in str(X.dtype):
+    if (is_compiled() and foreign.is_near(X)) or not foreign.has_double(X) or "complex" in str(X.dtype):
         return None
     X = X if X.dtype in (xp.float32, xp.float64) else xp.astype(X, xp.float64)
     return None if bool(xp.any(xp.isinf(X))) else X

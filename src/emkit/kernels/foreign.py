@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.kernels.twins._namespace import joined, namespace
+from emkit.kernels.twins._namespace import is_near, joined, namespace
 
 __all__ = [
     "called",
@@ -24,6 +24,7 @@ __all__ = [
     "host_rows",
     "is_device_array",
     "is_foreign",
+    "is_near",
     "join",
     "like",
     "namespace",

@@ -10,7 +10,7 @@ import numpy as np
 
 from emkit.core import Fit
 from emkit.core.arrays import Array, FloatArray
-from emkit.data import Source, as_source
+from emkit.data import MemorySource, Source, as_source
 from emkit.errors import DataError, ParameterError
 from emkit.families.base import Family
 from emkit.families.logit import log_proportions
@@ -52,7 +52,8 @@ class GatedMixture(MixtureEstimator):
             raise DataError(message)
         if not layout.names:
             return source
-        if not source.is_in_memory:
+        source = source.on_host()
+        if not isinstance(source, MemorySource):
             message = f"`{self._gate_role}` needs the rows in memory: pass them as an array or a data frame"
             raise DataError(message)
         blocks = list(source.blocks())
@@ -64,7 +65,7 @@ class GatedMixture(MixtureEstimator):
             feature_names=None if names is None else (*names, *layout.labels),
             n_threads=source.n_threads,
             allow_missing_columns=True,
-        )
+        ).answering_like(source.kind)
 
     @property
     def _is_gated(self) -> bool:

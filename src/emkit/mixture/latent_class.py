@@ -165,7 +165,7 @@ class LatentClassAnalysis(GatedMixture):
             feature_names=tuple(names) if are_own or gate else None,
             n_threads=n_threads,
             min_rows=min_rows,
-        )
+        ).answering_like(asked.X)
         self.n_features_in_ = len(columns)
         self.__dict__.pop("feature_names_in_", None)
         if are_own:
@@ -183,6 +183,7 @@ class LatentClassAnalysis(GatedMixture):
             raise DataError(message)
         codes = Levels(tuple(self.levels_.values())).codes(columns, list(self.levels_), unseen=self.unseen)
         source = as_source(codes, sample_weight, n_threads=n_threads, allow_missing_columns=True)
+        source = source.answering_like(Asked.of(X).X)
         return self._with_gate(source, gate) if self._is_gated else source
 
     def _described(self, model: FiniteMixture, names: Sequence[str] | None) -> Categorical:

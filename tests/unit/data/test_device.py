@@ -8,6 +8,7 @@ from emkit.core import leaves
 from emkit.data import MemorySource, as_source
 from emkit.data.device import DeviceSource
 from emkit.errors import DataError
+from emkit.kernels import is_compiled
 from emkit.kernels.foreign import host
 
 
@@ -113,3 +114,16 @@ def test_single_precision_stays(made, X):
     assert as_source(data, allow_device=True).dtype == np.float32
     here, there = (emkit.GaussianMixture(2, random_state=0, n_init=1).fit(d) for d in (X.astype(np.float32), data))
     assert there.fit_.loglik == pytest.approx(here.fit_.loglik, rel=1e-6)
+
+
+@pytest.mark.skipif(not is_compiled(), reason="the compiled kernels are not in use")
+def test_arrays_in_memory_are_read_by_the_compiled_kernels(made, monkeypatch, X):
+    monkeypatch.undo()
+    data = made(X)
+    source = as_source(data, allow_device=True)
+    assert isinstance(source, MemorySource)
+    assert np.shares_memory(source.X, np.asarray(data))
+    here, there = (emkit.GaussianMixture(2, random_state=0, n_init=1).fit(rows) for rows in (X, data))
+    assert there.fit_.loglik == here.fit_.loglik
+    assert type(there.predict(data)) is type(data)
+    assert (host(there.predict(data)) == here.predict(X)).all()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["joined", "namespace", "placed_as", "tile_numbers", "turned"]
+__all__ = ["is_near", "joined", "namespace", "placed_as", "tile_numbers", "turned"]
 
 _TILE_NUMBERS = 1 << 20  # numbers in the largest temporary of a pass in tiles
 _TILE_NUMBERS_AFAR = 1 << 25  # the same on a device: each call there costs microseconds, whatever its size
@@ -51,5 +51,9 @@ def turned(xp: Any, array: Any) -> Any:
 
 def tile_numbers(array: Any) -> int:
     """Return how many numbers the largest temporary may have where `array` is."""
-    is_near = isinstance(array, np.ndarray) or "cpu" in str(getattr(array, "device", "cpu")).lower()
-    return _TILE_NUMBERS if is_near else _TILE_NUMBERS_AFAR
+    return _TILE_NUMBERS if is_near(array) else _TILE_NUMBERS_AFAR
+
+
+def is_near(array: Any) -> bool:
+    """Return whether an array is in the memory of this machine's processor."""
+    return isinstance(array, np.ndarray) or "cpu" in str(getattr(array, "device", "cpu")).lower()
