@@ -11,7 +11,8 @@ from emkit.families.exponential import Exponential
 from emkit.families.gamma import Gamma
 from emkit.families.gaussian import Gaussian
 from emkit.families.hurdle import HurdleNegativeBinomial, HurdlePoisson
-from emkit.families.interval import IntervalExponential, IntervalGaussian, IntervalLogNormal, IntervalPoisson
+from emkit.families.interval import IntervalGaussian, IntervalLogNormal, IntervalPoisson
+from emkit.families.interval_times import IntervalExponential, IntervalGamma, IntervalWeibull
 from emkit.families.inverse_gaussian import InverseGaussian
 from emkit.families.laplace import Laplace
 from emkit.families.log_normal import LogNormal
@@ -143,6 +144,8 @@ CASES = [
     _case("interval-truncated", IntervalGaussian((-4.0, 10.0)), _binned(np.log(_gammas()[:, 0]) * 4, 1.0, -4, 10)),
     _case("interval-log-normal", IntervalLogNormal(), _binned(_gammas()[:, 0], 0.5)),
     _case("interval-exponential", IntervalExponential(), _binned(_times()[:, 0], 1.0)),
+    _case("interval-gamma", IntervalGamma(), _binned(_gammas()[:, 0], 0.5)),
+    _case("interval-weibull", IntervalWeibull(), _binned(_times()[:, 0], 1.0)),
     _case("interval-poisson", IntervalPoisson(), _binned(_counts()[:, 0], 2.0)),
     Case("skew-normal", FiniteMixture(SkewNormal(), 2), _skewed(), takes_constant=False),
     Case("skew-normal-missing", FiniteMixture(SkewNormal(), 1), _holes(_skewed(1), 0.05)[:40], takes_constant=False),

@@ -16,29 +16,37 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, log_ndtr, pdtr, pdtrc
+from scipy.special import gammaln, pdtr, pdtrc
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
 from emkit.data import as_source
 from emkit.errors import DataError, ParameterError
 from emkit.families.base import Family, MixtureStep
-from emkit.families.columns import ColumnStatistics
+from emkit.families.between import truncated_moments
 from emkit.families.covariance import structure_of
 from emkit.families.discrete import distinct_rows
-from emkit.families.exponential import Exponential
 from emkit.families.gaussian import Gaussian, GaussianStatistics
 from emkit.families.gaussian_starts import StartingRows
 from emkit.families.poisson import Poisson, PoissonStatistics
 from emkit.kernels.gaussian import softmax_rows
 
-__all__ = ["Interval", "IntervalExponential", "IntervalGaussian", "IntervalLogNormal", "IntervalPoisson"]
+__all__ = ["Interval", "IntervalGaussian", "IntervalLogNormal", "IntervalPoisson", "Told"]
 
-_LOG_2PI = float(np.log(2 * np.pi))
 _TINY = 1e-300
+
+
+class Told(NamedTuple):
+    """What intervals tell: log probabilities (n, k), log densities where both ends are equal, and what the family sums.
+
+    The sums are (n, k) each, expected given the interval.
+    """
+
+    mass: FloatArray
+    sums: tuple[FloatArray, ...]
 
 
 @dataclass(frozen=True)
@@ -68,12 +76,8 @@ class Interval(Family):
         """Return the family of exact values."""
 
     @abstractmethod
-    def _mass(self, parameters: Any, low: FloatArray, high: FloatArray) -> FloatArray:
-        """Return log probabilities (n, k) of intervals; log densities where both ends are equal."""
-
-    @abstractmethod
-    def _expected(self, parameters: Any, low: FloatArray, high: FloatArray) -> tuple[FloatArray, ...]:
-        """Return what the family sums, expected given the interval, (n, k) each."""
+    def _told(self, parameters: Any, low: FloatArray, high: FloatArray) -> Told:
+        """Return what intervals tell of each member."""
 
     @abstractmethod
     def _gathered(self, parameters: Any, count: FloatArray, sums: tuple[FloatArray, ...]) -> Any:
@@ -110,18 +114,22 @@ class Interval(Family):
         return self.inner.start(self._exact(_middles(X)[:, None]), resp)
 
     def log_joint(self, log_mix: FloatArray, parameters: Any, X: Array) -> FloatArray:
-        return np.asarray(self._mass(parameters, *_limits(X)) + log_mix)
+        return np.asarray(self._told(parameters, *_limits(X)).mass + log_mix)
 
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> Any:
-        sums = tuple((resp * part).sum(axis=0) for part in self._expected(parameters, *_limits(X)))
+        return self._summed(parameters, resp, self._told(parameters, *_limits(X)).sums)
+
+    def _summed(self, parameters: Any, resp: FloatArray, expected: tuple[FloatArray, ...]) -> Any:
+        sums = tuple((resp * part).sum(axis=0) for part in expected)
         return self._gathered(parameters, resp.sum(axis=0), sums)
 
     def mixture_step(self, log_mix: FloatArray, parameters: Any, block: Any) -> MixtureStep:
-        density, resp = softmax_rows(self.log_joint(log_mix, parameters, block.X))
+        told = self._told(parameters, *_limits(block.X))
+        density, resp = softmax_rows(np.ascontiguousarray(told.mass + log_mix))
         used = block.weights > 0
         resp = resp * block.weights[:, None]
         loglik = float(block.weights[used] @ density[used])
-        statistics, count = self.statistics(parameters, block.X, resp), resp.sum(axis=0)
+        statistics, count = self._summed(parameters, resp, told.sums), resp.sum(axis=0)
         if not np.isfinite(self.truncation).any():
             return MixtureStep(loglik, count, statistics)
         total = float(block.weights.sum())
@@ -132,7 +140,7 @@ class Interval(Family):
     def log_recorded(self, log_mix: FloatArray, parameters: Any) -> float:
         """Return the log probability that a value of the mixture is recorded at all."""
         low, high = (np.array([edge]) for edge in self.truncation)
-        return float(np.logaddexp.reduce(log_mix + self._mass(parameters, low, high)[0]))
+        return float(np.logaddexp.reduce(log_mix + self._told(parameters, low, high).mass[0]))
 
     def _unseen(self, log_mix: FloatArray, parameters: Any, total: float) -> tuple[FloatArray, Any]:
         """Return expected counts (k,) and statistics of the values outside the range that `total` rows stand for."""
@@ -140,10 +148,10 @@ class Interval(Family):
         low, high = (np.array(part) for part in zip(*(e for e in edges if e[0] < e[1]), strict=True))
         outside = np.isfinite(np.stack([low, high])).any(axis=0)
         low, high = low[outside], high[outside]
-        log_share = log_mix + self._mass(parameters, low, high) - self.log_recorded(log_mix, parameters)
+        told = self._told(parameters, low, high)
+        log_share = log_mix + told.mass - self.log_recorded(log_mix, parameters)
         resp = total * np.exp(np.minimum(log_share, _LARGEST))
-        sums = tuple((resp * part).sum(axis=0) for part in self._expected(parameters, low, high))
-        return resp.sum(axis=0), self._gathered(parameters, resp.sum(axis=0), sums)
+        return resp.sum(axis=0), self._summed(parameters, resp, told.sums)
 
     def m_step(self, statistics: Any, parameters: Any) -> Any:
         return self.inner.m_step(statistics, parameters)
@@ -199,22 +207,10 @@ class IntervalGaussian(Interval):
         mean = parameters.mean[:, 0]
         return (low[:, None] - mean) / sd, (high[:, None] - mean) / sd, sd
 
-    def _mass(self, parameters: Any, low: FloatArray, high: FloatArray) -> FloatArray:
+    def _told(self, parameters: Any, low: FloatArray, high: FloatArray) -> Told:
         a, b, sd = self._standard(parameters, low, high)
-        exact = a == b
-        density = -0.5 * np.where(exact, a, 0.0) ** 2 - 0.5 * _LOG_2PI - np.log(sd)
-        return np.where(exact, density, _log_between(a, b))
-
-    def _expected(self, parameters: Any, low: FloatArray, high: FloatArray) -> tuple[FloatArray, ...]:
-        a, b, sd = self._standard(parameters, low, high)
-        exact = a == b
-        log_mass = _log_between(a, b)
-        at_a, at_b = (np.exp(np.minimum(_log_normal(z) - log_mass, _LARGEST)) for z in (a, b))
-        first = np.clip(at_a - at_b, a, b)
-        ends = np.where(np.isfinite(a), a, 0.0) * at_a - np.where(np.isfinite(b), b, 0.0) * at_b
-        second = np.maximum(1 + ends, first**2)
-        first, second = np.where(exact, a, first), np.where(exact, a**2, second)
-        return sd * first, sd**2 * second
+        mass, first, var = (part.reshape(a.shape) for part in truncated_moments(a.reshape(-1), b.reshape(-1)))
+        return Told(mass - np.where(a == b, np.log(sd), 0.0), (sd * first, sd**2 * (var + first**2)))
 
     def _gathered(self, parameters: Any, count: FloatArray, sums: tuple[FloatArray, ...]) -> Any:
         return GaussianStatistics(count, sums[0][:, None], sums[1][:, None], parameters.mean)
@@ -239,43 +235,10 @@ class IntervalLogNormal(IntervalGaussian):
             logs = np.log(np.maximum(low, 0.0)), np.log(np.maximum(high, 0.0))
         return super()._standard(parameters, *logs)
 
-    def _mass(self, parameters: Any, low: FloatArray, high: FloatArray) -> FloatArray:
+    def _told(self, parameters: Any, low: FloatArray, high: FloatArray) -> Told:
         jacobian = np.where(low == high, np.log(np.maximum(np.where(low == high, low, 1.0), _TINY)), 0.0)
-        return np.asarray(super()._mass(parameters, low, high) - jacobian[:, None])
-
-
-@dataclass(frozen=True)
-class IntervalExponential(Interval):
-    """Exponential times in intervals."""
-
-    _lowest = 0.0
-
-    @property
-    def _plain(self) -> Family:
-        return Exponential()
-
-    def _mass(self, parameters: Any, low: FloatArray, high: FloatArray) -> FloatArray:
-        rate = 1 / parameters.mean[:, 0]
-        low, high = np.maximum(low, 0.0)[:, None], np.maximum(high, 0.0)[:, None]
-        exact = low == high
-        width = np.where(exact, 1.0, high - low) * rate
-        with np.errstate(divide="ignore"):
-            between = np.where(np.isinf(width), 0.0, np.log(-np.expm1(-np.where(np.isinf(width), 1.0, width))))
-        return np.asarray(-low * rate + np.where(exact, np.log(rate), between))
-
-    def _expected(self, parameters: Any, low: FloatArray, high: FloatArray) -> tuple[FloatArray, ...]:
-        mean = parameters.mean[:, 0]
-        low, high = np.maximum(low, 0.0)[:, None], np.maximum(high, 0.0)[:, None]
-        width = (high - low) / mean
-        safe = np.where(np.isfinite(width) & (width > 0), width, 1.0)
-        # 1 - w / (exp(w) - 1), the mean in units of the scale beyond the lower limit
-        part = np.where(safe < 1e-4, safe / 2 - safe**2 / 12, 1 - safe / np.expm1(np.minimum(safe, 700)))
-        part = np.where(np.isinf(width), 1.0, np.where(width > 0, part, 0.0))
-        return (low + mean * part,)
-
-    def _gathered(self, parameters: Any, count: FloatArray, sums: tuple[FloatArray, ...]) -> Any:
-        number = count[:, None]
-        return ColumnStatistics(number, (sums[0][:, None], number))
+        told = super()._told(parameters, low, high)
+        return told._replace(mass=told.mass - jacobian[:, None])
 
 
 @dataclass(frozen=True)
@@ -291,22 +254,17 @@ class IntervalPoisson(Interval):
     def _exact(self, middles: FloatArray) -> FloatArray:
         return np.asarray(np.maximum(np.rint(middles), 0.0))
 
-    def _mass(self, parameters: Any, low: FloatArray, high: FloatArray) -> FloatArray:
+    def _told(self, parameters: Any, low: FloatArray, high: FloatArray) -> Told:
         rate = parameters.rate[:, 0]
         exact = (low == high)[:, None]
         x = np.where(exact[:, 0], low, 0.0)[:, None]
         point = x * np.log(np.maximum(rate, _TINY)) - rate - gammaln(x + 1)
-        with np.errstate(divide="ignore"):
-            between = np.log(_poisson_between(low, high, rate))
-        return np.where(exact, point, between)
-
-    def _expected(self, parameters: Any, low: FloatArray, high: FloatArray) -> tuple[FloatArray, ...]:
-        rate = parameters.rate[:, 0]
         mass = _poisson_between(low, high, rate)
         moved = _poisson_between(low - 1, high - 1, rate)  # E[x; x in A] = rate P(x + 1 in A)
         inside = np.where(mass > 0, rate * moved / np.maximum(mass, _TINY), np.maximum(low, 0.0)[:, None])
         inside = np.clip(inside, np.maximum(np.floor(low) + 1, 0.0)[:, None], np.floor(high)[:, None])
-        return (np.where((low == high)[:, None], low[:, None], inside),)
+        with np.errstate(divide="ignore"):
+            return Told(np.where(exact, point, np.log(mass)), (np.where(exact, low[:, None], inside),))
 
     def _gathered(self, parameters: Any, count: FloatArray, sums: tuple[FloatArray, ...]) -> Any:
         return PoissonStatistics(sums[0][:, None], count[:, None])
@@ -321,20 +279,6 @@ def _poisson_between(low: FloatArray, high: FloatArray, rate: FloatArray) -> Flo
     above_a = np.where(a >= 0, pdtrc(safe_a, rate), 1.0)
     above_b = np.where(np.isinf(b) & (b > 0), 0.0, np.where(b >= 0, pdtrc(safe_b, rate), 1.0))
     return np.asarray(np.maximum(np.where(a >= rate, above_a - above_b, below_b - below_a), 0.0))
-
-
-def _log_normal(z: FloatArray) -> FloatArray:
-    return np.where(np.isfinite(z), -0.5 * np.where(np.isfinite(z), z, 0.0) ** 2 - 0.5 * _LOG_2PI, -np.inf)
-
-
-def _log_between(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return log(Phi(b) - Phi(a)), both ends taken to the lower tail, where small probabilities keep their digits."""
-    is_upper = a > 0
-    low, high = np.where(is_upper, -b, a), np.where(is_upper, -a, b)
-    top, rest = log_ndtr(high), log_ndtr(low)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.where(rest > -np.inf, rest - top, -np.inf)
-        return np.asarray(top + np.log(-np.expm1(np.minimum(gap, 0.0))))
 
 
 def _limits(X: Array) -> tuple[FloatArray, FloatArray]:
@@ -367,9 +311,3 @@ def _check(block: Any, truncation: tuple[float, float], lowest: float) -> None:
             i = int(np.argmax(wrong))
             message = f"expected {rule}, got ({low[i]:g}, {high[i]:g}) in row {block.start + rows[i]}"
             raise DataError(message)
-
-
-def _is_outside(low: FloatArray, high: FloatArray, truncation: tuple[float, float]) -> Array:
-    """Return which finite limits lie outside the range that is recorded."""
-    below, above = low < truncation[0], high > truncation[1]
-    return np.asarray(below & np.isfinite(low) | above & np.isfinite(high))

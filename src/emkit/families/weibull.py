@@ -33,9 +33,10 @@ from emkit.families.discrete import used_rows
 from emkit.families.gaussian_starts import StartingRows
 from emkit.families.survival import check_times, overall_scale, split_pairs
 
-__all__ = ["Weibull", "WeibullParameters", "WeibullStatistics"]
+__all__ = ["N_POWERS", "Weibull", "WeibullParameters", "WeibullStatistics"]
 
 _ORDER = 9
+N_POWERS = _ORDER + 3  # of the statistics
 _REACH = 0.2  # part of the shape by which a step may change it
 _STEPS = 25
 _SHARP = 1e5  # shapes above: the times of a member are equal to five digits
@@ -131,14 +132,14 @@ class Weibull(Family):
         times, events, both = split_pairs(rows, seen, self.censored)
         logs = np.log(np.where(both > 0, times, 1.0))
         k, d = parameters.shape.shape
-        powers, counted, logged = np.empty((_ORDER + 3, k, d)), resp.T @ events, np.empty((k, d))
+        powers, counted, logged = np.empty((N_POWERS, k, d)), resp.T @ events, np.empty((k, d))
         for j in range(k):
             v = logs - np.log(parameters.scale[j])
             logged[j] = resp[:, j] @ (events * v)
             with np.errstate(over="ignore", invalid="ignore"):
                 power = np.minimum(parameters.shape[j] * v, _LARGEST)
                 part = both * np.exp(power) * resp[:, j : j + 1]
-                for m in range(_ORDER + 3):
+                for m in range(N_POWERS):
                     powers[m, j] = part.sum(axis=0)
                     part = part * power
         return WeibullStatistics(counted, logged, powers, resp.T @ both, parameters.shape, parameters.scale)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from scipy.special import gamma
 
 from emkit.core import Solver
 from emkit.core.arrays import FloatArray
 from emkit.errors import DataError, ParameterError
-from emkit.families.interval import (
-    Interval,
-    IntervalExponential,
-    IntervalGaussian,
-    IntervalLogNormal,
-    IntervalPoisson,
-)
+from emkit.families.interval import Interval, IntervalGaussian, IntervalLogNormal, IntervalPoisson
+from emkit.families.interval_times import IntervalExponential, IntervalGamma, IntervalWeibull
 from emkit.mixture._base import MixtureEstimator
 from emkit.mixture.model import FiniteMixture, MixtureParameters
 
@@ -25,7 +22,24 @@ _KINDS: dict[str, type[Interval]] = {
     "gaussian": IntervalGaussian,
     "log-normal": IntervalLogNormal,
     "exponential": IntervalExponential,
+    "gamma": IntervalGamma,
+    "weibull": IntervalWeibull,
     "poisson": IntervalPoisson,
+}
+
+
+def _weibull_moments(members: Any) -> tuple[FloatArray, FloatArray]:
+    first, second = (gamma(1 + m / members.shape) for m in (1, 2))
+    return members.scale * first, members.scale * np.sqrt(np.maximum(second - first**2, 0.0))
+
+
+_MOMENTS: dict[str, Callable[[Any], tuple[FloatArray, FloatArray]]] = {
+    "gaussian": lambda members: (members.mean, np.sqrt(members.var)),
+    "log-normal": lambda members: (members.mean, np.sqrt(members.var)),
+    "exponential": lambda members: (members.mean, members.mean),
+    "gamma": lambda members: (members.mean, members.mean / np.sqrt(members.shape)),
+    "weibull": _weibull_moments,
+    "poisson": lambda members: (members.rate, np.sqrt(members.rate)),
 }
 
 
@@ -39,7 +53,7 @@ class BinnedMixture(MixtureEstimator):
     ----------
     n_components : int, default 1
         Number of components, k.
-    family : {"gaussian", "log-normal", "exponential", "poisson"}, default "gaussian"
+    family : {"gaussian", "log-normal", "exponential", "gamma", "weibull", "poisson"}, default "gaussian"
     truncation : (float, float), optional
         Values outside are not recorded at all; None or infinite for no such limit.
     weight_concentration : float, default 1.0
@@ -75,7 +89,7 @@ class BinnedMixture(MixtureEstimator):
         self,
         n_components: int = 1,
         *,
-        family: Literal["gaussian", "log-normal", "exponential", "poisson"] = "gaussian",
+        family: Literal["gaussian", "log-normal", "exponential", "gamma", "weibull", "poisson"] = "gaussian",
         truncation: tuple[float, float] | None = None,
         weight_concentration: float = 1.0,
         tol: float = 1e-6,
@@ -132,12 +146,7 @@ class BinnedMixture(MixtureEstimator):
     def _adopt_parameters(self, model: FiniteMixture, parameters: MixtureParameters) -> None:
         self.model_, self.parameters_ = model, parameters
         self.weights_, members = parameters.mix, parameters.members
-        if self.family in ("gaussian", "log-normal"):
-            self.means_, self.sds_ = members.mean[:, 0], np.sqrt(members.var[:, 0])
-        elif self.family == "exponential":
-            self.means_, self.sds_ = members.mean[:, 0], members.mean[:, 0]
-        else:
-            self.means_, self.sds_ = members.rate[:, 0], np.sqrt(members.rate[:, 0])
+        self.means_, self.sds_ = (part[:, 0] for part in _MOMENTS[self.family](members))
 
     # --- answers ---
 

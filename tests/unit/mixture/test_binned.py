@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from scipy.stats import expon, lognorm, norm, poisson
+from scipy.special import gammainc, gammaincc
+from scipy.stats import expon, gamma, lognorm, norm, poisson, weibull_min
 
 import emkit
 from emkit.errors import DataError, ParameterError
+from emkit.families.between_gamma import gamma_within
 
 _WAITING = emkit.load_data("faithful")["waiting"]
 _EDGES = np.arange(40, 101, 5.0)
@@ -92,3 +94,55 @@ def test_mistakes_are_named():
         emkit.BinnedMixture(family="beta").fit([[0.0, 1.0]])
     with pytest.raises(ParameterError, match="`truncation` must be a range"):
         emkit.BinnedMixture(truncation=(2.0, 1.0)).fit([[0.0, 1.0]])
+
+
+@pytest.mark.parametrize("family", ["gamma", "weibull"])
+def test_positive_values_in_bins_have_the_likelihood_of_scipy(family):
+    rng = np.random.default_rng(4)
+    values = np.concatenate([rng.gamma(4.0, 0.5, 400), rng.gamma(20.0, 0.5, 300)])
+    edges = np.concatenate([np.linspace(0, 20, 41), [np.inf]])
+    counts = _histogram(values, edges)
+    mixture = emkit.BinnedMixture(2, family=family, random_state=0, n_init=4).fit_histogram(edges, counts)
+    members = mixture.parameters_.members
+    known = gamma(members.shape[:, 0], scale=mixture.means_ / members.shape[:, 0])
+    if family == "weibull":
+        known = weibull_min(members.shape[:, 0], scale=members.scale[:, 0])
+    cdf = known.cdf(edges[:, None]) @ mixture.weights_
+    used = counts > 0
+    assert mixture.fit_.loglik == pytest.approx(counts[used] @ np.log(np.diff(cdf)[used]), rel=1e-10)
+    assert mixture.fit_.is_converged
+    np.testing.assert_allclose(mixture.means_, known.mean(), rtol=1e-12)
+    np.testing.assert_allclose(mixture.sds_, known.std(), rtol=1e-10)
+
+
+def test_exact_and_censored_times_are_those_of_the_family_of_times():
+    rng = np.random.default_rng(2)
+    times = np.where(rng.random(300) < 0.5, rng.weibull(2.0, 300) * 2, rng.weibull(4.0, 300) * 9)
+    limit = rng.uniform(1, 12, 300)
+    event, seen = times <= limit, np.minimum(times, limit)
+    rows = np.column_stack([seen, np.where(event, seen, np.nan)])
+    binned = emkit.BinnedMixture(2, family="weibull", random_state=0, n_init=4).fit(rows)
+    pairs = np.column_stack([seen, event.astype(float)])
+    plain = emkit.MixtureModel("weibull-censored", 2, random_state=0, n_init=4).fit(pairs)
+    assert binned.fit_.loglik == pytest.approx(plain.fit_.loglik, abs=1e-5)
+    exact = emkit.BinnedMixture(2, family="gamma", random_state=0, n_init=4).fit(np.column_stack([times, times]))
+    other = emkit.MixtureModel("gamma", 2, random_state=0, n_init=4).fit(times[:, None])
+    assert exact.fit_.loglik == pytest.approx(other.fit_.loglik, abs=1e-5)
+    np.testing.assert_allclose(np.sort(exact.means_), np.sort(other.members_.mean[:, 0]), rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [0.05, 0.7, 3.0, 60.0, 200.0])
+@pytest.mark.parametrize("limits", [(-np.inf, np.inf), (-np.inf, -0.5), (0.2, np.inf), (-0.4, 0.3), (0.1, 0.1001)])
+def test_gamma_values_within_limits_keep_their_digits(shape, limits):
+    mass, nodes, weights = gamma_within(*(np.array([value]) for value in (shape, *limits)))
+    low, high = shape * np.exp(limits)
+    below = limits[1] < 0.25
+    share = gammainc(shape, high) - gammainc(shape, low) if below else gammaincc(shape, low) - gammaincc(shape, high)
+    assert mass[0] == pytest.approx(np.log(share), abs=1e-9)
+    following = shape + 1
+    top = (
+        gammainc(following, high) - gammainc(following, low)
+        if below
+        else gammaincc(following, low) - gammaincc(following, high)
+    )
+    assert (weights * np.exp(nodes)).sum() == pytest.approx(top / share, rel=1e-7)
