@@ -55,7 +55,7 @@ def _within(a: FloatArray, low: FloatArray, high: FloatArray) -> tuple[FloatArra
 
 def _right_root(level: FloatArray) -> FloatArray:
     """Return the larger v with e^v - v = level, by Newton's method from above."""
-    v = np.minimum(np.log(2 * level), np.sqrt(2 * np.maximum(level - 1, 0.0)))
+    v: FloatArray = np.minimum(np.log(2 * level), np.sqrt(2 * np.maximum(level - 1, 0.0)))
     for _ in range(_NEWTON):
         v = v - (np.exp(v) - v - level) / np.maximum(np.expm1(v), 1e-12)
     return v
