@@ -6,17 +6,19 @@ import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
+
 from emkit.core import Fit, Model, Online, Running, Solver, Status, following, maximise, n_free
 from emkit.core.constrained import Constrained, constrain, entered
 from emkit.core.model import bare
 from emkit.core.problem import Problem
 from emkit.data import Estimator, Source
-from emkit.data.estimator import generator_of
-from emkit.errors import DegenerateWarning, warn_convergence
+from emkit.errors import DegenerateWarning, ParameterError, warn_convergence
 from emkit.inference import Intervals, StandardErrors
 from emkit.inference.answers import Kind
+from emkit.randomness import generator_of
 
-__all__ = ["ModelEstimator", "WholeFitOnly", "warn_of"]
+__all__ = ["ModelEstimator", "WholeFitOnly", "check_n_init", "warn_of"]
 
 _SCHEDULE = Online()
 
@@ -159,6 +161,7 @@ class ModelEstimator(Estimator):
 
     def _climbed(self, model: Any, source: Any, start: Any) -> Fit:
         """Return the fit of a model from a start, or from its own starts, with what the constructor asks for."""
+        check_n_init(self.n_init)
         held = constrain(model, **self._held)
         return maximise(
             held,
@@ -221,6 +224,14 @@ class ModelEstimator(Estimator):
 
     def _loglik(self, source: Source) -> float:
         return Problem(self.model_, source).evaluate(self.parameters_).loglik
+
+
+def check_n_init(n_init: Any) -> None:
+    """Raise unless `n_init` is a number of starts or "auto", also where one start is made whatever it is."""
+    is_whole = isinstance(n_init, (int, np.integer)) and not isinstance(n_init, bool)
+    if not (isinstance(n_init, str) and n_init == "auto") and not (is_whole and n_init >= 1):
+        message = f'`n_init` must be an integer of at least 1 or "auto", got {n_init!r}'
+        raise ParameterError(message)
 
 
 def warn_of(fit: Fit, stacklevel: int = 2) -> None:

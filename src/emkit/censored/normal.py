@@ -13,8 +13,8 @@ from emkit.censored.rows import limits_of
 from emkit.core import Solver
 from emkit.core.arrays import FloatArray
 from emkit.data import Source
-from emkit.data.estimator import generator_of
 from emkit.errors import DataError
+from emkit.randomness import generator_of
 
 __all__ = ["CensoredNormal"]
 

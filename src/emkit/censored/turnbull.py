@@ -13,9 +13,9 @@ from emkit.core import Fit, Solver, maximise
 from emkit.core.arrays import FloatArray
 from emkit.core.problem import Problem
 from emkit.data import Source
-from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.estimator import WholeFitOnly
+from emkit.randomness import generator_of
 
 __all__ = ["Turnbull"]
 

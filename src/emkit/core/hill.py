@@ -24,6 +24,7 @@ from emkit.core.starts import PARALLEL_ROWS, UNANIMOUS, Optimum, Search, StartRe
 from emkit.core.status import Status
 from emkit.core.stopping import Budget
 from emkit.errors import ParameterError
+from emkit.randomness import generator_of
 
 __all__ = ["auto_solver", "maximise"]
 
@@ -98,7 +99,7 @@ def maximise(
     if start is not None:
         check_parameters(start)
     budget = Budget(max_iter, max_e_steps, max_seconds)
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng, "rng")
     ledger: FileLedger | None = None
     if checkpoint is not None:
         options = {"solver": solver, "tol": float(tol), "n_starts": n_starts, "start": start}
@@ -209,7 +210,8 @@ class _Hill:
     def from_many(self, n_starts: int | Literal["auto"], rng: np.random.Generator) -> Search:
         """Let many starts compete, on a sample of the rows where there are many, and climb from the best."""
         is_adaptive = n_starts == "auto"
-        if not is_adaptive and not (isinstance(n_starts, (int, np.integer)) and n_starts >= 1):
+        is_whole = isinstance(n_starts, (int, np.integer)) and not isinstance(n_starts, bool)
+        if not is_adaptive and not (is_whole and int(n_starts) >= 1):
             message = f'`n_starts` must be a positive integer or "auto", got {n_starts!r}'
             raise ParameterError(message)
         is_large = self.source.n_rows > SCREEN_ROWS and n_starts != 1

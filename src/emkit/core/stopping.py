@@ -6,6 +6,8 @@ import math
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from emkit.core.problem import Point, Problem
 from emkit.core.solvers.base import Move
 from emkit.core.status import Status
@@ -37,11 +39,17 @@ class Budget:
     started: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
-        for name in ("max_iter", "max_e_steps", "max_seconds"):
+        for name in ("max_iter", "max_e_steps"):
             value = getattr(self, name)
-            if value is not None and not value >= 0:
-                message = f"`{name}` must be at least 0, got {value!r}"
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+                if value is None and name == "max_e_steps":
+                    continue
+                message = f"`{name}` must be a whole number of at least 0, got {value!r}"
                 raise ParameterError(message)
+        seconds = self.max_seconds
+        if seconds is not None and (not isinstance(seconds, (int, float, np.number)) or not seconds >= 0):
+            message = f"`max_seconds` must be a number of at least 0, got {seconds!r}"
+            raise ParameterError(message)
 
     def exhausted(self, n_iter: int, problem: Problem) -> Status | None:
         """Return which limit is reached, if any."""

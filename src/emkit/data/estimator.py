@@ -13,6 +13,7 @@ import numpy as np
 from emkit.data.door import as_source
 from emkit.data.source import Source
 from emkit.errors import DataError, ParameterError, not_fitted_error
+from emkit.randomness import generator_of
 
 __all__ = ["Estimator", "generator_of"]
 
@@ -142,20 +143,3 @@ def _is_default(value: Any, default: Any) -> bool:
         return bool(type(value) is type(default) and value == default)
     except ValueError:  # an array
         return False
-
-
-def generator_of(random_state: Any) -> np.random.Generator:
-    """Return a generator from what scikit-learn calls a random state.
-
-    Raises
-    ------
-    ParameterError
-        If it is none.
-    """
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31 - 1, size=4))
-    try:
-        return np.random.default_rng(random_state)
-    except (ValueError, TypeError) as error:
-        message = f"`random_state` must be a whole number of at least 0, a generator or None, got {random_state!r}"
-        raise ParameterError(message) from error

@@ -10,7 +10,6 @@ import numpy as np
 from emkit.core import Fit, maximise
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Source
-from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError
 from emkit.estimator import ModelEstimator, warn_of
 from emkit.factor.indices import FitIndices, Rival, fit_indices
@@ -18,6 +17,7 @@ from emkit.factor.model import FactorModel, expected_factors
 from emkit.factor.structure import Exploratory, FactorParameters
 from emkit.families.gaussian_missing import patterns
 from emkit.families.normal_patterns import PatternMoments, PatternSource
+from emkit.randomness import generator_of
 
 __all__ = ["FactorEstimator", "FactorScores", "check_rank"]
 

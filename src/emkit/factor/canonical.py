@@ -11,12 +11,12 @@ from scipy.stats import chi2
 from emkit.core import Solver, maximise
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import MemorySource, Source, as_source
-from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError
 from emkit.estimator import ModelEstimator, WholeFitOnly, warn_of
 from emkit.factor._base import check_rank
 from emkit.factor.canonical_model import Canonical, CanonicalParameters, canonical_pairs
 from emkit.families.gaussian_missing import patterns
+from emkit.randomness import generator_of
 
 __all__ = ["CanonicalCorrelation", "CanonicalTests"]
 

@@ -18,6 +18,7 @@ from emkit.core.arrays import FloatArray
 from emkit.data import as_source
 from emkit.errors import DataError, ParameterError
 from emkit.families.normal import Normal
+from emkit.randomness import generator_of
 
 __all__ = ["ParallelAnalysis", "parallel_analysis"]
 
@@ -82,7 +83,7 @@ def parallel_analysis(
         raise DataError(message)
     found = maximise(Normal(), source, n_starts=1, rng=0)
     eigenvalues = _eigenvalues(found.parameters.cov, kind)
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng, "rng")
     chance = np.array([_eigenvalues(_random_cov(n, d, generator), kind) for _ in range(n_sets)])
     thresholds = np.quantile(chance, quantile, axis=0)
     above = eigenvalues > thresholds

@@ -11,13 +11,13 @@ import numpy as np
 from emkit.core.arrays import FloatArray, IntArray
 from emkit.core.parameters import n_free
 from emkit.data import Table
-from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError
 from emkit.estimator import ModelEstimator
 from emkit.hmm.forecast import Forecast, cumulative, pseudo_residuals
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
 from emkit.hmm.stationary import stationary_distribution
 from emkit.kernels.foreign import highest, host, host_rows, namespace
+from emkit.randomness import generator_of
 
 __all__ = ["HiddenMarkovAnswers", "in_memory"]
 

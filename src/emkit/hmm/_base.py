@@ -15,15 +15,15 @@ from emkit.core.model import takes_device
 from emkit.core.parameters import Parameters, check_parameters
 from emkit.data import Sequences, as_sequences
 from emkit.data.engines import is_collection
-from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError, not_fitted_error
-from emkit.estimator import warn_of
+from emkit.estimator import check_n_init, warn_of
 from emkit.families.base import Family
 from emkit.hmm._answers import HiddenMarkovAnswers
 from emkit.hmm.chain import Chain
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
 from emkit.hmm.structure import chain_of
 from emkit.kernels.foreign import is_device_array
+from emkit.randomness import generator_of
 
 __all__ = ["HiddenMarkovEstimator"]
 
@@ -179,6 +179,7 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         return self
 
     def _maximised(self, model: Any, source: Any) -> Any:
+        check_n_init(self.n_init)
         held = constrain(model, **self._held)
         return maximise(
             held,

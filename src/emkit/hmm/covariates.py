@@ -10,7 +10,6 @@ import numpy as np
 
 from emkit.core import Solver
 from emkit.core.arrays import FloatArray, IntArray
-from emkit.data.estimator import generator_of
 from emkit.data.frames import frame_columns
 from emkit.errors import DataError, ParameterError
 from emkit.families.base import Family
@@ -23,6 +22,7 @@ from emkit.hmm.columns import columns_named, emission_alone, emission_of, regres
 from emkit.hmm.forecast import Forecast
 from emkit.hmm.guided import GuidedMarkov, GuidedMarkovParameters
 from emkit.hmm.guided_chain import GuidedChain, GuidedChainParameters
+from emkit.randomness import generator_of
 
 __all__ = ["CovariateHMM"]
 

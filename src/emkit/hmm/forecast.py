@@ -27,6 +27,7 @@ from emkit.families.regression import Regressions
 from emkit.families.responses import GaussianResponse
 from emkit.families.student import Student
 from emkit.kernels.gaussian import softmax_rows
+from emkit.randomness import generator_of
 
 __all__ = ["Forecast", "cumulative", "pseudo_residuals"]
 
@@ -90,7 +91,7 @@ class Forecast:
 
     def sample(self, n: int, random_state: Any = None) -> FloatArray:
         """Return n independent draws (h, n, d) for each step."""
-        rng = np.random.default_rng(random_state)
+        rng = generator_of(random_state)
         edges = np.cumsum(self.states, axis=1)
         draws = []
         for step, edge in enumerate(edges):

@@ -23,6 +23,7 @@ from emkit.inference.estimates import Intervals, check_level
 from emkit.inference.ground import Ground, fit_of, ground_of, n_units, natural
 from emkit.inference.hypotheses import TestResult, check_pair
 from emkit.inference.refit import in_parallel, prepared, refitted, reweighted, simulated
+from emkit.randomness import generator_of
 
 __all__ = ["Bootstrap", "bootstrap", "bootstrap_lrt"]
 
@@ -139,7 +140,7 @@ def _check_count(n: int) -> None:
 
 def _seeds(rng: Any, n: int) -> list[np.random.SeedSequence]:
     """Return a seed of its own for each refit: refit 3 does not depend on refit 2."""
-    generator = np.random.default_rng(rng)
+    generator = generator_of(rng, "rng")
     return list(generator.bit_generator.seed_seq.spawn(n))  # type: ignore[attr-defined]
 
 

@@ -60,7 +60,8 @@ def simulated(ground: Ground, rng: np.random.Generator) -> Source:
     lengths = getattr(given, "lengths", None)
     if lengths is not None:
         parts = [draw(int(length)) for length in lengths if length > 0]
-        return as_sequences(np.concatenate(parts), [len(part) for part in parts], n_threads=1)
+        drawn: Source = as_sequences(np.concatenate(parts), [len(part) for part in parts], n_threads=1)
+        return drawn
     rows = draw(round(given.total_weight))
     if getattr(given, "has_missing", False) and not given.is_weighted and len(rows) == given.n_rows:
         rows = np.where(np.isnan(np.concatenate([block.X for block in given.blocks()])), np.nan, rows)

@@ -9,7 +9,6 @@ import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Table
-from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.irt import scores as scoring
 from emkit.irt.bank import bank_array, write_bank
@@ -17,6 +16,7 @@ from emkit.irt.factor_modes import factor_mode
 from emkit.irt.forms import ItemTable, item_table, slope_intercept, traditional
 from emkit.irt.modes import mode
 from emkit.irt.simulation import answers_at, log_prob_at
+from emkit.randomness import generator_of
 
 __all__ = ["ItemResponseAnswers"]
 

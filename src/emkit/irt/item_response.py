@@ -12,7 +12,6 @@ from emkit.core import Fit, QuasiNewton, Solver, maximise
 from emkit.core.constrained import constrain, entered
 from emkit.data import Source, as_source
 from emkit.data.checks import checked_weights
-from emkit.data.estimator import generator_of
 from emkit.data.threads import resolve_threads
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator, warn_of
@@ -29,6 +28,7 @@ from emkit.irt.groups import GroupLayout
 from emkit.irt.model import ItemResponse, ItemResponseParameters
 from emkit.irt.responses import Responses, read_responses
 from emkit.irt.standard import standardized
+from emkit.randomness import generator_of
 
 __all__ = ["ItemResponseModel"]
 

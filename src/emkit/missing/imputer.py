@@ -7,12 +7,12 @@ from typing import Any, Literal
 import numpy as np
 
 from emkit.core.arrays import FloatArray
-from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.families.normal import Normal
 from emkit.missing.bounds import limits_of
 from emkit.missing.conditional import filled
 from emkit.missing.normal import NormalEstimator
+from emkit.randomness import generator_of
 
 __all__ = ["EMImputer"]
 

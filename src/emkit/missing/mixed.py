@@ -10,7 +10,6 @@ from emkit.core import QuasiNewton, Solver, maximise
 from emkit.core.arrays import FloatArray
 from emkit.data import MemorySource, Source, Table
 from emkit.data.checks import checked_weights
-from emkit.data.estimator import generator_of
 from emkit.data.threads import consume_in_order, resolve_threads
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator, warn_of
@@ -19,6 +18,7 @@ from emkit.missing.coding import Coding, coding_of, columns_of
 from emkit.missing.location import GeneralLocation, LocationParameters
 from emkit.missing.multiple import resampled
 from emkit.missing.normal import WholeFitOnly
+from emkit.randomness import generator_of
 
 __all__ = ["MixedImputer"]
 

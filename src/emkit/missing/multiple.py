@@ -12,7 +12,6 @@ from emkit.core import Fit, QuasiNewton, Status, maximise
 from emkit.core.arrays import FloatArray
 from emkit.core.parameters import ParametersChart
 from emkit.data import MemorySource, Source
-from emkit.data.estimator import generator_of
 from emkit.data.threads import consume_in_order
 from emkit.errors import DataError, DegenerateWarning, ParameterError
 from emkit.families.normal import Normal, NormalParameters
@@ -22,6 +21,7 @@ from emkit.missing.normal import NormalEstimator, WholeFitOnly
 from emkit.missing.overimputation import Overimputed, overimputed
 from emkit.missing.panel import Panel
 from emkit.missing.pooling import Pooled, pool
+from emkit.randomness import generator_of
 
 __all__ = ["MultipleImputer", "resampled"]
 

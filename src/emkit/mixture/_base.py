@@ -10,7 +10,6 @@ import numpy as np
 from emkit.core import Fit
 from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import Source
-from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator
 from emkit.families.base import Family
@@ -18,6 +17,7 @@ from emkit.kernels.foreign import highest, host, namespace
 from emkit.mixture._known_door import Known
 from emkit.mixture.given import start_from
 from emkit.mixture.model import FiniteMixture, MixtureParameters
+from emkit.randomness import generator_of
 
 __all__ = ["MixtureEstimator"]
 

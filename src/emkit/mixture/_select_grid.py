@@ -15,6 +15,7 @@ from emkit.errors import ParameterError
 from emkit.mixture._base import MixtureEstimator
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.selection import Cell, ModelSelection
+from emkit.randomness import generator_of
 
 __all__ = ["Grid", "Key"]
 
@@ -63,7 +64,7 @@ class Grid:
             raise ParameterError(message)
         ModelSelection((), criterion)  # raises if there is no such criterion
         source = template._fit_source(X, sample_weight, n_threads)
-        rng = np.random.default_rng(random_state)
+        rng = generator_of(random_state)
         screen = source if source.n_rows <= 2 * SCREEN_ROWS else _sampled(source, rng)
         return cls(template, source, screen, criterion, n_init, tol, random_state, resolve_threads(n_threads))
 

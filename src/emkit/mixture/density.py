@@ -16,6 +16,7 @@ from emkit.errors import DataError, DegenerateWarning, ParameterError, warn_conv
 from emkit.mixture.density_choice import Selection, chosen_mixture
 from emkit.mixture.gaussian import GaussianMixture
 from emkit.mixture.univariate import NormalMixture
+from emkit.randomness import generator_of
 
 __all__ = ["Density", "density"]
 
@@ -104,7 +105,7 @@ class Density:
 
     def sample(self, n: int = 1, random_state: Any = None) -> FloatArray:
         """Return `n` new values (n,), others each time unless `random_state` is given."""
-        return self.mixture_.sample(n, np.random.default_rng(random_state))[0][:, 0]
+        return self.mixture_.sample(n, generator_of(random_state))[0][:, 0]
 
     # --- for people ---
 

@@ -14,7 +14,6 @@ import numpy as np
 from emkit.core import Solver
 from emkit.core.arrays import FloatArray, IntArray
 from emkit.data import Source
-from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.families.covariance import structure_of
 from emkit.families.gaussian import Gaussian
@@ -25,6 +24,7 @@ from emkit.mixture.given import given_start, parameters_from
 from emkit.mixture.model import FiniteMixture, MixtureParameters
 from emkit.mixture.noise import NoisyMixture, noise_labelled, noisy_start, with_noise
 from emkit.mixture.slices import conditional_parameters, marginal_parameters, resolve_columns
+from emkit.randomness import generator_of
 
 __all__ = ["GaussianMixture"]
 

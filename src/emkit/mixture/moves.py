@@ -25,6 +25,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.errors import ParameterError
 from emkit.families.gaussian_starts import StartingRows
 from emkit.mixture.model import FiniteMixture, MixtureParameters
+from emkit.randomness import generator_of
 
 __all__ = ["split_and_merge"]
 
@@ -78,7 +79,7 @@ def split_and_merge(
             raise ParameterError(message)
     moved: Any = copy.copy(mixture)
     source = moved._new_source(X, sample_weight, moved.n_threads)
-    block = source.sample(_ROWS, np.random.default_rng(rng))
+    block = source.sample(_ROWS, generator_of(rng, "rng"))
     best: Fit = moved.fit_
     for count in range(max_moves):
         better = _better(moved, source, block, best, n_candidates)

@@ -15,7 +15,6 @@ from emkit.core import Fit, Solver
 from emkit.core.arrays import FloatArray, IntArray
 from emkit.core.constrained import Constrained
 from emkit.data import Source, Table, as_source
-from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator, warn_of
 from emkit.mixture._covariates import as_columns, only_column
@@ -28,6 +27,7 @@ from emkit.mixture.concomitant import ConcomitantMixture
 from emkit.mixture.given import start_from
 from emkit.mixture.known import KnownMixture
 from emkit.mixture.model import FiniteMixture
+from emkit.randomness import generator_of
 
 __all__ = ["MixtureOfRegressions"]
 

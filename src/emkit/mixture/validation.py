@@ -15,6 +15,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 from emkit.errors import EmkitWarning, ParameterError
+from emkit.randomness import generator_of
 
 __all__ = ["CrossValidation", "cross_validate"]
 
@@ -84,7 +85,7 @@ def cross_validate(
     if isinstance(n_folds, bool) or not isinstance(n_folds, (int, np.integer)) or not 2 <= n_folds <= source.n_rows:
         message = f"`n_folds` must be an integer from 2 to the number of rows, {source.n_rows}; got {n_folds!r}"
         raise ParameterError(message)
-    fold = np.random.default_rng(random_state).permutation(source.n_rows) % n_folds
+    fold = generator_of(random_state).permutation(source.n_rows) % n_folds
     loglik, weight = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", EmkitWarning)

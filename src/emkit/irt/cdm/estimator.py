@@ -11,7 +11,6 @@ import numpy as np
 from emkit.core import Fit, Solver
 from emkit.core.arrays import FloatArray, IntArray
 from emkit.data import Source
-from emkit.data.estimator import generator_of
 from emkit.errors import ParameterError
 from emkit.estimator import ModelEstimator
 from emkit.irt.cdm.additive import AdditiveItem, additive_items
@@ -20,6 +19,7 @@ from emkit.irt.cdm.design import RULES, all_profiles, design_of, follows, read_q
 from emkit.irt.cdm.effects import effects_of
 from emkit.irt.cdm.model import Diagnosis, DiagnosisParameters
 from emkit.irt.cdm.validation import ClassificationAccuracy, QMatrixValidation, accuracy_of, q_matrix_validation
+from emkit.randomness import generator_of
 
 __all__ = ["CognitiveDiagnosis"]
 
