@@ -134,14 +134,21 @@ class ModelEstimator(Estimator):
         if getattr(self, "fit_", None) is None:
             self.fit(X, y, sample_weight)
             return self
-        source = self._new_source(X, sample_weight, self.n_threads)
+        self._follow(self._next_batch(X, y, sample_weight), schedule)
+        return self
+
+    def _next_batch(self, X: Any, y: Any, sample_weight: Any) -> Source:
+        """Return the rows of a later batch, read as those of the first were."""
+        return self._new_source(X, sample_weight, self.n_threads)
+
+    def _follow(self, source: Source, schedule: Online) -> None:
+        """Take the step of one more batch."""
         if self._running is None or self._running[0] is not self.fit_:
             known = source if self.fit_.source is None else self.fit_.source
             self._running = self.fit_, Running.after_fit(self.fit_, known)
         fit, running = following(self.fit_, self._running[1], source, schedule)
         self._adopt(fit, source)
         self._running = self.fit_, running
-        return self
 
     def _run(self, X: Any, sample_weight: Any) -> Source:
         model = self._model()

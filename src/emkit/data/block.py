@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
 
 from emkit.kernels.foreign import host, is_foreign
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["BLOCK_ROWS", "Block"]
@@ -50,6 +52,15 @@ class Block:
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.weights)
+
+    def parts(self, n_rows: int) -> Iterator[Block]:
+        """Yield the rows in blocks of at most so many; as they are where they are not rows of an array."""
+        if not isinstance(self.X, np.ndarray):
+            yield self
+            return
+        for first in range(0, len(self.X), n_rows):
+            stop = first + n_rows
+            yield replace(self, X=self.X[first:stop], weights=self.weights[first:stop], start=self.start + first)
 
     @property
     def kernel_weights(self) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +44,21 @@ class SequenceBlock(Block):
     codes: NDArray[np.int32] | None = None
     table: NDArray[Any] | None = None
     n_threads: int = 1
+
+    def parts(self, n_rows: int) -> Iterator[SequenceBlock]:
+        """Yield the sequences in blocks of at most so many rows, or of one sequence."""
+        for span in block_spans(self.lengths, n_rows):
+            rows, sequences = slice(span.row, span.end), slice(span.first, span.stop)
+            yield replace(
+                self,
+                X=self.X[rows],
+                weights=self.weights[rows],
+                start=self.start + span.row,
+                lengths=self.lengths[sequences],
+                sequence_weights=self.sequence_weights[sequences],
+                first_sequence=self.first_sequence + span.first,
+                codes=None if self.codes is None else self.codes[rows],
+            )
 
     @property
     def kernel_sequence_weights(self) -> NDArray[np.float64] | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from emkit.core import maximise
+from emkit.core import Online, maximise
 from emkit.core.arrays import FloatArray
 from emkit.core.constrained import constrain, entered
 from emkit.core.model import takes_device
@@ -26,6 +26,8 @@ from emkit.kernels.foreign import is_device_array
 from emkit.randomness import generator_of
 
 __all__ = ["HiddenMarkovEstimator"]
+
+_SCHEDULE = Online()
 
 
 class HiddenMarkovEstimator(HiddenMarkovAnswers):
@@ -176,6 +178,35 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         finally:
             del self._checkpoint
         warn_of(self.fit_, stacklevel=2)
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        lengths: Any = None,
+        sample_weight: Any = None,
+        *,
+        sequence: Any = None,
+        time: Any = None,
+        schedule: Online = _SCHEDULE,
+    ) -> Self:
+        """Follow one more batch of whole sequences by stepwise EM; the first batch is fitted as by `fit`.
+
+        Parameters
+        ----------
+        X, lengths, sample_weight, sequence, time
+            As for `fit`. Each batch holds whole sequences: the chain begins anew in every one.
+        schedule : Online
+            Its `exponent` and `offset` say how fast old batches fade.
+
+        References
+        ----------
+        Cappe & Moulines 2009, JRSS B 71:593.
+        """
+        if getattr(self, "fit_", None) is None:
+            return self.fit(X, lengths, sample_weight, sequence=sequence, time=time)
+        source = self._source(X, lengths, sequence, time)
+        self._follow(source if sample_weight is None else source.with_weights(sample_weight), schedule)
         return self
 
     def _maximised(self, model: Any, source: Any) -> Any:

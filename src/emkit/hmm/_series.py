@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 
 from emkit.core.arrays import FloatArray, IntArray
-from emkit.data.estimator import generator_of
 from emkit.errors import DataError, ParameterError
 from emkit.hmm._answers import in_memory
 from emkit.hmm._base import HiddenMarkovEstimator
 from emkit.hmm.series_forecast import SeriesForecast
 from emkit.hmm.series_law import law_ahead, residuals_of
 from emkit.hmm.switching_mean import SwitchingMean
+from emkit.randomness import generator_of
 
 __all__ = ["SeriesAnswers"]
 

@@ -192,6 +192,13 @@ class LabelEstimator(ModelEstimator):
             raise DataError(message)
         return self._source
 
+    def _next_batch(self, X: Any, y: Any, sample_weight: Any) -> Source:
+        """Return the answers about more items, by the raters of the first batch."""
+        self._check_fitted()
+        answers = read_answers(X, weights=sample_weight, raters=self.raters_, labels=self.labels_, **self._reading)
+        weights = sample_weight if answers.is_matrix else None
+        return as_source(answers.counts(), weights, allow_sparse=True, n_threads=self.n_threads)
+
     def _read_new(self, X: Any) -> Answers:
         self._check_fitted()
         return read_answers(X, raters=self.raters_, labels=self.labels_, **self._reading)

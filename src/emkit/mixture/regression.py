@@ -197,6 +197,10 @@ class MixtureOfRegressions(ModelEstimator):
         warn_of(self.fit_, stacklevel=2)
         return self
 
+    def _next_batch(self, X: Any, y: Any, sample_weight: Any) -> Source:
+        parts = read_parts(X, self._chosen(), {"y": y, "sample_weight": sample_weight})
+        return self._source(parts, is_new=True)
+
     def _source(self, parts: Parts, *, is_new: bool = False) -> Source:
         weights = parts.columns.get("sample_weight")
         return as_source(

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from emkit.core.parameters import n_free
 from emkit.core.problem import Point, Problem
 from emkit.core.solvers.base import Move, Solver
@@ -112,12 +110,7 @@ class Online(Solver):
 
 
 def _batches(source: Any, n_rows: int) -> Iterator[Any]:
-    """Yield the blocks in batches of rows; whole where a block is not made of rows of an array."""
+    """Yield the blocks in batches of rows, or of whole sequences; whole where a block cannot be cut."""
     for block in source.blocks():
-        is_rows = isinstance(getattr(block, "X", None), np.ndarray) and len(block.X) == len(block.weights)
-        if not is_rows:
-            yield block
-            continue
-        for start in range(0, len(block.X), n_rows):
-            stop = start + n_rows
-            yield replace(block, X=block.X[start:stop], weights=block.weights[start:stop], start=block.start + start)
+        parts = getattr(block, "parts", None)
+        yield from (block,) if parts is None else parts(n_rows)
