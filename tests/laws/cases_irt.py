@@ -5,16 +5,25 @@ from dataclasses import replace
 import numpy as np
 from case import Case
 
-from emkit.irt import Equispaced, ItemResponse, LogitNormalPrior, LogNormalPrior, NormalPrior
+from emkit.irt import (
+    Equispaced,
+    GaussHermite,
+    ItemResponse,
+    ItemResponseParameters,
+    LogitNormalPrior,
+    LogNormalPrior,
+    NormalPrior,
+)
 from emkit.irt.curves.asymptotes import FourParameters
 from emkit.irt.curves.base import Slopes
-from emkit.irt.curves.credit import NominalFactors, NominalResponse, PartialCredit, RatingScale
+from emkit.irt.curves.credit import InterceptParameters, NominalFactors, NominalResponse, PartialCredit, RatingScale
 from emkit.irt.curves.steps import Graded, GradedRating, Sequential
 from emkit.irt.davidian import Davidian
 from emkit.irt.factors import FactorNormal, Spread
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import BifactorNormal, FreeNormal, StandardNormal
 from emkit.irt.mixture import ItemResponseClasses
+from emkit.irt.placed import Placing
 from emkit.irt.regression import Regression
 
 _GRID = Equispaced(31, -6, 6)
@@ -84,6 +93,13 @@ _NOMINAL_PLANE = replace(
     ),
     latent=StandardNormal(),
 )
+_NORMAL = FactorNormal(1, (), Spread(1, 1))
+_PLACED = ItemResponse(
+    (ItemRun(PartialCredit(), (0, 1, 2, 3), 2, (("slope", NormalPrior(1.0, 0.5)),)),), latent=_NORMAL
+)
+_ANCHOR = ItemResponseParameters(
+    (InterceptParameters(np.full((4, 1), 1.2), np.zeros((4, 1))),), _NORMAL.start(np.zeros((1, 1)))
+)
 _RASCH = ItemRun(PartialCredit(Slopes.ONE), tuple(range(6)), 2, (("intercept", NormalPrior(0.0, 2.0)),))
 _CLASSES = ItemResponseClasses(ItemResponse((_RASCH,), grid=Equispaced(15, -5, 5)), 2)
 
@@ -141,6 +157,12 @@ CASES = [
     ),
     Case("irt-two-factors", _PLANE, _answers(2, missing=0.1), is_continuous=False),
     Case("irt-correlated", _CORRELATED, _two_factors(), is_continuous=False),
+    Case(
+        "irt-adaptive",
+        replace(_PLACED, placing=Placing(GaussHermite(5), _ANCHOR)),
+        _answers(2, n=80, missing=0.1),
+        is_continuous=False,
+    ),
     Case("irt-factors-groups", _GROUPED_PLANE, _with_group(_two_factors()), is_continuous=False),
     Case("irt-factors-rasch", _RASCH_PLANE, _two_factors(), is_continuous=False),
     Case(

@@ -285,6 +285,8 @@ _HOMES = {
     "GroupLayout": "emkit.irt.groups",
     "Davidian": "emkit.irt.davidian",
     "DavidianParameters": "emkit.irt.davidian",
+    "Adaptive": "emkit.irt",
+    "Placing": "emkit.irt.placed",
     "FactorNormal": "emkit.irt.factors",
     "FactorNormalParameters": "emkit.irt.factors",
     "Spread": "emkit.irt.factors",

@@ -13,11 +13,13 @@ from emkit.irt.item_response import ItemResponseModel
 from emkit.irt.item_response_mixture import ItemResponseMixture
 from emkit.irt.linking import Link, link
 from emkit.irt.model import ItemResponse, ItemResponseParameters
+from emkit.irt.placed import Adaptive
 from emkit.irt.priors import BetaPrior, LogitNormalPrior, LogNormalPrior, NormalPrior, Prior
 from emkit.irt.responses import Responses, from_long, keyed
 from emkit.irt.scores import Scores
 
 __all__ = [
+    "Adaptive",
     "BetaPrior",
     "CognitiveDiagnosis",
     "DifferentialFunctioning",

@@ -39,6 +39,8 @@ class LatentChoice:
     explained : CovariateLayout
     n_items : int
         Of one group.
+    is_placed : bool
+        Whether people have places of their own: the distribution is then one that sums over people tell.
     """
 
     density: str
@@ -48,6 +50,7 @@ class LatentChoice:
     layout: GroupLayout
     explained: CovariateLayout
     n_items: int
+    is_placed: bool = False
 
     def latent(self, runs: tuple[ItemRun, ...], pattern: Array) -> Latent:
         """Return the distribution for items that load on factors by a pattern (n, F), those of all groups.
@@ -69,6 +72,8 @@ class LatentChoice:
             return Davidian(n_groups, self._degree)
         compared = self._compared()
         spread = self._spread(n_groups, unit_free)
+        if self.is_placed:
+            return FactorNormal(n_groups, compared, spread)
         if not compared and not spread.free_var and not spread.correlated:
             return StandardNormal(n_groups)
         if self.n_factors == 1:
@@ -83,6 +88,9 @@ class LatentChoice:
         ParameterError
             If options do not go together.
         """
+        if self.is_placed:
+            message = "`specific` factors are integrated one by one on a grid: leave `quadrature` and `solver` to that"
+            raise ParameterError(message)
         is_plain = self.n_factors == 1 and not self.is_confirmatory and self.density == "normal"
         if not is_plain or self.factor_correlation != "none" or self.explained.names:
             message = "`specific` goes with n_factors=1, density='normal' and without `loadings` and covariates"
@@ -136,6 +144,9 @@ class LatentChoice:
                 f"items measure which, and a normal density; got {self.factor_correlation!r} and n_factors="
                 f"{self.n_factors}"
             )
+            raise ParameterError(message)
+        if self.density != "normal" and self.is_placed:
+            message = f"nodes of people's own are for density='normal', got {self.density!r}"
             raise ParameterError(message)
         if self.density != "normal" and self.n_factors > 1:
             message = f"density={self.density!r} is for one factor, got n_factors={self.n_factors}"

@@ -1,13 +1,42 @@
-"""The latent distributions of a fit as tables of a report."""
+"""What is said of a fit: the latent distributions as tables of a report, and items to worry about."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from emkit.core.describe import Description
 from emkit.irt.latent import StandardNormal
 
-__all__ = ["latent_tables"]
+__all__ = ["STEEP", "latent_tables", "negative_items", "steep_item"]
+
+STEEP = 12.0  # slopes above this say that an item sorts people without error, which no sample can tell
+
+
+def steep_item(model: Any, parameters: Any) -> str:
+    """Return a sentence on an item whose slope has run off, empty if there is none."""
+    for run, own in zip(model.runs, parameters.items, strict=True):
+        size = np.abs(own.slope).max(axis=1, initial=0.0)
+        if len(size) and size.max() > STEEP:
+            at = int(size.argmax())
+            return (
+                f"Item {model.name_of(run.items[at])} has the slope {size[at]:.3g}: it tells people apart without "
+                "error, as with a perfect (Guttman) ordering, an item given twice, or few answers. Remove such "
+                "items, or give slopes a prior: priors={'slope': LogNormalPrior()}."
+            )
+    return ""
+
+
+def negative_items(model: Any, parameters: Any) -> tuple[str, ...]:
+    """Return a sentence that names the items with two categories and negative slopes (one factor)."""
+    negative = [
+        model.name_of(item)
+        for run, own in zip(model.runs, parameters.items, strict=True)
+        if len(own.slope) == run.n_items and model.n_factors == 1 and run.kind.n_categories(own) == 2
+        for item in np.array(run.items)[own.slope[:, 0] < 0]
+    ]
+    return (f"Items of negative discrimination: {', '.join(negative)}. Check their keys.",) if negative else ()
 
 
 def latent_tables(model: Any, parameters: Any) -> tuple[Description, ...]:

@@ -147,6 +147,37 @@ class FactorNormal(Latent):
         slopes = self.spread.slopes(covariances, by_covariance)
         return FactorNormalParameters(by_mean[list(self.free_mean)], *slopes)
 
+    def of_moments(self, parameters: FactorNormalParameters, moments: Any) -> FactorNormalParameters:
+        """Return the parameters of most likelihood for sums over people (`NormalMoments`)."""
+        means, covariances = self.normal(parameters)
+        for g, weight in enumerate(moments.weight):
+            if weight > 0:
+                if g in self.free_mean:
+                    means[g] = moments.first[g] / weight
+                second = _about(means[g], moments, g) / weight
+                covariances[g] = restricted_covariance(second, covariances[g], self.spread.free(g))
+        return FactorNormalParameters(means[list(self.free_mean)], *self.spread.parts(covariances))
+
+    def moment_loglik(self, parameters: FactorNormalParameters, moments: Any) -> float:
+        """Return the log-likelihood of sums over people, without constants."""
+        means, covariances = self.normal(parameters)
+        seconds = (_about(means[g], moments, g) for g in range(self.n_groups))
+        return sum(
+            -0.5 * float(np.trace(np.linalg.solve(cov, second)) + weight * np.linalg.slogdet(cov)[1])
+            for cov, second, weight in zip(covariances, seconds, moments.weight, strict=True)
+        )
+
+    def moment_score(self, parameters: FactorNormalParameters, moments: Any) -> FactorNormalParameters:
+        """Return the gradient of the log-likelihood of sums over people."""
+        means, covariances = self.normal(parameters)
+        by_mean, by_covariance = np.empty_like(means), np.empty_like(covariances)
+        for g, weight in enumerate(moments.weight):
+            off = _about(means[g], moments, g) - weight * covariances[g]
+            by_mean[g] = np.linalg.solve(covariances[g], moments.first[g] - weight * means[g])
+            by_covariance[g] = 0.5 * np.linalg.solve(covariances[g], np.linalg.solve(covariances[g], off).T)
+        slopes = self.spread.slopes(covariances, by_covariance)
+        return FactorNormalParameters(by_mean[list(self.free_mean)], *slopes)
+
     def moments(
         self, parameters: FactorNormalParameters, nodes: FloatArray, log_width: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
@@ -170,6 +201,12 @@ class FactorNormal(Latent):
     def turned(self, parameters: FactorNormalParameters, turn: FloatArray) -> FactorNormalParameters:
         both = np.outer(turn, turn)
         return FactorNormalParameters(parameters.mean * turn, parameters.var, parameters.correlation * both)
+
+
+def _about(mean: FloatArray, moments: Any, g: int) -> FloatArray:
+    """Return the sum (F, F) of squares and products about a mean in group g."""
+    across = np.outer(moments.first[g], mean)
+    return np.asarray(moments.second[g] - across - across.T + moments.weight[g] * np.outer(mean, mean))
 
 
 class _Free(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -19,6 +18,7 @@ from emkit.irt import build
 from emkit.irt.answers import ItemResponseAnswers
 from emkit.irt.checking import check_identified, warn_of_separate_forms
 from emkit.irt.choices import LatentChoice
+from emkit.irt.climbing import on_grids, on_own_places
 from emkit.irt.coding import MISSING, coded_source
 from emkit.irt.covariates import CovariateLayout
 from emkit.irt.fit_answers import ItemResponseFit
@@ -26,6 +26,7 @@ from emkit.irt.forms import ItemTable, item_table, slope_intercept
 from emkit.irt.grids import Grid, default_grid
 from emkit.irt.groups import GroupLayout
 from emkit.irt.model import ItemResponse, ItemResponseParameters
+from emkit.irt.placed import Adaptive
 from emkit.irt.responses import Responses, read_responses
 from emkit.irt.standard import standardized
 from emkit.randomness import generator_of
@@ -73,9 +74,11 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
     free_items : sequence of str, or "all", default ()
         With groups: items whose parameters differ among them; all others are anchors. The first group (in sorted order)
         has mean 0 (and variance 1), the others' are free unless all items are.
-    quadrature : Grid, optional
+    quadrature : Grid or Adaptive, optional
         `Equispaced()` where None: nodes 0.2 apart on -7.5 to 7.5 (further apart with several factors), widened and
         refined as the latent distribution and the posteriors ask for. Or `GaussHermite(n_points)`, or your own points.
+        `Adaptive()` places nodes around the mode of each person's posterior, which needs few of them (normal latent
+        variables).
     tol : float, default 1e-8
         Log-likelihood still to be gained at which the climb ends.
     max_iter, start, solver, random_state, n_threads, on_iteration
@@ -123,7 +126,7 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         density: str = "normal",
         factor_correlation: Literal["none", "free"] = "none",
         free_items: Sequence[str] | str = (),
-        quadrature: Grid | None = None,
+        quadrature: Grid | Adaptive | None = None,
         tol: float = 1e-8,
         max_iter: int = 1000,
         start: Any = None,
@@ -230,7 +233,8 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
             raise ParameterError(message)
         n_factors, n_items = int(self.n_factors), responses.n_items
         options = (self.density, self.factor_correlation, n_factors, self.loadings is not None)
-        choice = LatentChoice(*options, layout, explained, n_items)
+        is_placed = isinstance(self.quadrature, Adaptive)
+        choice = LatentChoice(*options, layout, explained, n_items, is_placed)
         kinds, every = layout.repeated(build.kinds_of(self.item_type, responses.names)), layout.expanded(responses)
         if self.specific is not None:
             return self._bifactor(kinds, every, responses, choice)
@@ -239,7 +243,7 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         given = loads if choice.is_confirmatory and n_factors > 1 else None
         runs = build.item_runs(kinds, every, n_factors, self._checked_priors(), given)
         latent = choice.latent(runs, loads)
-        grid = self.quadrature or default_grid(n_factors)
+        grid = self._grid(n_factors)
         shown = None if pattern is None else tuple(layout.repeated(pattern))
         return ItemResponse(runs, n_factors, grid, latent, shown, None, every.names, responses.notes)
 
@@ -249,9 +253,13 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         numbers = tuple(choice.layout.repeated(numbers))
         loads = np.array([(True, s >= 0) for s in numbers])
         runs = build.item_runs(kinds, every, 2, self._checked_priors(), loads)
-        latent, grid = choice.bifactor(runs, numbers), self.quadrature or default_grid(2)
+        latent, grid = choice.bifactor(runs, numbers), self._grid(2)
         pattern = tuple((True, s >= 0) for s in numbers)
         return ItemResponse(runs, 2, grid, latent, pattern, numbers, every.names, responses.notes)
+
+    def _grid(self, n_factors: int) -> Grid:
+        given = self.quadrature
+        return default_grid(n_factors) if given is None or isinstance(given, Adaptive) else given
 
     def _checked_priors(self) -> dict[str, Any]:
         priors = dict(self.priors or {})
@@ -265,37 +273,28 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         return QuasiNewton(warm_up=1) if isinstance(self.solver, str) and self.solver == "auto" else self.solver
 
     def _maximised(self, model: ItemResponse, source: Source) -> Fit:
-        """Fit on the grid, and again from there while the grid turns out too coarse or too narrow."""
-        fit, spent, seconds, is_misled = None, 0, 0.0, False
-        for _ in range(_GRIDS):
-            begin = self.start if fit is None or is_misled else fit.parameters
-            held = constrain(model, **self._held)
-            found: Fit = maximise(
-                held,
-                source,
-                start=entered(held, begin),
-                solver=self._solver(),
-                n_starts=model.latent.n_starts,
-                n_ends=_ENDS,
-                tol=max(self.tol, _FLAT) if self.density == "histogram" else self.tol,
-                max_iter=self.max_iter,
-                rng=None if self.random_state is None else generator_of(self.random_state),
-                on_iteration=self.on_iteration,
-                checkpoint=self._checkpoint if fit is None else None,
-            )
-            spent, seconds = spent + found.n_e_steps, seconds + found.seconds
-            fit = found if fit is None else replace(found, trace=fit.trace.joined(found.trace), starts=fit.starts)
-            source = fit.source
-            reached = fit.parameters if held is model else fit.parameters.inner
-            grid = model.fitting_grid(reached, source) if fit.is_converged else model.grid
-            if grid is model.grid:
-                break
-            # On a grid much too coarse steep items hide people between the nodes: from there the climb ends elsewhere.
-            is_misled = grid.finest < _MISLED * model.grid.finest
-            model = replace(model, grid=grid)
-        assert fit is not None
-        whole = replace(fit, n_e_steps=spent, seconds=seconds)
+        if isinstance(self.quadrature, Adaptive):
+            return on_own_places(model, source, self.start, self._climb, self.quadrature)
+        whole = on_grids(model, source, self.start, self._climb)
         return whole if self._held else standardized(whole)  # moving the scale would undo what is held
+
+    def _climb(self, model: ItemResponse, source: Any, begin: Any, *, tol: float | None, is_first: bool) -> Fit:
+        held = constrain(model, **self._held)
+        least = _FLAT if self.density == "histogram" else 0.0
+        fit: Fit = maximise(
+            held,
+            source,
+            start=entered(held, begin),
+            solver=self._solver(),
+            n_starts=model.latent.n_starts,
+            n_ends=_ENDS,
+            tol=max(self.tol if tol is None else tol, least),
+            max_iter=self.max_iter,
+            rng=None if self.random_state is None else generator_of(self.random_state),
+            on_iteration=self.on_iteration,
+            checkpoint=self._checkpoint if is_first else None,
+        )
+        return fit
 
     def _adopt_parameters(self, model: ItemResponse, parameters: ItemResponseParameters) -> None:
         self.model_, self.parameters_ = model, parameters
@@ -338,7 +337,5 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         return read_responses(X, key=key, known=known, unseen="error")
 
 
-_GRIDS = 4
 _ENDS = 4  # of eight starts, where several compete
 _FLAT = 1e-3
-_MISLED = 0.6

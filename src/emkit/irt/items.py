@@ -7,6 +7,7 @@ that is Newton's method. A step that lowers an item's objective is halved.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,14 +85,25 @@ class ItemRun:
         return np.asarray((prob[:, None] * self.by_latent(parameters, nodes) ** 2).sum(axis=2))
 
     def log_prior(self, parameters: Any) -> float:
-        return sum(float(prior.log_density(getattr(parameters, name)).sum()) for name, prior in self.priors)
+        values = ((name, prior, getattr(parameters, name)) for name, prior in self.priors)
+        return sum(float(_of_free(name, value, prior.log_density).sum()) for name, prior, value in values)
 
     def score(self, parameters: Any, counts: FloatArray, nodes: FloatArray) -> Any:
         """Return the gradient of the expected log-posterior, entry by entry."""
-        matrix, fields = self.matrix(parameters), self.kind.layout(parameters)
-        slope, _ = self.kind.slope_and_information(matrix, nodes, counts)
-        slope += self._spread(fields, parameters, "slope") if self.priors else 0.0
-        return self.kind.record(slope, fields, _sum_rows)
+        slope, _ = self.kind.slope_and_information(self.matrix(parameters), nodes, counts)
+        return self.gathered(parameters, slope)
+
+    def gathered(self, parameters: Any, slope: FloatArray) -> Any:
+        """Return the gradient of the expected log-posterior from that (m, p) of the likelihood, entry by entry."""
+        fields = self.kind.layout(parameters)
+        whole = slope + self._spread(fields, parameters, "slope") if self.priors else slope
+        return self.kind.record(whole, fields, _sum_rows)
+
+    def scored(self, parameters: Any, slope: FloatArray, information: FloatArray) -> Any:
+        """Return the parameters after one step of scoring with a given gradient (m, p) and information (m, p, p)."""
+        fields = self.kind.layout(parameters)
+        scoring = _Scoring(self, fields, np.zeros((self.n_items, 1, 1)), np.zeros((1, fields[0].width)))
+        return self.kind.record(scoring.once(self.matrix(parameters), slope, information), fields, _first_row)
 
     def m_step(self, parameters: Any, counts: FloatArray, nodes: FloatArray) -> Any:
         """Return parameters that raise the expected log-posterior under counts (m, K, q)."""
@@ -113,7 +125,7 @@ class ItemRun:
         for field in fields:
             value = getattr(parameters, field.name)
             if field.name in given and len(value):
-                spread = getattr(given[field.name], what)(value)
+                spread = _of_free(field.name, value, getattr(given[field.name], what))
                 out[: len(spread), at : at + field.width] = spread  # the first row holds what is shared
             at += field.width
         return out
@@ -129,18 +141,27 @@ class _Scoring:
 
     def stepped(self, matrix: FloatArray) -> tuple[FloatArray, bool]:
         """Return the matrix after one safeguarded step, and whether that step was small."""
-        free, is_shared = self.run.kind.is_free(matrix, self.fields)
-        step, gain = self._direction(matrix, free, is_shared)
-        size = np.abs(step).max(axis=1, keepdims=True, initial=0.0)
-        if is_shared.any():
-            size = np.full_like(size, size.max(initial=0.0))
-        step *= np.minimum(1.0, _FAR / np.maximum(size, _FAR))
-        moved = self._halved(matrix, step, gain, is_joint=bool(is_shared.any()))
+        gradient, information = self.run.kind.slope_and_information(matrix, self.nodes, self.counts)
+        step, gain, is_joint = self._direction(matrix, gradient, information)
+        moved = self._halved(matrix, step, gain, is_joint=is_joint)
         return moved, bool((np.abs(step) <= _SMALL * (1 + np.abs(matrix))).all())
 
-    def _direction(self, matrix: FloatArray, free: Array, is_shared: Array) -> tuple[FloatArray, FloatArray]:
-        """Return the steps (m, p) and what they promise to gain (m,)."""
-        gradient, information = self.run.kind.slope_and_information(matrix, self.nodes, self.counts)
+    def once(self, matrix: FloatArray, gradient: FloatArray, information: FloatArray) -> FloatArray:
+        """Return the matrix after a step with a given gradient and information, halved while curves are no numbers."""
+        step, _, _ = self._direction(matrix, gradient, information)
+        for _ in range(_HALVINGS):
+            trial = self._moved(matrix, step)
+            with np.errstate(all="ignore"):
+                if np.isfinite(self.run.kind.log_prob(trial, self.nodes)).all():
+                    return trial
+            step = step / 2
+        return matrix
+
+    def _direction(
+        self, matrix: FloatArray, gradient: FloatArray, information: FloatArray
+    ) -> tuple[FloatArray, FloatArray, bool]:
+        """Return the steps (m, p), what they promise to gain (m,), and whether items share some of them."""
+        free, is_shared = self.run.kind.is_free(matrix, self.fields)
         stretch = np.where(self.in_unit, matrix * (1 - matrix), 1.0)  # derivative by the log odds
         scale = stretch * free
         gradient, information = gradient * scale, information * scale[:, :, None] * scale[:, None, :]
@@ -148,7 +169,11 @@ class _Scoring:
             gradient += self.run.matrix_prior(self.fields, matrix, "slope") * stretch * free
             information += _diagonal(self.run.matrix_prior(self.fields, matrix, "bend") * free)
         step = _solved(gradient, information, free, is_shared)
-        return step, 0.5 * (gradient * step).sum(axis=1)
+        gain = 0.5 * (gradient * step).sum(axis=1)
+        size = np.abs(step).max(axis=1, keepdims=True, initial=0.0)
+        if is_shared.any():
+            size = np.full_like(size, size.max(initial=0.0))
+        return step * np.minimum(1.0, _FAR / np.maximum(size, _FAR)), gain, bool(is_shared.any())
 
     def _value(self, matrix: FloatArray) -> FloatArray:
         log_prob = self.run.kind.log_prob(matrix, self.nodes)
@@ -203,6 +228,15 @@ def _solved(gradient: FloatArray, information: FloatArray, free: Array, is_share
     step[:, is_shared] = common
     step[:, own] = by_own[..., 0] - by_own[..., 1:] @ common
     return step
+
+
+def _of_free(name: str, value: FloatArray, function: Callable[[Array], FloatArray]) -> FloatArray:
+    """Return a function of the entries of a field, zero at slopes of zero: those are none of the prior's."""
+    if name != "slope" or (value != 0).all():
+        return function(value)
+    out = np.zeros_like(value)
+    out[value != 0] = function(value[value != 0])
+    return out
 
 
 def _diagonal(values: FloatArray) -> FloatArray:

@@ -29,10 +29,11 @@ from emkit.core.describe import Description
 from emkit.core.model import Model
 from emkit.core.parameters import Parameters
 from emkit.core.statistics import Statistics
+from emkit.irt import placed
 from emkit.irt.bifactor import bifactor_density, bifactor_step
 from emkit.irt.coding import as_codes, compressed
 from emkit.irt.curves.base import Slopes
-from emkit.irt.describing import latent_tables
+from emkit.irt.describing import latent_tables, negative_items, steep_item
 from emkit.irt.forms import item_table, slope_intercept
 from emkit.irt.grids import REACH, Equispaced, Grid
 from emkit.irt.items import ItemRun
@@ -44,8 +45,6 @@ from emkit.kernels.gaussian import softmax_rows
 from emkit.kernels.quadrature import quadrature_counts, quadrature_joint
 
 __all__ = ["ItemResponse", "ItemResponseParameters", "ItemResponseStatistics"]
-
-STEEP = 12.0  # slopes above this say that an item sorts people without error, which no sample can tell
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,8 @@ class ItemResponse(Model):
     item_names : tuple of str
     notes : tuple of str
         What the reader of a fit should know of the data.
+    placing : Placing, optional
+        Nodes of each person's own, in place of the grid.
     """
 
     runs: tuple[ItemRun, ...] = ()
@@ -102,6 +103,7 @@ class ItemResponse(Model):
     specific: tuple[int, ...] | None = None
     item_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    placing: placed.Placing | None = None
 
     # --- the protocol ---
 
@@ -136,7 +138,11 @@ class ItemResponse(Model):
         )
         return ItemResponseParameters(items, self.latent.start(self.nodes))
 
-    def e_step(self, parameters: ItemResponseParameters, block: Any) -> ItemResponseStatistics:
+    def e_step(
+        self, parameters: ItemResponseParameters, block: Any
+    ) -> ItemResponseStatistics | placed.PlacedStatistics:
+        if self.placing is not None:
+            return placed.step(self, parameters, block)
         codes, group = self.split(block.X)
         weight = float(block.weights.sum()) if block.is_weighted else float(block.n_rows)
         if self.specific is not None:
@@ -150,7 +156,9 @@ class ItemResponse(Model):
         mass = step.mass.sum(axis=0, keepdims=True)
         return ExplainedStatistics(step.loglik, weight, step.counts, mass, people)
 
-    def m_step(self, statistics: ItemResponseStatistics, parameters: ItemResponseParameters) -> ItemResponseParameters:
+    def m_step(self, statistics: Any, parameters: ItemResponseParameters) -> ItemResponseParameters:
+        if isinstance(statistics, placed.PlacedStatistics):
+            return placed.m_step(self, parameters, statistics)  # type: ignore[no-any-return]
         counts = self.counts_by_run(statistics.counts)
         items = tuple(
             run.m_step(own, part, self.nodes)
@@ -161,7 +169,9 @@ class ItemResponse(Model):
     def log_prior(self, parameters: ItemResponseParameters) -> float:
         return sum(run.log_prior(own) for run, own in zip(self.runs, parameters.items, strict=True))
 
-    def expected_loglik(self, parameters: ItemResponseParameters, statistics: ItemResponseStatistics) -> float:
+    def expected_loglik(self, parameters: ItemResponseParameters, statistics: Any) -> float:
+        if isinstance(statistics, placed.PlacedStatistics):
+            return placed.expectation(self, parameters, statistics)
         log_prob, log_weights = self.tables(parameters)
         with np.errstate(invalid="ignore"):
             own = np.where(statistics.counts > 0, statistics.counts * log_prob, 0.0).sum()
@@ -170,7 +180,9 @@ class ItemResponse(Model):
             return float(own + explained.expected_log_density(parameters.latent, statistics))
         return float(own + (statistics.mass * log_weights).sum())
 
-    def score(self, parameters: ItemResponseParameters, statistics: ItemResponseStatistics) -> ItemResponseParameters:
+    def score(self, parameters: ItemResponseParameters, statistics: Any) -> ItemResponseParameters:
+        if isinstance(statistics, placed.PlacedStatistics):
+            return placed.score(self, parameters, statistics)  # type: ignore[no-any-return]
         counts = self.counts_by_run(statistics.counts)
         items = tuple(
             run.score(own, part, self.nodes) for run, own, part in zip(self.runs, parameters.items, counts, strict=True)
@@ -190,6 +202,8 @@ class ItemResponse(Model):
         return joint
 
     def log_density(self, parameters: ItemResponseParameters, block: Any) -> FloatArray:
+        if self.placing is not None:
+            return placed.density(self, parameters, block)
         if self.specific is not None:
             return bifactor_density(self, parameters, *self.split(block.X))
         density: FloatArray = softmax_rows(self.log_joint(parameters, block))[0]
@@ -222,27 +236,10 @@ class ItemResponse(Model):
         return ItemResponseParameters(items, self.latent.turned(parameters.latent, turn))
 
     def degeneracy(self, parameters: ItemResponseParameters, statistics: ItemResponseStatistics) -> str:
-        for run, own in zip(self.runs, parameters.items, strict=True):
-            size = np.abs(own.slope).max(axis=1, initial=0.0)
-            if len(size) and size.max() > STEEP:
-                at = int(size.argmax())
-                return (
-                    f"Item {self.name_of(run.items[at])} has the slope {size[at]:.3g}: it tells people apart without "
-                    "error, as with a perfect (Guttman) ordering, an item given twice, or few answers. Remove such "
-                    "items, or give slopes a prior: priors={'slope': LogNormalPrior()}."
-                )
-        return ""
+        return steep_item(self, parameters)
 
     def remarks(self, parameters: ItemResponseParameters) -> tuple[str, ...]:
-        negative = [
-            self.name_of(item)
-            for run, own in zip(self.runs, parameters.items, strict=True)
-            if len(own.slope) == run.n_items and self.n_factors == 1 and run.kind.n_categories(own) == 2
-            for item in np.array(run.items)[own.slope[:, 0] < 0]
-        ]
-        if not negative:
-            return self.notes
-        return (*self.notes, f"Items of negative discrimination: {', '.join(negative)}. Check their keys.")
+        return (*self.notes, *negative_items(self, parameters))
 
     def describe(
         self, parameters: ItemResponseParameters, feature_names: Sequence[str] | None
@@ -371,7 +368,7 @@ class ItemResponse(Model):
 
     def fitting_grid(self, parameters: ItemResponseParameters, source: Any) -> Grid:
         """Return a grid that is wide enough for the latent distributions and fine enough for the posteriors."""
-        if not self.latent.is_parametric:
+        if not self.latent.is_parametric or self.placing is not None:
             return self.grid
         mean, sd = self.latent_moments(parameters)
         if self.latent.n_covariates:

@@ -51,6 +51,14 @@ class PeopleStatistics(Additive):
         square = (nodes * mass.sum(axis=0)[:, None]).T @ nodes
         return cls(cross, covariates.T @ (mass @ nodes), square, float(weight.sum()))
 
+    @classmethod
+    def at(cls, mass: FloatArray, places: FloatArray, covariates: FloatArray) -> PeopleStatistics:
+        """Return the sums over people from weighted posteriors (n, q) of places of their own (n, q, F)."""
+        weight = mass.sum(axis=1)
+        cross = (covariates * weight[:, None]).T @ covariates
+        square = np.einsum("nq,nqf,nqg->fg", mass, places, places, optimize=True)
+        return cls(cross, covariates.T @ np.einsum("nq,nqf->nf", mass, places), square, float(weight.sum()))
+
 
 @dataclass(frozen=True)
 class Regression(Latent):
@@ -113,8 +121,11 @@ class Regression(Latent):
     def m_step(
         self, parameters: RegressionParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
     ) -> RegressionParameters:
-        people = statistics.people
-        coefficient = np.linalg.solve(people.cross, people.along)
+        return self.of_moments(parameters, statistics.people)
+
+    def of_moments(self, parameters: RegressionParameters, people: PeopleStatistics) -> RegressionParameters:
+        """Return the parameters of most likelihood for sums over people."""
+        coefficient = np.asarray(np.linalg.solve(people.cross, people.along), dtype=np.float64)
         left = self._residual(coefficient, people) / people.weight
         covariance = restricted_covariance(left, self.covariance(parameters), self.spread.free(0))
         return RegressionParameters(coefficient.reshape(self._shape), *self.spread.parts(covariance[None]))
@@ -122,7 +133,11 @@ class Regression(Latent):
     def score(
         self, parameters: RegressionParameters, statistics: Any, nodes: FloatArray, log_width: FloatArray
     ) -> RegressionParameters:
-        people, covariance = statistics.people, self.covariance(parameters)
+        return self.moment_score(parameters, statistics.people)
+
+    def moment_score(self, parameters: RegressionParameters, people: PeopleStatistics) -> RegressionParameters:
+        """Return the gradient of the log-likelihood of sums over people."""
+        covariance = self.covariance(parameters)
         coefficient = parameters.coefficient.reshape(self.n_columns, -1)
         by_coefficient = np.linalg.solve(covariance, (people.along - people.cross @ coefficient).T).T
         off = self._residual(coefficient, people) - people.weight * covariance
@@ -132,7 +147,11 @@ class Regression(Latent):
 
     def expected_log_density(self, parameters: RegressionParameters, statistics: Any) -> float:
         """Return the expected log-density of the latent variables, without constants."""
-        people, covariance = statistics.people, self.covariance(parameters)
+        return self.moment_loglik(parameters, statistics.people)
+
+    def moment_loglik(self, parameters: RegressionParameters, people: PeopleStatistics) -> float:
+        """Return the log-likelihood of sums over people, without constants."""
+        covariance = self.covariance(parameters)
         left = self._residual(parameters.coefficient.reshape(self.n_columns, -1), people)
         inside = np.trace(np.linalg.solve(covariance, left)) + people.weight * np.linalg.slogdet(covariance)[1]
         return float(-0.5 * inside)

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
+from emkit.irt import placed
 from emkit.irt.bifactor import bifactor_draws, bifactor_eap, picked
 from emkit.irt.coding import MISSING
 from emkit.irt.grids import Equispaced
@@ -73,6 +74,8 @@ def eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray
     """Return posterior means (n, F) and covariances (n, F, F)."""
     if model.specific is not None:
         return bifactor_eap(model, parameters, *model.split(block.X))
+    if model.placing is not None:
+        return placed.eap(model, parameters, block)
     resp, nodes = model.posterior(parameters, block), model.nodes
     mean = resp @ nodes
     products = (nodes[:, :, None] * nodes[:, None, :]).reshape(len(nodes), -1)
@@ -85,6 +88,8 @@ def plausible(model: Any, parameters: Any, block: Any, rng: np.random.Generator,
     if model.specific is not None:
         codes, group = model.split(block.X)
         return bifactor_draws(model, parameters, codes, group, rng, n_draws)
+    if model.placing is not None:
+        return placed.draws(model, parameters, block, rng, n_draws)
     resp = model.posterior(parameters, block)
     draws = np.empty((len(resp), n_draws, model.n_factors))
     step = model.grid.step if isinstance(model.grid, Equispaced) else 0.0
