@@ -188,6 +188,8 @@ def _from_long(
             raise DataError(message)
     label, known = encoded(columns[2], labels)
     _refuse_unknown(label, columns[2], known)
+    if labels is None:
+        _refuse_measurements(label, known)
     return _kept(item, rater, label, items, raters, known, checked_weights(weights, len(item)))
 
 
@@ -200,9 +202,26 @@ def _from_matrix(
     stacked = np.concatenate(columns) if columns else np.empty(0)
     label, known = encoded(stacked, labels)
     _refuse_unknown(label, stacked, known)
+    if labels is None:
+        _refuse_measurements(label, known)
     item = np.tile(np.arange(n_items), len(columns))
     rater = np.repeat(np.array([place.get(name, -1) for name in own], dtype=np.intp), n_items)
     return _kept(item, rater, label, tuple(range(n_items)), tuple(place), known, None, is_matrix=True)
+
+
+_MANY, _RARE = 12, 4  # labels, and answers for each, at which numbers with fractions are no labels
+
+
+def _refuse_measurements(label: NDArray[np.intp], labels: tuple[Any, ...]) -> None:
+    """Raise where labels are numbers with fractions, many of them and each of them rare: these are measurements."""
+    broken = [value for value in labels if isinstance(value, float) and not value.is_integer()]
+    n_answers = int((label >= 0).sum())
+    if broken and len(labels) > _MANY and n_answers < _RARE * len(labels):
+        message = (
+            f"labels are classes, but the {n_answers} answers have {len(labels)} values such as {broken[0]:g}, which "
+            "look like a measurement: round or bin them, or pass classes as text or whole numbers"
+        )
+        raise DataError(message)
 
 
 def _kept(

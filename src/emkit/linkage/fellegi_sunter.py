@@ -17,7 +17,7 @@ from emkit.estimator import ModelEstimator
 from emkit.linkage.model import Linkage
 from emkit.linkage.parameters import LinkageParameters
 from emkit.linkage.patterns import read_patterns
-from emkit.linkage.settings import field_groups, field_sizes, known_groups
+from emkit.linkage.settings import field_groups, field_sizes, known_groups, notes_on
 
 __all__ = ["FellegiSunter", "share_without_blocking"]
 
@@ -177,6 +177,7 @@ class FellegiSunter(ModelEstimator):
             levels=sizes,
             groups=groups,
             fields=self.fields_,
+            notes=notes_on(source, self.fields_),
             known_match=known["known_m"],
             known_others=known["known_u"],
         )

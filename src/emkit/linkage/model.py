@@ -72,6 +72,8 @@ class Linkage(Model):
     known_share : float or None
         Share of matches where it is known.
     fields : tuple of str, optional
+    notes : tuple of str
+        What the reader of a fit should know of the data.
     """
 
     levels: tuple[int, ...] = ()
@@ -83,6 +85,7 @@ class Linkage(Model):
     known_others: tuple[tuple[int, tuple[float, ...]], ...] = ()
     known_share: float | None = None
     fields: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     # --- the protocol ---
 
@@ -132,6 +135,7 @@ class Linkage(Model):
     # --- what else it offers ---
 
     starts_to_agree = 8
+    hits_to_believe = 8
 
     def prepare(self, source: Any) -> tuple[Linkage, Any]:
         source.map(self.check_levels)
@@ -149,6 +153,9 @@ class Linkage(Model):
             return self._from_responsibilities(block.X, resp, overall)
 
         return draw
+
+    def remarks(self, parameters: LinkageParameters) -> tuple[str, ...]:
+        return self.notes
 
     def posterior(self, parameters: LinkageParameters, block: Any) -> FloatArray:
         resp: FloatArray = softmax_rows(self.log_joint(parameters, block))[1]

@@ -16,6 +16,7 @@ from emkit.errors import DataError
 __all__ = ["read_patterns"]
 
 _PREFIXES = ("gamma_", "gamma.")
+_NO_FIELDS = ("id1", "id2", "is_match", "match_key", "unique_id_l", "unique_id_r")  # of RecordLinkage and Splink
 _COUNTS = ("counts", "count", "n", "n_pairs")
 
 
@@ -24,7 +25,7 @@ def read_patterns(
 ) -> tuple[FloatArray, tuple[str, ...], FloatArray | None]:
     """Return levels (n, d) with NaN for missing, names of the fields, and the column of counts where there is one.
 
-    Fields are the columns named; or those that begin with "gamma_"; or all but the counts.
+    Fields are the columns named; or those that begin with "gamma_"; or all but the counts and the numbers of records.
 
     Raises
     ------
@@ -37,7 +38,11 @@ def read_patterns(
     names, columns = [str(name) for name in found[0]], dict(zip(map(str, found[0]), found[1], strict=True))
     counted = counts if counts is not None else next((name for name in _COUNTS if name in columns), None)
     marked = [name for name in names if name.startswith(_PREFIXES)]
-    wanted = _wanted(names, fields) if fields is not None else marked or [name for name in names if name != counted]
+    wanted = (
+        _wanted(names, fields)
+        if fields is not None
+        else marked or [name for name in names if name != counted and name not in _NO_FIELDS]
+    )
     for name in [*wanted, *([counted] if counted is not None else [])]:
         if name not in columns:
             message = f"there is no column {name!r}; the columns are {names}"

@@ -10,12 +10,12 @@ import numpy as np
 from emkit.core.arrays import FloatArray
 from emkit.errors import ParameterError
 
-__all__ = ["field_groups", "field_sizes", "known_groups"]
+__all__ = ["field_groups", "field_sizes", "known_groups", "notes_on"]
 
 
 def field_sizes(source: Any, fields: tuple[str, ...], given: Mapping[str, int]) -> tuple[int, ...]:
     """Return the number of levels of each field: those that occur, or those given."""
-    highest = np.max(source.map(_highest), axis=0)
+    highest = _highest_levels(source)
     for name in given:
         if name not in fields:
             message = f"`levels` names {name!r}; the fields are {list(fields)}"
@@ -26,9 +26,32 @@ def field_sizes(source: Any, fields: tuple[str, ...], given: Mapping[str, int]) 
     )
 
 
+def _highest_levels(source: Any) -> FloatArray:
+    """Return the highest level (d,) of each field that occurs, -1 for a field that was never compared."""
+    return np.asarray(np.max(source.map(_highest), axis=0))
+
+
+def notes_on(source: Any, fields: tuple[str, ...]) -> tuple[str, ...]:
+    """Return sentences on fields that were never compared, and on those that are the same for all pairs."""
+    highest, lowest = _highest_levels(source), np.min(source.map(_lowest), axis=0)
+    names = np.array(fields, dtype=object)
+    absent, constant = names[highest < 0], names[(highest >= 0) & (highest == lowest)]
+    notes = []
+    if len(absent):
+        notes.append(f"Never compared, and so without a say: {', '.join(absent)}.")
+    if len(constant):
+        notes.append(f"The same for all pairs, and so without a say: {', '.join(constant)}.")
+    return tuple(notes)
+
+
 def _highest(block: Any) -> FloatArray:
     X = np.asarray(block.X)
     return np.asarray(np.where(np.isnan(X), -1.0, X).max(axis=0, initial=-1.0))
+
+
+def _lowest(block: Any) -> FloatArray:
+    X = np.asarray(block.X)
+    return np.asarray(np.where(np.isnan(X), np.inf, X).min(axis=0, initial=np.inf))
 
 
 def field_groups(fields: tuple[str, ...], dependence: Sequence[Sequence[str]]) -> tuple[tuple[int, ...], ...]:

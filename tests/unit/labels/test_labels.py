@@ -170,6 +170,27 @@ def test_weights_of_answers_that_are_none_are_refused_at_the_row(weights, words)
         _fit({"item": [1, 2], "rater": ["a", "b"], "label": [0, 1]}, sample_weight=weights)
 
 
+def test_measurements_are_no_labels():
+    rng = np.random.default_rng(0)
+    with pytest.raises(DataError, match=r"the 60 answers have 60 values such as .* look like a measurement: round"):
+        emkit.DawidSkene().fit(rng.normal(size=(12, 5)))
+    with pytest.raises(DataError, match="look like a measurement"):
+        emkit.DawidSkene().fit({"item": np.arange(40) % 8, "rater": np.arange(40) // 8, "label": rng.random(40)})
+    halves = {"item": np.arange(120) % 24, "rater": np.arange(120) // 24, "label": rng.integers(2, 20, 120) / 2}
+    assert len(emkit.DawidSkene(n_init=1, smoothing=0.1).fit(halves).labels_) <= 18  # a scale with half steps is fine
+
+
+def test_standard_errors_of_confusion_matrices():
+    """Where classes are known they are those of shares of answers."""
+    rng = np.random.default_rng(1)
+    truth = np.tile([0, 1], 50)
+    label = np.where(rng.random((100, 3)) < 0.8, truth[:, None], 1 - truth[:, None])
+    model = emkit.DawidSkene(n_init=1, layout="matrix").fit(label, gold=truth)
+    found = model.standard_errors()["raters.confusion"]
+    share = model.confusion_
+    np.testing.assert_allclose(found, np.sqrt(share * (1 - share) / 50), rtol=1e-4)
+
+
 def test_asking_before_the_fit_is_told_as_such():
     with pytest.raises(AttributeError, match="is not fitted yet"):
         emkit.DawidSkene().predict(_long())

@@ -139,6 +139,17 @@ def test_field_that_tells_nothing_changes_nothing(field):
     model = _fit(PAIRS.assign(gamma_extra=field))
     assert model.fit_.loglik == pytest.approx(_fit(PAIRS).fit_.loglik, abs=1e-5)
     np.testing.assert_allclose(model.weights_["extra"], 0, atol=1e-9)
+    what = "Never compared" if field < 0 else "The same for all pairs"
+    assert model.fit_.notes == (f"{what}, and so without a say: extra.",)
+    assert "without a say" in str(model.summary())
+
+
+def test_numbers_of_records_are_no_fields():
+    plain = PAIRS.rename(columns=lambda name: name.removeprefix("gamma_"))
+    table = plain.assign(id1=np.arange(len(plain)), id2=1, is_match=IS_MATCH.astype(int))
+    assert _fit(table).fields_ == ("first", "last", "born", "town")
+    numbered = plain.set_index(pd.MultiIndex.from_arrays([np.arange(len(plain)), np.arange(len(plain))]))
+    assert _fit(numbered).fit_.loglik == _fit(table).fit_.loglik  # as recordlinkage has it
 
 
 def _with_keys():
