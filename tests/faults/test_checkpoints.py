@@ -115,35 +115,49 @@ def test_more_iterations_go_on_where_they_ran_out(tmp_path, n_starts):
 
 
 KILLED = """
-    import sys
+    import sys, warnings
     import numpy as np
     import emkit
-    X = np.load(sys.argv[1])
-    mixture = emkit.GaussianMixture(
-        3, tol=0.0, max_iter=100, n_init=3, solver=emkit.EM(), random_state=0, n_threads=1,
-        on_iteration=lambda info: print(info.iteration, flush=True),
-    )
-    import warnings
+    kind, X = sys.argv[3], np.load(sys.argv[1])
+    told = lambda info: print(info.iteration, flush=True)
+    options = {"tol": 0.0, "n_init": 3, "random_state": 0, "n_threads": 1, "on_iteration": told}
+    data, more = X, {}
+    if kind == "mixture":
+        model = emkit.GaussianMixture(3, max_iter=100, solver=emkit.EM(), **options)
+    elif kind == "accelerated":
+        model = emkit.GaussianMixture(3, max_iter=100, solver=emkit.QuasiNewton(), **options)
+    elif kind == "streamed":
+        data = emkit.data.scan(sys.argv[1], memory_limit=0)
+        model = emkit.GaussianMixture(3, max_iter=60, solver=emkit.Squarem(), **options)
+    elif kind == "k-means":
+        model = emkit.KMeans(12, **options)
+    else:
+        model, more = emkit.GaussianHMM(3, max_iter=60, **options), {"lengths": [len(X) // 6] * 6}
     warnings.simplefilter("ignore")
-    mixture.fit(X, checkpoint=emkit.Checkpoint(sys.argv[2], every_iterations=1))
-    print("done", mixture.fit_.loglik.hex(), mixture.means_.tobytes().hex(), mixture.fit_.n_e_steps)
+    model.fit(data, **more, checkpoint=emkit.Checkpoint(sys.argv[2], every_iterations=1))
+    fit, means = model.fit_, model.cluster_centers_ if kind == "k-means" else model.means_
+    print("done", fit.loglik.hex(), means.tobytes().hex(), fit.n_e_steps)
 """
 
 
-def test_kill_at_random_moments_changes_no_bit(tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "n_kills"), [("mixture", 4), ("accelerated", 2), ("streamed", 2), ("k-means", 2), ("chain", 2)]
+)
+def test_kill_at_random_moments_changes_no_bit(kind, n_kills, tmp_path):
     """A write follows every iteration, so that most kills fall into one."""
     np.save(tmp_path / "X.npy", rows(200))
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "X.npy")]
-    whole = subprocess.run([*command, str(tmp_path / "whole.emkit")], capture_output=True, text=True, check=True)
+    whole = subprocess.run([*command, str(tmp_path / "whole.emkit"), kind], capture_output=True, text=True, check=True)
     rng, path, n_killed = np.random.default_rng(0), tmp_path / "fit.emkit", 0
-    for _ in range(4):
-        with subprocess.Popen([*command, str(path)], stdout=subprocess.PIPE, text=True) as run:
-            for _ in range(int(rng.integers(5, 60))):
+    most = max(6, len(whole.stdout.splitlines()) // n_kills)
+    for _ in range(n_kills):
+        with subprocess.Popen([*command, str(path), kind], stdout=subprocess.PIPE, text=True) as run:
+            for _ in range(int(rng.integers(most // 3, most))):
                 run.stdout.readline()
             run.send_signal(signal.SIGKILL)
             n_killed += run.wait() == -signal.SIGKILL
-    last = subprocess.run([*command, str(path)], capture_output=True, text=True, check=True)
-    assert n_killed >= 3
+    last = subprocess.run([*command, str(path), kind], capture_output=True, text=True, check=True)
+    assert n_killed >= n_kills - 1
     assert last.stdout.splitlines()[-1] == whole.stdout.splitlines()[-1]
     assert len(last.stdout) < len(whole.stdout)  # it went on; it did not begin anew
 
@@ -252,3 +266,34 @@ def test_same_bits_of_chains_and_of_constrained_fits(tmp_path):
         with pytest.raises(Halt):
             model.fit(X, checkpoint=emkit.Checkpoint(path, every_iterations=1))
         assert bits(make().fit(X, checkpoint=path).fit_) == bits(make().fit(X).fit_)
+
+
+def test_checkpoint_of_other_sequences_is_refused(tmp_path):
+    """The same rows, cut otherwise."""
+    path, X = tmp_path / "fit.emkit", rows()
+    emkit.GaussianHMM(2, random_state=0, n_init=1).fit(X, [180, 180], checkpoint=path)
+    with pytest.raises(SavedFitError, match="of other data: `lengths of the sequences` is"):
+        emkit.GaussianHMM(2, random_state=0, n_init=1).fit(X, [100, 260], checkpoint=path)
+
+
+def test_full_disk_of_a_fit_to_a_stream_of_sequences(tmp_path, monkeypatch):
+    path, X = tmp_path / "fit.emkit", rows()
+
+    def run(**options):
+        source = emkit.data.scan(lambda: iter([X[:100], X[100:]]), lengths=[60] * 6, memory_limit=0)
+        model = emkit.GaussianHMM(2, random_state=0, n_init=1, on_iteration=options.pop("on_iteration", None))
+        return model.fit(source, **options).fit_
+
+    with pytest.raises(Halt):
+        run(checkpoint=emkit.Checkpoint(path, 1), on_iteration=halted(8))
+    before = path.read_bytes()
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(SavedFitError, match=r"No space left on device\. What was there before is untouched"):
+            run(checkpoint=emkit.Checkpoint(path, 1))
+    assert path.read_bytes() == before
+    assert bits(run(checkpoint=path)) == bits(run())

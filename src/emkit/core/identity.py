@@ -91,6 +91,9 @@ def _parts(model: Any) -> dict[str, list[str]]:
 def _data_facts(source: Any) -> dict[str, list[str]]:
     """Return size, weight and column moments: enough to tell other data, in a pass or two."""
     facts = {name: _fact(getattr(source, name, None)) for name in ("n_rows", "n_features", "total_weight")}
+    lengths = getattr(source, "lengths", None)
+    if lengths is not None:
+        facts["lengths of the sequences"] = _fact(np.asarray(lengths))
     moments = getattr(source, "column_moments", None)
     if moments is not None:
         found = moments()

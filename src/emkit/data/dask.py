@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from emkit.data.parts import Taste
+from emkit.data.readers import unreadable
 from emkit.data.sequence_parts import made_part, source_over
 from emkit.data.source import Source
-from emkit.errors import DataError
+from emkit.errors import DataError, EmkitError
 
 __all__ = ["DaskEngine", "dask_source", "is_delayed"]
 
@@ -115,11 +116,21 @@ class DaskEngine:
 
     def over(self, g: Callable[[int, Any], R]) -> list[R]:
         """Return ``g(index, part)`` of every partition, in order."""
-        if self._client is None:
-            dask = importlib.import_module("dask")
-            tasks = [dask.delayed(g, pure=False)(index, part) for index, part in enumerate(self._parts)]
-            return list(dask.compute(*tasks))
-        return self._on_workers(g)
+        try:
+            return self._on_workers(g) if self._client is not None else self._here(g)
+        except unreadable() as error:
+            if isinstance(error, EmkitError):
+                raise
+            what = str(error).strip().splitlines()[:1] or [type(error).__name__]
+            message = (
+                f"a partition of the dask collection cannot be read: {what[0]}. Nothing is lost: mend the file, or "
+                "leave it out, and fit again; a checkpoint goes on from where it was."
+            )
+            raise DataError(message) from error
+
+    def _here(self, g: Callable[[int, Any], R]) -> list[R]:
+        dask = importlib.import_module("dask")
+        return list(dask.compute(*[dask.delayed(g, pure=False)(i, part) for i, part in enumerate(self._parts)]))
 
     def _on_workers(self, g: Callable[[int, Any], R]) -> list[R]:
         """Send the function to the workers, pickled; the results come back in the order of the partitions."""

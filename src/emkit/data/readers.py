@@ -25,7 +25,7 @@ from emkit.data.pieces import ArrayPiece, FramePiece, Piece, Roles, SpanPiece
 from emkit.data.text import TextFormat, TextStream
 from emkit.errors import DataError
 
-__all__ = ["FileReader", "open_file"]
+__all__ = ["FileReader", "open_file", "unreadable"]
 
 _BUFFER = 1 << 16  # bytes read at a time of each column
 
@@ -88,7 +88,9 @@ class FileReader(ABC):
             yield
         except DataError:
             raise
-        except _unreadable() as error:
+        except Exception as error:
+            if not isinstance(error, (ValueError, *unreadable())):
+                raise
             self._check_same()
             what = str(error).strip().splitlines()[:1] or [type(error).__name__]
             message = f"{self.path} is damaged, or no {self.path.suffix or 'such'} file: {what[0]}"
@@ -230,9 +232,9 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _unreadable() -> tuple[type[Exception], ...]:
+def unreadable() -> tuple[type[Exception], ...]:
     """Return what is raised on a file that cannot be read; those of pyarrow where that is installed."""
-    own = (OSError, EOFError, ValueError)
+    own = (OSError, EOFError)
     if importlib.util.find_spec("pyarrow") is None:
         return own
     return (*own, importlib.import_module("pyarrow").ArrowException)

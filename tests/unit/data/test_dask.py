@@ -139,6 +139,28 @@ def test_bad_partitions_are_named(X):
         fitted([dask.delayed(X[:0])])
 
 
+def test_corrupt_file_behind_a_partition(X, tmp_path):
+    frame = pd.DataFrame(X, columns=list("abc"))
+    for i, part in enumerate((frame[:20_000], frame[20_000:])):
+        part.to_parquet(tmp_path / f"part-{i}.parquet", compression="gzip")
+    data = dd.read_parquet(tmp_path)
+    path = tmp_path / "part-1.parquet"
+    broken = bytearray(path.read_bytes())
+    broken[len(broken) // 2 : len(broken) // 2 + 4000] = b"\xff" * 4000
+    path.write_bytes(broken)
+    with pytest.raises(DataError, match="a partition of the dask collection cannot be read: .*. Nothing is lost"):
+        fitted(data)
+
+
+def test_errors_of_a_model_are_its_own(X):
+    def broken(block):
+        message = "a bug of the model"
+        raise ValueError(message)
+
+    with pytest.raises(ValueError, match="a bug of the model"):
+        as_source(uneven(X, "frame")).map(broken)
+
+
 CLUSTER = """
     import os, signal, warnings
     import numpy as np

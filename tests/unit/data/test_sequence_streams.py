@@ -268,6 +268,34 @@ def test_corrupt_file_in_the_middle(frame, tmp_path):
         emkit.GaussianHMM(2).fit(path, sequence="who", time="t", sample_weight="w")
 
 
+def test_columns_that_differ_between_files_and_empty_files(frame, tmp_path):
+    part = frame[: sum(SIZES[:2])]
+    pq.write_table(pa.Table.from_pandas(part[:5]), tmp_path / "a.parquet")
+    pq.write_table(pa.Table.from_pandas(part[:0]), tmp_path / "b.parquet")
+    pq.write_table(pa.Table.from_pandas(part[5:]), tmp_path / "c.parquet")
+    assert scan(tmp_path, ["x"], sequence="who", memory_limit=0).lengths.tolist() == SIZES[:2]
+    pq.write_table(pa.Table.from_pandas(part[5:].drop(columns="who")), tmp_path / "c.parquet")
+    with pytest.raises(DataError, match=r"differ between files: .*c\.parquet lacks 'who', compared with .*a\.parquet"):
+        scan(tmp_path, ["x"], sequence="who", memory_limit=0)
+    (tmp_path / "c.parquet").unlink()
+    (tmp_path / "a.parquet").unlink()
+    with pytest.raises(DataError, match="there is no row in any file"):
+        scan(tmp_path, ["x"], sequence="who", memory_limit=0)
+
+
+def test_no_room_for_the_temporary_copy(frame, tmp_path, monkeypatch):
+    class Full:
+        def write(self, data):
+            raise OSError(28, "No space left on device")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr("emkit.data.supply.tempfile.TemporaryFile", lambda **_: Full())
+    with pytest.raises(DataError, match=r"No space left on device\. Name a folder"):
+        streamed(write("csv", frame, tmp_path))
+
+
 LIMITED = """
     import re, resource, sys
     from pathlib import Path
