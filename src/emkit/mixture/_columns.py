@@ -93,7 +93,7 @@ class Layout:
         found: dict[str, tuple[Any, ...]] = {}
         for j, column in enumerate(columns):
             if self.wordy[j] and not (self._is_bernoulli(j) and _is_numeric(column)):
-                found[names[j]] = Levels.of([column]).values[0]
+                found[names[j]] = Levels.of([column], [names[j]]).values[0]
                 if self._is_bernoulli(j) and len(found[names[j]]) > _TWO:
                     shown = ", ".join(map(repr, found[names[j]][:5]))
                     message = (

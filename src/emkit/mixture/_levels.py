@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,16 +28,27 @@ class Levels:
     values: tuple[tuple[Any, ...], ...]
 
     @classmethod
-    def of(cls, columns: Sequence[Array]) -> Levels:
-        """Return the levels that occur in columns of answers."""
-        return cls(tuple(sorted_values(set(distinct_values(column)[0]) - {None}) for column in columns))
+    def of(cls, columns: Sequence[Array], names: Sequence[str]) -> Levels:
+        """Return the levels that occur in columns of answers.
+
+        Raises
+        ------
+        DataError
+            If a column holds what is no category: dates, infinities, complex numbers, or too many distinct values.
+        """
+        found = []
+        for column, name in zip(columns, names, strict=True):
+            distinct, index = _distinct(column, name)
+            _refuse_measurements(name, distinct, index)
+            found.append(sorted_values(set(distinct) - {None}))
+        return cls(tuple(found))
 
     @classmethod
     def learned(cls, columns: Sequence[Array], names: Sequence[str]) -> tuple[Levels, FloatArray]:
         """Return the levels that occur in columns of answers, and their codes (n, d), NaN for missing."""
         coded = _whole(columns)
         if coded is None:
-            levels = cls.of(columns)
+            levels = cls.of(columns, names)
             return levels, levels.codes(columns, names, unseen="error")
         numbers, bytes_, occurs = coded
         values = [np.flatnonzero(seen[:NO_ANSWER]) for seen in occurs]
@@ -59,7 +71,7 @@ class Levels:
         coded = np.empty((len(columns[0]) if columns else 0, len(columns)))
         for j, (column, values) in enumerate(zip(columns, self.values, strict=True)):
             number = {value: float(code) for code, value in enumerate(values)} | {None: np.nan}
-            distinct, index = distinct_values(column)
+            distinct, index = _distinct(column, names[j])
             if unseen == "error":
                 _refuse_unseen(names[j], values, distinct, index)
             coded[:, j] = np.array([number.get(value, np.nan) for value in distinct])[index]
@@ -107,6 +119,48 @@ def _whole(columns: Sequence[Array]) -> tuple[FloatArray, Array, Array] | None:
             numbers[rows, j] = column[rows]
     coded = categorical_bytes(numbers)
     return None if coded is None else (numbers, *coded)
+
+
+def _distinct(column: Array, name: str) -> tuple[list[Any], Array]:
+    if column.dtype.kind in "mM":
+        _refuse(name, column[0], 0, _DATES)
+    try:
+        return distinct_values(column)
+    except TypeError:
+        row = next(i for i, value in enumerate(column.tolist()) if getattr(value, "__hash__", None) is None)
+        _refuse(name, column[row], row, ("a " + type(column[row]).__name__, "Give one word or number"))
+
+
+_MANY = 1000
+_DATES = "a date or time", "Turn such values into words or whole numbers, for example years"
+_INFINITY = "an infinity", "Put NaN where there is no answer"
+_COMPLEX = "a complex number", "Turn such values into words"
+
+
+def _refuse_measurements(name: str, distinct: Sequence[Any], index: Array) -> None:
+    """Raise where the distinct values of a column are no categories."""
+    for at, value in enumerate(distinct):
+        what = None
+        if isinstance(value, (dt.date, dt.time, dt.timedelta, np.datetime64, np.timedelta64)):
+            what = _DATES
+        elif isinstance(value, complex):
+            what = _COMPLEX
+        elif isinstance(value, float) and np.isinf(value):
+            what = _INFINITY
+        if what is not None:
+            _refuse(name, value, int(np.argmax(index == at)), what)
+    if len(distinct) > _MANY:
+        message = (
+            f"item {name!r} has {len(distinct)} distinct values, more than {_MANY}: it looks like a measurement. "
+            "Cut it into classes, or describe it by a family of numbers in `MixtureModel`"
+        )
+        raise DataError(message)
+
+
+def _refuse(name: str, value: Any, row: int, what: tuple[str, str]) -> NoReturn:
+    kind, advice = what
+    message = f"item {name!r} holds {kind}, {value!s}, in row {row}, and that is no category. {advice}, or leave it out"
+    raise DataError(message)
 
 
 def _refuse_unseen(name: str, values: Sequence[Any], distinct: Sequence[Any], index: Array) -> None:

@@ -10,6 +10,7 @@ from scipy.special import gamma
 
 from emkit.core import Solver
 from emkit.core.arrays import FloatArray
+from emkit.data import Source, as_source
 from emkit.errors import DataError, ParameterError
 from emkit.families.interval import Interval, IntervalGaussian, IntervalLogNormal, IntervalPoisson
 from emkit.families.interval_times import IntervalExponential, IntervalGamma, IntervalWeibull
@@ -31,6 +32,20 @@ _KINDS: dict[str, type[Interval]] = {
 def _weibull_moments(members: Any) -> tuple[FloatArray, FloatArray]:
     first, second = (gamma(1 + m / members.shape) for m in (1, 2))
     return members.scale * first, members.scale * np.sqrt(np.maximum(second - first**2, 0.0))
+
+
+def _refuse_censored(source: Source) -> None:
+    """Raise where no row has a lower limit, or none an upper one: the values could lie anywhere on that side."""
+    if source.n_features != 2:
+        return  # said elsewhere
+    known = np.sum(source.map(lambda block: (~np.isnan(block.X[block.weights > 0])).sum(axis=0)), axis=0)
+    for j, (side, way) in enumerate((("lower", "below"), ("upper", "above"))):
+        if known[j] == 0:
+            message = (
+                f"no row has {'an' if j else 'a'} {side} limit: all values are censored {way}, and could lie anywhere "
+                f"there. At least one row needs {'an' if j else 'a'} {side} limit (column {j})"
+            )
+            raise DataError(message)
 
 
 _MOMENTS: dict[str, Callable[[Any], tuple[FloatArray, FloatArray]]] = {
@@ -135,6 +150,11 @@ class BinnedMixture(MixtureEstimator):
         limits = np.where(np.isinf(limits), np.nan, limits)
         self.fit(np.column_stack([limits[:-1], limits[1:]]), sample_weight=numbers)
         return self
+
+    def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
+        source = as_source(X, sample_weight, n_threads=n_threads, min_rows=min_rows, allow_missing_columns=True)
+        _refuse_censored(source)
+        return super()._fit_source(source, None, n_threads, min_rows)
 
     def _family(self) -> Interval:
         if self.family not in _KINDS:
