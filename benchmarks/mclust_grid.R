@@ -1,4 +1,5 @@
 # The grid of mclust beside emkit: Rscript mclust_grid.R DATA.csv LARGEST; prints seconds and BIC, structure by number.
+options(digits = 15)
 suppressMessages(library(mclust))
 arguments <- commandArgs(trailingOnly = TRUE)
 X <- as.matrix(read.csv(arguments[1], header = FALSE))

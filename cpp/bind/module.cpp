@@ -32,7 +32,9 @@ Isa active_isa() {
 }
 
 void bind_categorical(nb::module_& m);
+void bind_covariance(nb::module_& m);
 void bind_gaussian(nb::module_& m);
+void bind_gaussian_climb(nb::module_& m);
 void bind_guided(nb::module_& m);
 void bind_hmm(nb::module_& m);
 void bind_hsmm(nb::module_& m);
@@ -52,7 +54,9 @@ NB_MODULE(_native, m) {
         return names[static_cast<int>(emkit::active_isa())];
     }, "Return the instruction set in use.");
     emkit::bind_categorical(m);
+    emkit::bind_covariance(m);
     emkit::bind_gaussian(m);
+    emkit::bind_gaussian_climb(m);
     emkit::bind_guided(m);
     emkit::bind_hmm(m);
     emkit::bind_hsmm(m);

@@ -174,6 +174,11 @@ public:
         return piece;
     }
 
+    // Where the next piece will begin, and the way back there.
+    using Mark = size_t;
+    Mark mark() const { return used_; }
+    void release(Mark mark) { used_ = mark; }
+
     static size_t padded(size_t doubles) { return (doubles + 7) / 8 * 8; }
 
 private:

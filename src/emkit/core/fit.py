@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Fit"]
 
 _Kind = Literal["observed", "scores", "robust"]
-_KEPT_OUT = ("source", "given")
+_KEPT_OUT = ("source", "given", "ending")
 _TRANSIENT = (*_KEPT_OUT, "_information")
 
 
@@ -57,6 +57,8 @@ class Fit:
     source, given : Source or None
         The rows as the model read them and as they came, for questions to the data later. They are in no file and
         no pickle.
+    ending : Climb or None
+        The end of the climb that won, components in the order they had there, for a climb that goes on. In no file.
     """
 
     model: Any
@@ -74,6 +76,7 @@ class Fit:
     notes: tuple[str, ...] = ()
     source: Any = field(default=None, compare=False, repr=False, metadata={"transient": True})
     given: Any = field(default=None, compare=False, repr=False, metadata={"transient": True})
+    ending: Any = field(default=None, compare=False, repr=False, metadata={"transient": True})
 
     @property
     def is_converged(self) -> bool:

@@ -19,8 +19,8 @@ from emkit.core.loop import Watcher, climb
 from emkit.core.model import Model, Offer, bare, offered
 from emkit.core.parameters import check_parameters, n_free
 from emkit.core.problem import Problem
-from emkit.core.solvers import QuasiNewton, Solver, Squarem
-from emkit.core.starts import PARALLEL_ROWS, UNANIMOUS, Optimum, Search, StartReport, search
+from emkit.core.solvers import QuasiNewton, Solver, Squarem, Strides
+from emkit.core.starts import ENOUGH_HITS, PARALLEL_ROWS, UNANIMOUS, Optimum, Search, StartReport, search
 from emkit.core.status import Status
 from emkit.core.stopping import Budget
 from emkit.errors import ParameterError
@@ -31,8 +31,10 @@ __all__ = ["auto_solver", "maximise"]
 S = TypeVar("S")
 
 SCREEN_ROWS = 16384  # starts are compared on at most this many rows; the winner then climbs on all of them
+STRIDE_ROWS = 131_072  # above, an E-step is long enough to be worth the threads that a stride has not
 MAX_STARTS = 256
 MIN_STARTS = 4
+CHEAP_HITS = 32  # in place of `ENOUGH_HITS` where a start costs next to nothing: rare optima are then looked for longer
 SECOND_CHANCES = 4  # climbs on all rows from other ends of a search on a sample, while the best collapses
 _TOLD_TO_STOP = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)
 _STARTS_WORK = 4e8  # rows times parameters that the short climbs may touch, all starts together
@@ -61,8 +63,8 @@ def maximise(
     ----------
     model : Model
     source : Source
-    start : Parameters, optional
-        Climb from here alone; `n_starts` is then not used.
+    start : Parameters or tuple of them, optional
+        Climb from here alone; of several starts the best end is taken. `n_starts` is then not used.
     solver : Solver or "auto"
         "auto" is `QuasiNewton` where the model has a score to be had at a fair price, and `Squarem` otherwise.
     n_starts : int or "auto"
@@ -96,8 +98,9 @@ def maximise(
         raise ParameterError(message)
     _check_options(tol, on_iteration, start)
     began, given = time.perf_counter(), source
-    if start is not None:
-        check_parameters(start)
+    starts = () if start is None else start if isinstance(start, tuple) else (start,)
+    for one in starts:
+        check_parameters(one)
     budget = Budget(max_iter, max_e_steps, max_seconds)
     generator = generator_of(rng, "rng")
     ledger: FileLedger | None = None
@@ -109,7 +112,10 @@ def maximise(
     model, source = _prepared(model, source)
     climbed = model if solver == "auto" else solver.seen(model)
     hill = _Hill(climbed, source, solver, tol, budget, on_iteration, ledger or NO_LEDGER, n_ends)
-    found = hill.from_one(start) if start is not None else hill.from_many(n_starts, generator)
+    if len(starts) > 1:
+        found = hill.from_several(starts)
+    else:
+        found = hill.from_one(starts[0]) if starts else hill.from_many(n_starts, generator)
     if ledger is not None:
         ledger.keep()
     return replace(_finished(hill, found, began, model), source=source, given=given)
@@ -122,7 +128,8 @@ def _check_options(tol: Any, on_iteration: Any, start: Any) -> None:
     if on_iteration is not None and not callable(on_iteration):
         message = f"`on_iteration` must be a function that takes an iteration, or None, got {on_iteration!r}"
         raise ParameterError(message)
-    if start is not None and (isinstance(start, type) or not is_dataclass(start)):
+    starts = start if isinstance(start, tuple) else (start,)
+    if start is not None and (not starts or any(isinstance(one, type) or not is_dataclass(one) for one in starts)):
         message = f"`start` must be parameters of this model, as in `fit.parameters`, got {start!r}"
         raise ParameterError(message)
 
@@ -141,7 +148,7 @@ class _Hill:
     n_ends: int | None = None
 
     def chosen(self, parameters: Any) -> Solver:
-        return auto_solver(self.model, parameters) if self.solver == "auto" else self.solver
+        return auto_solver(self.model, parameters, self.source) if self.solver == "auto" else self.solver
 
     def from_one(self, start: Any) -> Search:
         """Climb on all the data from one start."""
@@ -149,6 +156,21 @@ class _Hill:
         done, n_e_steps = self._climbed(self.chosen(start).started(begun, start), LAST_LEG)
         own = StartReport(1, (Optimum(done.point.objective, 1, done.collapse),))
         return Search(done, own, begun.n_e_steps + n_e_steps)
+
+    def from_several(self, starts: tuple[Any, ...]) -> Search:
+        """Climb on all the data from several starts."""
+        return search(
+            lambda: Problem(self.model, self.source),
+            lambda index: starts[index],
+            n_starts=len(starts),
+            n_agreeing=None,
+            n_ends=self.n_ends,
+            solver=self.chosen(starts[0]),
+            tol=self.tol,
+            budget=self.budget,
+            watch=self.watch,
+            ledger=self.ledger,
+        )
 
     def from_best(self, found: Search, scale: float) -> Search:
         """Climb on all the data from the best of a search on a sample, and from the next best while it collapses.
@@ -218,6 +240,7 @@ class _Hill:
         screen = _OneBlock(self.source.sample(SCREEN_ROWS, rng)) if is_large else self.source
         draw = _drawer(self.model, screen, rng)
         first = draw(0)
+        solver = self.chosen(first)
         limit = self._most(first, screen.n_rows) if n_starts == "auto" else int(n_starts)
         n_threads = getattr(self.source, "n_threads", 1) if screen.n_rows >= PARALLEL_ROWS and limit > 1 else 1
         found = search(
@@ -227,7 +250,8 @@ class _Hill:
             n_agreeing=getattr(self.model, Offer.AGREEMENT, UNANIMOUS) if is_adaptive else None,
             n_believed=getattr(self.model, Offer.BELIEF, None),
             n_ends=self.n_ends,
-            solver=self.chosen(first),
+            n_enough=CHEAP_HITS if isinstance(solver, Strides) else ENOUGH_HITS,
+            solver=solver,
             tol=self.tol,
             budget=self.budget,
             watch=self.watch,
@@ -255,8 +279,14 @@ def _rank(done: Climb) -> tuple[bool, float]:
     return not done.is_degenerate, objective if math.isfinite(objective) else -math.inf
 
 
-def auto_solver(model: Model, parameters: Any) -> Solver:
-    """Return the solver that serves a model best: `QuasiNewton` if its score is to be had at a fair price."""
+def auto_solver(model: Model, parameters: Any, source: Any) -> Solver:
+    """Return the solver that serves a model best: `QuasiNewton` if its score is to be had at a fair price.
+
+    `Strides` goes before it where the model has compiled EM steps for these rows.
+    """
+    strides = offered(model, Offer.STRIDES)
+    if strides is not None and source.n_rows <= STRIDE_ROWS and strides(source) is not None:
+        return Strides()
     if offered(model, Offer.SCORE) is not None:
         return QuasiNewton()
     has_q = offered(model, Offer.EXPECTED_LOGLIK) is not None
@@ -341,4 +371,5 @@ def _finished(hill: _Hill, found: Search, began: float, model: Model) -> Fit:
         n_free=n_free(point.parameters) + int(getattr(bare(model), Offer.READ, 0)),
         weight=float(point.statistics.weight),
         notes=notes,
+        ending=best,
     )

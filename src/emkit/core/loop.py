@@ -15,6 +15,7 @@ from emkit.core.problem import Point, Problem
 from emkit.core.solvers.base import Move, Solver
 from emkit.core.status import Status
 from emkit.core.stopping import Budget, Convergence
+from emkit.core.strides import Pace
 from emkit.core.trace import Iteration, Trace
 
 __all__ = ["Watcher", "climb"]
@@ -43,15 +44,36 @@ class _Way:
         self.rows = at.trace.rows(self.tag)
         self._began -= self.rows[-1].seconds
 
-    def go(self, move: Move) -> tuple[Iteration, bool]:
-        """Take a move; return its row of the trace, and whether the climb is over."""
-        is_over = self.convergence.is_reached(self.point, move)
+    def next(self, solver: Solver, most: int) -> tuple[Move, bool]:
+        """Return the next move, of at most so many iterations, and whether the climb is over with it.
+
+        Of a move of several iterations the climb may need the first few only: it is then made again, up to there.
+        """
+        problem, before, gains = self.problem, self.problem.n_e_steps, self.convergence.gains
+        problem.pace = Pace(most, self.convergence.tol)
+        move = solver.step(problem, self.point, self.memory)
+        n_needed = self.convergence.n_needed(self.point, move)
+        if n_needed is not None and n_needed < move.n_iter:
+            problem.n_e_steps, problem.pace = before, Pace(n_needed, self.convergence.tol)
+            self.convergence.recall(gains)
+            move = solver.step(problem, self.point, self.memory)
+            self.convergence.n_needed(self.point, move)
+        return move, n_needed is not None
+
+    def go(self, move: Move) -> Iteration:
+        """Take a move; return the last row that it adds to the trace."""
+        seconds = time.perf_counter() - self._began
+        n_e_steps = self.problem.n_e_steps - self._first_e_step
+        if move.rows is not None:
+            first = n_e_steps - int(move.rows[:, 2].sum())
+            for objective, _, spent in move.rows[:-1].tolist():
+                self.n_iter, first = self.n_iter + 1, first + int(spent)
+                self.rows.append(Iteration(self.n_iter, first, objective, 1.0, spent < 2, seconds, *self.tag))
         self.point, self.memory, self.n_iter = move.point, move.memory, self.n_iter + 1
-        n_e_steps, seconds = self.problem.n_e_steps - self._first_e_step, time.perf_counter() - self._began
         length, is_accepted = move.step_length, move.is_accepted
         row = Iteration(self.n_iter, n_e_steps, move.point.objective, length, is_accepted, seconds, *self.tag)
         self.rows.append(row)
-        return row, is_over
+        return row
 
     def standing(self, solver: Solver, *, is_torn: bool = False) -> Standing:
         """Return what the next iteration depends on."""
@@ -90,11 +112,11 @@ def climb(
             status = budget.exhausted(way.n_iter, problem)
             if status is not None:
                 break
-            move = solver.step(problem, way.point, way.memory)
-            status = _broken(way.point, move.point)
+            move, is_over = way.next(solver, 1 if watch is not None else budget.room(way.n_iter, problem))
+            status = _broken(way.point, move)
             if status is not None:
                 break
-            row, is_over = way.go(move)
+            row = way.go(move)
             told = _told_to_stop(watch, row, way.point)
             status = Status.CONVERGED if is_over else told
             if status is None and ledger.is_due():
@@ -122,12 +144,13 @@ def _entered(done: Climb, way: _Way, solver: Solver, ledger: Ledger, leg: Leg) -
     return done
 
 
-def _broken(before: Point, after: Point) -> Status | None:
+def _broken(before: Point, move: Move) -> Status | None:
     """Return what is wrong with a move, if anything: laws of the engine, not of the model."""
-    if not after.is_finite:
+    if not move.point.is_finite:
         return Status.NOT_FINITE
-    fall = before.objective - after.objective
-    return Status.DROPPED if fall > _DROP * max(1.0, abs(before.objective)) else None
+    last = before.objective if move.rows is None or len(move.rows) < 2 else float(move.rows[-2, 0])
+    fall = last - move.point.objective
+    return Status.DROPPED if fall > _DROP * max(1.0, abs(last)) else None
 
 
 def _told_to_stop(watch: Watcher | None, row: Iteration, point: Point) -> Status | None:

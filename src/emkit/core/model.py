@@ -70,6 +70,8 @@ class Model(ABC):
     - `wrapped: Model`: the model inside one that adds something to its fit alone; it has the same parameters, and
       answers for new rows.
     - `n_read: int`: parameters that `prepare` reads off the data and no climb moves; they count in `Fit.n_free`.
+    - `strides(source) -> Strider or None`: what takes several EM steps on this source in one call (`core.strides`), or
+      None. Unlocks `Strides`.
     - `assigning(rule) -> Model`: the model with rows assigned to components by a rule (`core.assignments`) in place of
       expected memberships. Unlocks `ClassificationEM`, `StochasticEM` and `Annealed`.
     - `takes_device: bool`: whether `e_step` (and `log_density`, `posterior`) are array-API code that takes the rows of
@@ -119,6 +121,7 @@ class Offer:
     READ = "n_read"
     ASSIGNING = "assigning"
     DEVICE = "takes_device"
+    STRIDES = "strides"
 
 
 def offered(model: Model, name: str) -> Callable[..., Any] | None:

@@ -6,6 +6,7 @@ import functools
 import math
 import operator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,16 @@ import numpy as np
 from emkit.core.arrays import FloatArray
 from emkit.core.model import Model, Offer, SourceLike, offered
 from emkit.core.parameters import ParametersChart
+from emkit.core.strides import Pace, Strider
 
-__all__ = ["Point", "Problem"]
+__all__ = ["Point", "Problem", "noise_of"]
 
 _NOISE = 16 * float(np.finfo(np.float64).eps)  # rounding of a sum of log-densities, relative to its size
+
+
+def noise_of(objective: float) -> float:
+    """Return the rounding error to expect in an objective: differences below it mean nothing."""
+    return _NOISE * max(1.0, abs(objective))
 
 
 @dataclass(frozen=True)
@@ -47,16 +54,17 @@ class Point:
     @property
     def noise(self) -> float:
         """Return the rounding error to expect in the objective: differences below it mean nothing."""
-        return _NOISE * max(1.0, abs(self.objective))
+        return noise_of(self.objective)
 
 
 class Problem:
-    """One model on one source. `n_e_steps` counts the passes over the data."""
+    """One model on one source. `n_e_steps` counts the passes over the data; `pace` is how far one move may go."""
 
     def __init__(self, model: Model, source: SourceLike) -> None:
         self.model = model
         self.source = source
         self.n_e_steps = 0
+        self.pace = Pace()
         self._q = offered(model, Offer.EXPECTED_LOGLIK)
         self._score = offered(model, Offer.SCORE)
 
@@ -64,6 +72,12 @@ class Problem:
     def has_score(self) -> bool:
         """Return whether the exact gradient can be had from the statistics of an E-step (Fisher's identity)."""
         return self._q is not None or self._score is not None
+
+    @cached_property
+    def strider(self) -> Strider | None:
+        """What makes several EM steps in one call, if anything does."""
+        strides = offered(self.model, Offer.STRIDES)
+        return None if strides is None else strides(self.source)
 
     def evaluate(self, parameters: Any) -> Point:
         """Run one E-step over all the data at `parameters`."""

@@ -25,7 +25,7 @@ SHORT = (6, 12)  # iterations after which runs that are about to meet are merged
 ROUND = 8  # starts looked at together
 UNANIMOUS = 16  # if so many agree, no more are tried; a model may name another number
 ENOUGH_STARTS = 128  # after this many the best optimum is believed ...
-ENOUGH_HITS = 8  # ... if this many starts have reached it
+ENOUGH_HITS = 8  # ... if this many starts have reached it; a search may ask for more
 _RARE = 2
 SAME_OPTIMUM = 1e-3  # objectives closer than this are one optimum
 RUNNERS_UP = 32  # ends of starts on a sample, after the best, that may turn out better on all rows
@@ -123,6 +123,7 @@ def search(
     n_starts: int,
     n_agreeing: int | None,
     n_believed: int | None = None,
+    n_enough: int = ENOUGH_HITS,
     n_ends: int | None = None,
     solver: Solver,
     tol: float,
@@ -135,11 +136,11 @@ def search(
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
     Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
-    `n_agreeing` that many starts are believed if they all agree, and after 128 an optimum that `n_believed` reached;
-    otherwise all `n_starts` are looked at. On a sample of many rows half of `n_agreeing`, if they are half of all, are
-    enough where every other end is far below. With `n_ends` only so many of a round go on after their short climbs,
-    those that promise most (Biernacki, Celeux & Govaert 2003, CSDA 41:561). Climbs that the ledger knows are not made
-    again.
+    `n_agreeing` that many starts are believed if they all agree, and after 128 an optimum that `n_believed` reached
+    (`n_enough` where that is None); otherwise all `n_starts` are looked at. On a sample of many rows half of
+    `n_agreeing`, if they are half of all, are enough where every other end is far below. With `n_ends` only so many of
+    a round go on after their short climbs, those that promise most (Biernacki, Celeux & Govaert 2003, CSDA 41:561).
+    Climbs that the ledger knows are not made again.
     """
     camp = _Camp(watch, n_threads)
     ended: list[_Run] = []
@@ -159,7 +160,7 @@ def search(
             ended += runs
             ledger.settle(indices.stop, tuple(run.index for run in _first(ended)))
             is_plain = is_sample and _is_plain(ended, merged, n_agreeing)
-            if is_plain or _is_settled(ended, merged, n_agreeing, n_believed):
+            if is_plain or _is_settled(ended, merged, n_agreeing, n_believed, n_enough):
                 break
     except _Halt as halt:
         return camp.cut_short(halt.status, ended, merged)
@@ -329,7 +330,9 @@ def _is_same_end(run: _Run, other: _Run) -> bool:
     return is_near and abs(run.promise - other.promise) < SAME_OPTIMUM
 
 
-def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None, n_believed: int | None) -> bool:
+def _is_settled(
+    ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None, n_believed: int | None, n_enough: int
+) -> bool:
     """Tell whether more starts are unlikely to find better: all agree, or many have been tried and some agree.
 
     Collapsed ends are no evidence for or against a proper one; many of them and nothing else are.
@@ -342,7 +345,7 @@ def _is_settled(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int |
         is_finished = all(run.climb.status in (Status.CONVERGED, Status.DEGENERATE) for run in ended)
         is_common = n_believed is not None and bool(proper) and proper[0].n_hits >= max(n_believed, report.n_starts / 2)
         return is_common or (is_finished and len(proper) == 1 and proper[0].n_hits >= n_agreeing)
-    return not proper or proper[0].n_hits >= (ENOUGH_HITS if n_believed is None else n_believed)
+    return not proper or proper[0].n_hits >= (n_enough if n_believed is None else n_believed)
 
 
 def _is_plain(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from emkit.core.problem import Point, Problem
+from emkit.core.problem import Point, Problem, noise_of
 from emkit.core.solvers.base import Move
 from emkit.core.status import Status
 from emkit.errors import ParameterError
@@ -16,6 +16,7 @@ from emkit.errors import ParameterError
 __all__ = ["Budget", "Convergence", "gain_left"]
 
 _LINEAR = 0.5  # gains that shrink more slowly than this are extrapolated whatever the solver predicts
+_MOST = 64  # iterations of one move: after so many a climb listens for Ctrl-C
 _IN_A_ROW = 3  # one small prediction can be an accident of an accelerated step, and so can two (measured)
 
 
@@ -61,6 +62,13 @@ class Budget:
             return Status.MAX_SECONDS
         return None
 
+    def room(self, n_iter: int, problem: Problem) -> int:
+        """Return how many iterations one move may make and stay within the limits."""
+        room = min(_MOST, self.max_iter - n_iter)
+        if self.max_e_steps is not None:  # an iteration takes two E-steps where a long step is refused
+            room = min(room, (self.max_e_steps - problem.n_e_steps) // 2)
+        return max(1, room if self.max_seconds is None else 1)
+
 
 def gain_left(gain: float, gain_before: float) -> float:
     """Return the sum of all gains to come if they go on shrinking by the ratio of the last two (Aitken 1926).
@@ -99,9 +107,20 @@ class Convergence:
 
     def is_reached(self, before: Point, move: Move) -> bool:
         """Take in one move and return whether the climb is over."""
-        gain = move.point.objective - before.objective
-        noise = move.point.noise
-        left = self._left(gain, noise, move.gain_left)
+        return self.n_needed(before, move) is not None
+
+    def n_needed(self, before: Point, move: Move) -> int | None:
+        """Take in the iterations of a move up to the one that ends the climb; return its number, or None."""
+        rows = [(move.point.objective, move.gain_left)] if move.rows is None else move.rows[:, :2].tolist()
+        objective = before.objective
+        for number, (after, predicted) in enumerate(rows, 1):
+            if self._is_reached(after - objective, noise_of(after), predicted):
+                return number
+            objective = after
+        return None
+
+    def _is_reached(self, gain: float, noise: float, predicted: float) -> bool:
+        left = self._left(gain, noise, predicted)
         self._gain = gain
         self._in_a_row = self._in_a_row + 1 if left <= max(self.tol, 4 * noise) else 0
         return self._in_a_row >= _IN_A_ROW

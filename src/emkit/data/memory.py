@@ -122,6 +122,10 @@ class MemorySource(Source):
         """Iterate over the blocks, in order."""
         return iter(self._blocks)
 
+    def whole(self) -> Block:
+        """Return all rows as one block."""
+        return self._one_block(self.X, self._weights)
+
     def sample(self, n: int, rng: np.random.Generator) -> Block:
         """Return at most `n` rows of positive weight, uniformly without replacement, in data order."""
         if self._weights is None:

@@ -85,6 +85,10 @@ class Family(ABC):
         loglik, count, resp = weighted_rows(density, resp, block)
         return MixtureStep(loglik, count, self.statistics(parameters, block.X, resp))
 
+    def strides(self, source: Any) -> Any:
+        """Return the kernel that takes several EM steps of a mixture in one call, or None where there is none."""
+        return None
+
     @abstractmethod
     def statistics(self, parameters: Any, X: Array, resp: FloatArray) -> Any:
         """Return the expected statistics of rows (n, d) with responsibilities (n, k), case weights included."""

@@ -13,6 +13,7 @@ from emkit.core.spaces import Positive, PositiveDefinite, Real
 from emkit.errors import ParameterError
 from emkit.families.covariance_base import DenseForm, DenseRecord, DiagonalForm, DiagonalRecord, Structure
 from emkit.families.parsimonious import Axes, Scaled, ScaledDiagonal
+from emkit.kernels.covariance import Form, Parts
 
 __all__ = [
     "CODES",
@@ -75,6 +76,17 @@ class Dense(DenseForm):
     def estimate(self, mean: FloatArray, count: FloatArray, scatter: FloatArray, previous: Any) -> DenseParameters:
         return DenseParameters(mean, scatter / count)
 
+    @property
+    def form(self) -> tuple[Form, bool]:
+        return Form.FULL, self.is_shared
+
+    def of_parts(self, mean: FloatArray, parts: Parts) -> DenseParameters:
+        return DenseParameters(mean, parts.matrix[: 1 if self.is_shared else len(mean)])
+
+    def parts(self, parameters: DenseParameters) -> Parts:
+        k, d = parameters.mean.shape
+        return Parts(np.ones(k), np.ones((k, d)), np.broadcast_to(parameters.cov, (k, d, d)))
+
     def slopes(self, parameters: Any, towards: FloatArray, slope: FloatArray) -> DenseParameters:
         return DenseParameters(towards, slope)
 
@@ -113,6 +125,21 @@ class Diagonal(DiagonalForm):
 
     def estimate(self, mean: FloatArray, count: FloatArray, scatter: FloatArray, previous: Any) -> DiagonalParameters:
         return DiagonalParameters(mean, scatter / count)
+
+    @property
+    def form(self) -> tuple[Form, bool]:
+        return (Form.SPHERICAL if self.is_spherical else Form.DIAGONAL), self.is_shared
+
+    def of_parts(self, mean: FloatArray, parts: Parts) -> DiagonalParameters:
+        n_distinct = 1 if self.is_shared else len(mean)
+        var = parts.volume[:n_distinct, None] if self.is_spherical else parts.shape[:n_distinct]
+        return DiagonalParameters(mean, var)
+
+    def parts(self, parameters: DiagonalParameters) -> Parts:
+        k, d = parameters.mean.shape
+        if self.is_spherical:
+            return Parts(np.broadcast_to(parameters.var[:, 0], k), np.ones((k, d)), np.empty((k, 0)))
+        return Parts(np.ones(k), np.broadcast_to(parameters.var, (k, d)), np.empty((k, 0)))
 
     def slopes(self, parameters: Any, towards: FloatArray, slope: FloatArray) -> DiagonalParameters:
         return DiagonalParameters(towards, slope)

@@ -17,9 +17,10 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import Parameters
 from emkit.errors import ParameterError
+from emkit.kernels.covariance import Form, Parts, estimate_covariances
 from emkit.kernels.gaussian import whiten_factors
 
-__all__ = ["DenseForm", "DenseRecord", "DiagonalForm", "DiagonalRecord", "Structure"]
+__all__ = ["DenseForm", "DenseRecord", "DiagonalForm", "DiagonalRecord", "Structure", "parts_of"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,19 @@ class Structure(ABC):
 
         What needs iterations begins at the parameters `previous`, or afresh where that is None.
         """
+
+    @property
+    def form(self) -> tuple[Form, bool] | None:
+        """The structure as kernels know it, and whether it is the shared one; None where they do not."""
+        return None
+
+    def parts(self, parameters: Any) -> Parts:
+        """Return the parts of the covariances as kernels take them."""
+        raise NotImplementedError(type(self).__name__)
+
+    def of_parts(self, mean: FloatArray, parts: Parts) -> Any:
+        """Return the record of parameters from means (k, d) and parts."""
+        raise NotImplementedError(type(self).__name__)
 
     @abstractmethod
     def slopes(self, parameters: Any, towards: FloatArray, slope: FloatArray) -> Any:
@@ -210,3 +224,29 @@ class DiagonalForm(Structure):
     def full(self, parameters: Any) -> FloatArray:
         d = parameters.mean.shape[1]
         return np.broadcast_to(parameters.var, parameters.mean.shape)[:, :, None] * np.eye(d)
+
+
+def parts_of(
+    form: Form,
+    count: FloatArray,
+    scatter: FloatArray,
+    *,
+    is_shared: bool,
+    volume: FloatArray | None = None,
+    axes: FloatArray | None = None,
+) -> Parts:
+    """Return the parts of the likeliest covariances; of NaN where the scatter is flat and there are none.
+
+    Parameters
+    ----------
+    count : array (k,)
+    scatter : array (k, d, d) or (k, d)
+    volume : array (k,), or (1,) where all share one, and then of no use
+    axes : array (d, d)
+    """
+    before = volume if volume is not None and len(volume) == len(count) else None
+    found = estimate_covariances(form, count, scatter, is_shared=is_shared, volume=before, axes=axes)
+    if found is not None:
+        return found
+    k, d = scatter.shape[:2]
+    return Parts(np.full(k, np.nan), np.full((k, d), np.nan), np.full(scatter.shape, np.nan))

@@ -36,6 +36,7 @@ from emkit.families.gaussian_missing import (
 from emkit.families.gaussian_prior import FLOOR, NormalInverseWishart
 from emkit.families.gaussian_scores import gaussian_features, gaussian_maps, gaussian_powers
 from emkit.families.gaussian_starts import StartingRows
+from emkit.families.gaussian_strides import GaussianStrides
 from emkit.kernels.foreign import is_foreign
 from emkit.kernels.gaussian import diagonal_log_joint, diagonal_moments, full_log_joint, full_moments
 from emkit.kernels.moments import given_moments
@@ -164,6 +165,9 @@ class Gaussian(Family):
         share = np.ascontiguousarray(resp, dtype=np.float64)
         return GaussianStatistics(*given_moments(rows, share, about, is_full=self.is_dense), mean)
 
+    def strides(self, source: Any) -> GaussianStrides | None:
+        return GaussianStrides.of(self, source) if type(self) is Gaussian and self.unit is not None else None
+
     # --- M-step ---
 
     def m_step(self, statistics: GaussianStatistics, parameters: Any) -> Any:
@@ -191,7 +195,7 @@ class Gaussian(Family):
         return np.asarray((count[:, None] * mean + prior.shrinkage * prior.mean) / (count + prior.shrinkage)[:, None])
 
     def _estimate(self, mean: FloatArray, numbers: FloatArray, scatter: FloatArray, previous: Any) -> Any:
-        if self._has_pinned:
+        if self.has_pinned:
             held = numbers.reshape(-1, 1) * self._pinned_var
             scatter = self.structure.pin(scatter, self.is_pinned, held)
         return self.structure.estimate(mean, numbers, scatter, previous)
@@ -207,7 +211,7 @@ class Gaussian(Family):
             towards = towards + self.prior.shrinkage * (self.prior.mean - parameters.mean)
         numbers, scatter = self._posterior_scatter(statistics, parameters.mean)
         slope = self.structure.gradient(parameters, numbers, scatter)
-        if self._has_pinned:
+        if self.has_pinned:
             slope = self.structure.pin(slope, self.is_pinned, np.zeros(len(self.is_pinned)))
         return self.structure.slopes(parameters, self.structure.precision_times(parameters, towards), slope)
 
@@ -252,9 +256,14 @@ class Gaussian(Family):
         return numbers, pooled + self._floor_scatter if self.has_floor else pooled
 
     @cached_property
+    def floor_diagonal(self) -> FloatArray:
+        """Return what the penalty that stops a collapse adds to the diagonal (d,) of each distinct scatter."""
+        return np.asarray(self.floor / self.rows_per_weight * self.unit**2)
+
+    @cached_property
     def _floor_scatter(self) -> FloatArray:
-        scale = self.floor / self.rows_per_weight * self.unit**2
-        if self._has_pinned:  # what is pinned needs no floor
+        scale = self.floor_diagonal
+        if self.has_pinned:  # what is pinned needs no floor
             own = np.diag(scale) if self.is_dense else scale
             own = self.structure.pin(own[None], self.is_pinned, np.zeros((1, len(scale))))[0]
             scale = np.diag(own) if self.is_dense else own
@@ -267,7 +276,8 @@ class Gaussian(Family):
         return self.floor > 0 and self.unit is not None
 
     @cached_property
-    def _has_pinned(self) -> bool:
+    def has_pinned(self) -> bool:
+        """Return whether columns are constant and held."""
         return self.is_pinned is not None and bool(self.is_pinned.any())
 
     @property
@@ -287,6 +297,10 @@ class Gaussian(Family):
 
     def start(self, X: Array, resp: FloatArray) -> Any:
         """Return means of the rows by responsibility and covariances blended with the pooled one."""
+        return self.start_from(self.starting_moments(X, resp))
+
+    def starting_moments(self, X: Array, resp: FloatArray) -> GaussianStatistics:
+        """Return the moments that a start is estimated from: the same for all dense, and all diagonal, structures."""
         X = np.asarray(X, dtype=np.float64)
         filled = np.where(np.isnan(X), _column_means(X), X) if np.isnan(X).any() else X
         d = filled.shape[1]
@@ -299,9 +313,14 @@ class Gaussian(Family):
         blend = _START_WEIGHT * (d + 1)
         spread = np.diag(self.unit**2) if self.is_dense else self.unit**2
         second = raw.second + blend * (pooled + 1e-4 * spread)
-        grown = GaussianStatistics(safe + blend, np.zeros_like(mean), second, mean)
-        mean = self._mean(grown, grown.count)
-        return self._estimate(mean, *self._posterior_scatter(grown, mean), None)
+        return GaussianStatistics(safe + blend, np.zeros_like(mean), second, mean)
+
+    def start_from(self, moments: GaussianStatistics) -> Any:
+        """Return the parameters of a start from its moments; from full ones also where the structure is diagonal."""
+        if moments.second.ndim == 3 and not self.is_dense:
+            moments = replace(moments, second=np.ascontiguousarray(moments.second.diagonal(axis1=1, axis2=2)))
+        mean = self._mean(moments, moments.count)
+        return self._estimate(mean, *self._posterior_scatter(moments, mean), None)
 
     def reordered(self, parameters: Any, order: Array) -> Any:
         return self.structure.reordered(parameters, order)

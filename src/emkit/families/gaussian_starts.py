@@ -20,7 +20,7 @@ from emkit.families.starts import kmeans_labels
 
 __all__ = ["StartingRows"]
 
-_WARD_ROWS = 1000  # agglomeration costs n^2; more rows than this are thinned first
+_WARD_ROWS = 600  # agglomeration costs n^2; more rows than this are thinned first
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,14 @@ class StartingRows:
             return np.zeros((len(points), 1))
         keep = values > 1e-10 * values[-1]
         return np.ascontiguousarray(points @ (vectors[:, keep] / np.sqrt(values[keep])))
+
+    @cached_property
+    def tree(self) -> tuple[IntArray, FloatArray]:
+        """Some of the rows of positive weight, all where they are few, and Ward's tree of them."""
+        used = np.flatnonzero(self.weights > 0)
+        if len(used) > _WARD_ROWS:
+            used = np.sort(np.random.default_rng(0).choice(used, _WARD_ROWS, replace=False))
+        return used, linkage(self.white[used], "ward") if len(used) > 1 else np.empty((0, 4))
 
     @cached_property
     def raw(self) -> Array:
@@ -123,14 +131,11 @@ def _tight(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
 
 
 def _ward(rows: StartingRows, k: int, rng: np.random.Generator) -> IntArray:
-    """Cut Ward's tree of (a sample of) the rows at k clusters; the others join the nearest centre."""
-    points = rows.white
-    used = np.flatnonzero(rows.weights > 0)
-    if len(used) > _WARD_ROWS:
-        used = np.sort(rng.choice(used, _WARD_ROWS, replace=False))
+    """Cut Ward's tree of (some of) the rows at k clusters; the others join the nearest centre."""
+    points, (used, tree) = rows.white, rows.tree
     if len(used) <= k:
         return np.arange(len(points), dtype=np.intp) % k
-    own = fcluster(linkage(points[used], "ward"), k, "maxclust") - 1
+    own = fcluster(tree, k, "maxclust") - 1
     labels = _cells(points, np.stack([points[used[own == j]].mean(axis=0) for j in range(own.max() + 1)]))
     labels[used] = own
     return labels

@@ -21,8 +21,8 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import space
 from emkit.core.shape_spaces import Rotation, UnitDeterminant, UnitProduct
 from emkit.core.spaces import Positive, Real
-from emkit.families.covariance_base import DenseForm, DenseRecord, DiagonalForm, DiagonalRecord
-from emkit.families.covariance_solvers import common_axes, first_axes, volumes
+from emkit.families.covariance_base import DenseForm, DenseRecord, DiagonalForm, DiagonalRecord, parts_of
+from emkit.kernels.covariance import Form, Parts
 
 __all__ = ["Axes", "AxesParameters", "Scaled", "ScaledDiagonal", "ScaledDiagonalParameters", "ScaledParameters"]
 
@@ -123,14 +123,22 @@ class ScaledDiagonal(DiagonalForm):
     def estimate(
         self, mean: FloatArray, count: FloatArray, scatter: FloatArray, previous: Any
     ) -> ScaledDiagonalParameters:
-        d = mean.shape[1]
-        if self.is_volume_shared:
-            logs = np.log(scatter).mean(axis=1, keepdims=True)
-            volume = np.exp(logs).sum(axis=0, keepdims=True) / count.sum()
-            return ScaledDiagonalParameters(mean, volume, scatter / np.exp(logs))
-        start = np.log(_volume_of(previous, scatter.sum(axis=1) / (d * count[:, 0])))
-        log_volume, mass = volumes(count[:, 0], scatter, start)
-        return ScaledDiagonalParameters(mean, *_split(log_volume[:, None], mass[None], count))
+        volume = None if previous is None else previous.volume.reshape(-1)
+        found = parts_of(Form.SCALED_DIAGONAL, count[:, 0], scatter, is_shared=self.is_volume_shared, volume=volume)
+        return self.of_parts(mean, found)
+
+    @property
+    def form(self) -> tuple[Form, bool]:
+        return Form.SCALED_DIAGONAL, self.is_volume_shared
+
+    def of_parts(self, mean: FloatArray, parts: Parts) -> ScaledDiagonalParameters:
+        n_volumes, n_shapes = (1, len(mean)) if self.is_volume_shared else (len(mean), 1)
+        return ScaledDiagonalParameters(mean, parts.volume[:n_volumes, None], parts.shape[:n_shapes])
+
+    def parts(self, parameters: ScaledDiagonalParameters) -> Parts:
+        k, d = parameters.mean.shape
+        volume, shape = parameters.volume[:, 0], parameters.shape
+        return Parts(np.broadcast_to(volume, k), np.broadcast_to(shape, (k, d)), np.empty((k, 0)))
 
     def slopes(
         self, parameters: ScaledDiagonalParameters, towards: FloatArray, slope: FloatArray
@@ -168,17 +176,22 @@ class Scaled(DenseForm):
         return cov
 
     def estimate(self, mean: FloatArray, count: FloatArray, scatter: FloatArray, previous: Any) -> ScaledParameters:
-        d = mean.shape[1]
-        if self.is_volume_shared:
-            logs = np.linalg.slogdet(scatter)[1][:, None, None] / d
-            volume = np.exp(logs).sum(axis=0, keepdims=True) / count.sum()
-            return ScaledParameters(mean, volume, scatter / np.exp(logs))
-        numbers = count[:, 0, 0]
-        start = np.log(_volume_of(previous, np.einsum("kii->k", scatter) / (d * numbers)))
-        log_volume, mass = volumes(numbers, scatter, start)
-        log_size = np.linalg.slogdet(mass)[1] / d
-        log_volume = log_volume + log_size - np.log(numbers.sum())
-        return ScaledParameters(mean, np.exp(log_volume)[:, None, None], (mass / np.exp(log_size))[None])
+        volume = None if previous is None else previous.volume.reshape(-1)
+        found = parts_of(Form.SCALED, count[:, 0, 0], scatter, is_shared=self.is_volume_shared, volume=volume)
+        return self.of_parts(mean, found)
+
+    @property
+    def form(self) -> tuple[Form, bool]:
+        return Form.SCALED, self.is_volume_shared
+
+    def of_parts(self, mean: FloatArray, parts: Parts) -> ScaledParameters:
+        n_volumes, n_forms = (1, len(mean)) if self.is_volume_shared else (len(mean), 1)
+        return ScaledParameters(mean, parts.volume[:n_volumes, None, None], parts.matrix[:n_forms])
+
+    def parts(self, parameters: ScaledParameters) -> Parts:
+        k, d = parameters.mean.shape
+        volume, form = parameters.volume[:, 0, 0], parameters.form
+        return Parts(np.broadcast_to(volume, k), np.ones((k, d)), np.broadcast_to(form, (k, d, d)))
 
     def slopes(self, parameters: ScaledParameters, towards: FloatArray, slope: FloatArray) -> ScaledParameters:
         volume, form = parameters.volume, parameters.form
@@ -216,30 +229,27 @@ class Axes(DenseForm):
         return cov
 
     def estimate(self, mean: FloatArray, count: FloatArray, scatter: FloatArray, previous: Any) -> AxesParameters:
-        return (self._same_axes if self.are_axes_shared else self._own_axes)(mean, count[:, :, 0], scatter, previous)
+        form, is_shared = self.form
+        volume, axes = (None, None) if previous is None else (previous.volume.reshape(-1), previous.axes[0])
+        found = parts_of(form, count[:, 0, 0], scatter, is_shared=is_shared, volume=volume, axes=axes)
+        if previous is not None and not self.are_axes_shared:
+            found = _continued(found, previous)
+        return self.of_parts(mean, found)
 
-    def _same_axes(self, mean: FloatArray, count: FloatArray, scatter: FloatArray, previous: Any) -> AxesParameters:
-        is_shared, numbers = self.is_volume_shared, count[:, 0]
-        start = first_axes(numbers, scatter, is_volume_shared=is_shared) if previous is None else previous.axes[0]
-        axes, along = common_axes(numbers, scatter, start, is_volume_shared=is_shared)
-        logs = np.log(along).mean(axis=1, keepdims=True)
-        size = np.exp(logs)
-        volume = size.sum(axis=0, keepdims=True) / count.sum() if is_shared else size / count
-        return AxesParameters(mean, volume, along / size, axes[None])
+    @property
+    def form(self) -> tuple[Form, bool]:
+        return (Form.SAME_AXES if self.are_axes_shared else Form.OWN_AXES), self.is_volume_shared
 
-    def _own_axes(self, mean: FloatArray, count: FloatArray, scatter: FloatArray, previous: Any) -> AxesParameters:
-        along, axes = np.linalg.eigh(scatter)
-        if previous is not None:  # columns in the order and with the signs they had: coordinates go on smoothly
-            rank = np.argsort(np.argsort(previous.shape[0], kind="stable"), kind="stable")
-            along, axes = along[:, rank], _facing(axes[:, :, rank], previous.axes)
-        along = np.maximum(along, 1e-300)
-        if self.is_volume_shared:
-            mean_along = along.sum(axis=0, keepdims=True) / count.sum()
-            volume = np.exp(np.log(mean_along).mean(axis=1, keepdims=True))
-            return AxesParameters(mean, volume, mean_along / volume, axes)
-        start = np.log(_volume_of(previous, along.mean(axis=1) / count[:, 0]))
-        log_volume, mass = volumes(count[:, 0], along, start)
-        return AxesParameters(mean, *_split(log_volume[:, None], mass[None], count), axes)
+    def of_parts(self, mean: FloatArray, parts: Parts) -> AxesParameters:
+        k = len(mean)
+        n_shapes, n_axes = (k, 1) if self.are_axes_shared else (1, k)
+        volume = parts.volume[: 1 if self.is_volume_shared else k, None]
+        return AxesParameters(mean, volume, parts.shape[:n_shapes], parts.matrix[:n_axes])
+
+    def parts(self, parameters: AxesParameters) -> Parts:
+        k, d = parameters.mean.shape
+        volume, shape, axes = parameters.volume[:, 0], parameters.shape, parameters.axes
+        return Parts(np.broadcast_to(volume, k), np.broadcast_to(shape, (k, d)), np.broadcast_to(axes, (k, d, d)))
 
     def slopes(self, parameters: AxesParameters, towards: FloatArray, slope: FloatArray) -> AxesParameters:
         volume, shape, axes = parameters.volume, parameters.shape, parameters.axes
@@ -256,14 +266,10 @@ class Axes(DenseForm):
         return AxesParameters(*_taken(parameters, order))
 
 
-def _volume_of(previous: Any, otherwise: FloatArray) -> FloatArray:
-    return otherwise if previous is None else previous.volume.reshape(-1)
-
-
-def _split(log_volume: FloatArray, mass: FloatArray, count: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return volumes (k, 1) and the common shape (1, d) from solved log-volumes and the common part (1, d)."""
-    log_size = np.log(mass).mean(axis=1, keepdims=True)
-    return np.exp(log_volume + log_size - np.log(count.sum())), mass / np.exp(log_size)
+def _continued(found: Parts, previous: AxesParameters) -> Parts:
+    """Return axes with columns in the order and with the signs they had before: coordinates go on smoothly."""
+    rank = np.argsort(np.argsort(previous.shape[0], kind="stable"), kind="stable")
+    return Parts(found.volume, found.shape[:, rank], _facing(found.matrix[:, :, rank], previous.axes))
 
 
 def _summed(slope: FloatArray, part: FloatArray) -> FloatArray:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 def refitted(model: Any, source: Any, start: Any, *, tol: float = 1e-6, max_iter: int = 2000) -> Climb:
     """Climb on a source from a start, without changing the labels of what has none."""
     problem = Problem(model, source)
-    return climb(problem, problem.evaluate(start), auto_solver(model, start), tol=tol, budget=Budget(max_iter))
+    return climb(problem, problem.evaluate(start), auto_solver(model, start, source), tol=tol, budget=Budget(max_iter))
 
 
 def prepared(model: Any, source: Any) -> Any:

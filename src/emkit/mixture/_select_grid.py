@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
+from functools import cached_property
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
 
 from emkit.core import Fit, QuasiNewton, maximise
+from emkit.core.arrays import FloatArray
+from emkit.core.solvers import Strides
 from emkit.data import as_source
+from emkit.data.memory import MemorySource
 from emkit.data.threads import resolve_threads
 from emkit.errors import ParameterError
+from emkit.families.gaussian import Gaussian, GaussianStatistics
 from emkit.mixture._base import MixtureEstimator
 from emkit.mixture.gaussian import GaussianMixture
+from emkit.mixture.model import MixtureParameters
 from emkit.mixture.selection import Cell, ModelSelection
 from emkit.randomness import generator_of
 
@@ -30,6 +37,38 @@ LARGE = (
 )
 RIVAL_STARTS = 24
 _NEAR_WARM_UP = 3  # plain steps before acceleration where a climb begins near its end
+_FEW, _MANY = 40, 300  # accelerated steps in a kernel, before `QuasiNewton`: where each is long, and where it is not
+_UNUSED = np.random.default_rng(0)  # climbs from given starts draw nothing
+
+
+class Starts:
+    """Starts of Gaussian mixtures by number of components, the same for all structures, made when first asked for."""
+
+    def __init__(self, template: Any, screen: Any, random_state: Any) -> None:
+        self._template, self._screen, self._seed = template, screen, random_state
+        self._made: dict[int, list[tuple[FloatArray, GaussianStatistics]]] = {}
+        self._lock = Lock()
+
+    def of(self, k: int, n_starts: int) -> list[tuple[FloatArray, GaussianStatistics]]:
+        """Return proportions (k,) and full moments of the first `n_starts` starts."""
+        with self._lock:
+            made = self._made.setdefault(k, [])
+            while len(made) < n_starts:
+                made.append(self._drawn(k, len(made)))
+            return made[:n_starts]
+
+    def _drawn(self, k: int, index: int) -> tuple[FloatArray, GaussianStatistics]:
+        block, rows, family = self._seen
+        seed = None if self._seed is None else (*np.random.SeedSequence(self._seed).generate_state(2), k, index)
+        resp = rows.responsibilities(k, np.random.default_rng(seed), index)
+        mix = resp.sum(axis=0) + 1.0
+        return mix / mix.sum(), family.starting_moments(block.X, resp)
+
+    @cached_property
+    def _seen(self) -> tuple[Any, Any, Gaussian]:
+        block = self._screen.sample(self._screen.n_rows, np.random.default_rng(0))
+        family = Gaussian().prepared(self._screen, 1)
+        return block, family.starting_rows(block), family
 
 
 @dataclass(frozen=True)
@@ -44,6 +83,8 @@ class Grid:
     tol: float
     random_state: Any
     n_threads: int
+    whole: Any  # the rows of `source` for cells fitted side by side, each in a thread of its own
+    starts: Starts
 
     @classmethod
     def of(
@@ -66,7 +107,10 @@ class Grid:
         source = template._fit_source(X, sample_weight, n_threads)
         rng = generator_of(random_state)
         screen = source if source.n_rows <= 2 * SCREEN_ROWS else _sampled(source, rng)
-        return cls(template, source, screen, criterion, n_init, tol, random_state, resolve_threads(n_threads))
+        n_threads = resolve_threads(n_threads)
+        whole = source.with_threads(1) if n_threads > 1 and isinstance(source, MemorySource) else source
+        starts = Starts(template, screen, random_state)
+        return cls(template, source, screen, criterion, n_init, tol, random_state, n_threads, whole, starts)
 
     @property
     def has_structures(self) -> bool:
@@ -96,37 +140,94 @@ class Grid:
         """Whether cells are scouted on a sample."""
         return self.screen is not self.source
 
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether cells are Gaussian mixtures and nothing else: starts and fits of one cell then serve others."""
+        made = self.template
+        return type(made) is GaussianMixture and made.noise is False and made.solver == "auto"
+
+    @property
+    def scale(self) -> float:
+        """How many times as much all rows weigh as the screen."""
+        return float(self.source.total_weight / self.screen.total_weight)
+
+    @property
+    def offers(self) -> bool:
+        """Whether the fit of a cell is a start for its neighbors."""
+        return isinstance(self.template, GaussianMixture) and self.template.noise is False
+
     def scouted(self, key: Key) -> Fit:
         """Climb from a few own starts on the screen, not to the end."""
         n_init = SCOUTS if self.n_init == "auto" else self.n_init
         made = self.estimator(key, n_init, SCOUT_TOL)
         model = made._model()
         made._check_rows(model, self.source)
+        return self._rough(made, model, SCOUTS) if self._shares(key) else self._own(made, model)
+
+    def _shares(self, key: Key) -> bool:
+        return self.is_gaussian and self.n_init == "auto" and key[0] > 1
+
+    def _own(self, made: Any, model: Any) -> Fit:
+        """Climb from starts of its own."""
         made._n_ends = SCOUT_ENDS if self.n_init == "auto" else None
         fit: Fit = made._maximised(model, self.screen)
         return fit
 
-    def searched(self, key: Key, *, is_best: bool) -> Fit:
+    def _rough(self, made: Any, model: Any, n_starts: int) -> Fit:
+        """Climb on the screen, not to the end, from the starts that all structures share."""
+        family = model.family.prepared(self.screen, model.n_components)
+        starts = tuple(
+            MixtureParameters(mix, family.start_from(moments))
+            for mix, moments in self.starts.of(model.n_components, n_starts)
+        )
+        return self._from_starts(made, model, starts)
+
+    def _from_starts(self, made: Any, model: Any, starts: Any) -> Fit:
+        return maximise(
+            model,
+            self.screen,
+            start=starts,
+            n_ends=SCOUT_ENDS,
+            tol=SCOUT_TOL,
+            solver=made.solver,
+            max_iter=made.max_iter,
+            rng=_UNUSED,
+        )
+
+    def searched(self, key: Key, *, is_best: bool) -> Fit | None:
         """Climb from many starts: the best cell of few rows as an estimator does by itself."""
-        n_init: int | Literal["auto"] = "auto" if is_best and self.source.n_rows < LARGE else RIVAL_STARTS
+        is_large = self.source.n_rows >= LARGE
+        if is_large and is_best:
+            return None  # as a rival it had all the starts there are
+        n_init: int | Literal["auto"] = "auto" if is_best else RIVAL_STARTS
         made = self.estimator(key, n_init, self.tol)
-        fit: Fit = made._maximised(made._model(), self.source)
+        model = made._model()
+        if is_large and self._shares(key):
+            return self.finished(key, self._rough(made, model, RIVAL_STARTS))
+        fit: Fit = made._maximised(model, self.source)
         return fit
 
     def helped(self, key: Key, start: Any) -> Fit:
         """Climb on the screen from parameters that a neighbor offers."""
         made = self.estimator(key, 1, SCOUT_TOL)
-        return maximise(
-            made._model(), self.screen, start=start, solver=made.solver, tol=SCOUT_TOL, max_iter=made.max_iter
-        )
+        return self._from_starts(made, made._model(), start)
 
     def finished(self, key: Key, fit: Fit) -> Fit:
         """Go on from a scout to the end, on all rows."""
         made = self.estimator(key, 1, self.tol)
-        is_near = made.solver == "auto" and isinstance(made, GaussianMixture)
-        solver = QuasiNewton(warm_up=_NEAR_WARM_UP) if is_near else made.solver
+        start, solver = fit.parameters, made.solver
+        if self.is_gaussian:
+            start, later = fit.ending.point.parameters, QuasiNewton(warm_up=_NEAR_WARM_UP)
+            n_fast, learned = _FEW if self.is_screened else _MANY, (fit.ending.memory, self.scale)
+            solver = Strides(warm_up=_NEAR_WARM_UP, n_fast=n_fast, otherwise=later, learned=learned)
         done = maximise(
-            made._model(), self.source, start=fit.parameters, solver=solver, tol=self.tol, max_iter=made.max_iter
+            made._model(),
+            self.whole if self.is_gaussian else self.source,
+            start=start,
+            solver=solver,
+            tol=self.tol,
+            max_iter=made.max_iter,
+            rng=_UNUSED,
         )
         return replace(done, starts=fit.starts, n_e_steps=done.n_e_steps + fit.n_e_steps)
 

@@ -22,11 +22,14 @@ from emkit.core.assignments import Assignment
 from emkit.core.describe import Description
 from emkit.core.model import Model, Offer, offered
 from emkit.core.parameters import Parameters, space
+from emkit.core.problem import Point
 from emkit.core.spaces import Simplex
 from emkit.core.statistics import Statistics
+from emkit.core.strides import Stride
 from emkit.families.base import Family
-from emkit.families.gaussian import Gaussian
+from emkit.families.gaussian import Gaussian, GaussianStatistics
 from emkit.kernels.gaussian import softmax_rows
+from emkit.kernels.gaussian_climb import rescaled
 from emkit.mixture.assigning import Assigning
 from emkit.mixture.scores import missing_information, row_scores
 
@@ -119,6 +122,11 @@ class FiniteMixture(Model):
 
     # --- what else it offers ---
 
+    def strides(self, source: Any) -> MixtureStrides | None:
+        """Return what takes several EM steps in one call, or None where the family has no kernel for that."""
+        kernel = self.family.strides(source) if self.concentration == 1 else None
+        return None if kernel is None else MixtureStrides(kernel, self.n_components, float(source.total_weight))
+
     def row_scores(self, parameters: MixtureParameters, block: Any) -> FloatArray | None:
         return row_scores(self, parameters, block)
 
@@ -186,6 +194,43 @@ class FiniteMixture(Model):
         family: Any = self.family
         describe = offered(family, Offer.DESCRIBE)
         return (weights, *(describe(parameters.members, feature_names, "component") if describe else ()))
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureStrides:
+    """A kernel's climb (`families.gaussian_strides`) in the records of a mixture."""
+
+    kernel: Any
+    n_components: int
+    weight: float
+
+    def begin(self) -> FloatArray:
+        """Return what acceleration remembers before its first step."""
+        memory: FloatArray = self.kernel.memory(self.n_components)
+        return memory
+
+    def rescaled(self, memory: FloatArray, ratio: float) -> FloatArray:
+        """Return what acceleration remembers of a climb on a sample, for rows of `ratio` times the weight."""
+        scaled: FloatArray = rescaled(self.kernel.layout(self.n_components), memory, ratio)
+        return scaled
+
+    def go(self, point: Point, memory: FloatArray, *, n_steps: int, is_fast: bool, enough: float) -> Stride | None:
+        """Take up to `n_steps` EM steps from a point; None where not one could be made."""
+        at, statistics, memory = point.parameters, point.statistics, memory.copy()
+        kernel, k = self.kernel, self.n_components
+        state = kernel.state(at.mix, at.members, statistics.members, point.loglik, point.objective)
+        rows = kernel.go(state, memory, k, n_steps=n_steps, is_fast=is_fast, enough=enough)
+        if not len(rows):
+            return None
+        stand = kernel.stand(state, k)
+        moments = GaussianStatistics(stand.count, stand.first, stand.second, stand.members.mean)
+        reached = Point(
+            MixtureParameters(stand.mix, stand.members),
+            MixtureStatistics(stand.loglik, self.weight, stand.count, moments),
+            stand.loglik,
+            stand.objective,
+        )
+        return Stride(reached, memory, rows)
 
 
 def _log(mix: FloatArray) -> FloatArray:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from emkit.core.arrays import FloatArray
+from emkit.core.arrays import FloatArray, IntArray
 from emkit.mixture.model import FiniteMixture, MixtureParameters
 
-__all__ = ["are_neighbors", "recast", "splits"]
+__all__ = ["are_neighbors", "merges", "recast", "splits"]
+
+_PAIRS = 3  # of components, that lose least when they become one
 
 
 def are_neighbors(one: Any, other: Any) -> bool:
@@ -41,6 +43,33 @@ def splits(parameters: MixtureParameters, structure: Any, model: FiniteMixture) 
         reach = vectors[j, :, -1] * np.sqrt(values[j, -1])
         found.append(_split(parameters, cov, j, reach, model))
     return found
+
+
+def merges(parameters: MixtureParameters, structure: Any, model: FiniteMixture) -> list[MixtureParameters]:
+    """Return mixtures of one component less, each with two components made one that keeps their moments.
+
+    Those pairs are tried that lose least: (p_i + p_j) log|S| - p_i log|S_i| - p_j log|S_j|, S the covariance of both.
+    """
+    mix, mean = parameters.mix, parameters.members.mean
+    cov = np.asarray(structure.full(parameters.members))
+    i, j = np.triu_indices(len(mix), 1)
+    share = (mix[i] + mix[j])[:, None]
+    part = np.divide(mix[i][:, None], share, out=np.full_like(share, 0.5), where=share > 0)
+    centre, gap = part * mean[i] + (1 - part) * mean[j], mean[i] - mean[j]
+    weight = part[:, :, None]
+    whole = weight * cov[i] + (1 - weight) * cov[j] + weight * (1 - weight) * gap[:, :, None] * gap[:, None, :]
+    size = np.linalg.slogdet(cov)[1]
+    loss = share[:, 0] * np.linalg.slogdet(whole)[1] - mix[i] * size[i] - mix[j] * size[j]
+    found = []
+    for pair in np.argsort(loss, kind="stable")[:_PAIRS]:
+        rest = np.delete(np.arange(len(mix)), [i[pair], j[pair]])
+        merged = _joined(mix, rest, share[pair, 0]), _joined(mean, rest, centre[pair]), _joined(cov, rest, whole[pair])
+        found.append(_projected(*merged, model))
+    return found
+
+
+def _joined(old: FloatArray, rest: IntArray, new: Any) -> FloatArray:
+    return np.concatenate([old[rest], np.asarray(new)[None]])
 
 
 def _split(

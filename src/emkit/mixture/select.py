@@ -1,8 +1,9 @@
 """Which number of components and which covariances: a grid of fits that help one another.
 
-Every cell is climbed from a few starts of its own. Then each also starts from the fits of its neighbors (structures
-that share a little more or less, and the mixture of one component fewer), so that a structure that allows more is never
-less likely. The cells near the best are searched from more starts, the best one as a mixture is by itself.
+Every cell is climbed from a few starts, the same for all structures of one number of components. Then each also starts
+from the fits of its neighbors (structures that share a little more or less, and the mixtures of one component fewer and
+one more), so that a structure that allows more is never less likely. The cells near the best are searched from more
+starts, the best one as a mixture is by itself.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from emkit.errors import EmkitWarning, ParameterError, SavedFitError
 from emkit.families.covariance import CODES, structure_of
 from emkit.mixture._select_grid import Grid, Key
 from emkit.mixture.gaussian import GaussianMixture
-from emkit.mixture.neighbors import are_neighbors, recast, splits
+from emkit.mixture.neighbors import are_neighbors, merges, recast, splits
 from emkit.mixture.selection import Cell, ModelSelection
 
 __all__ = ["select"]
@@ -264,8 +265,7 @@ class _Search:
 
     def _help_one_another(self, keys: Sequence[Key], fresh: set[Key]) -> set[Key]:
         """Start each cell from the best of its neighbors that have something new; return which got better."""
-        template = self.grid.template
-        if not isinstance(template, GaussianMixture) or template.noise is not False:
+        if not self.grid.offers:
             return set()
         fits = dict(self.fits)
         wanted = [key for key in self.keys if key in fits and key in fresh]  # in an order that no thread decides
@@ -295,6 +295,8 @@ class _Search:
                 found.append(recast(fit.parameters, structure, model))
             elif other_k == k - 1 and other == word:
                 found += splits(fit.parameters, structure, model)
+            elif other_k == k + 1 and other == word and k > 1:
+                found += merges(fit.parameters, structure, model)
         return found
 
     def _search_rivals(self, keys: Sequence[Key]) -> None:

@@ -97,10 +97,10 @@ def test_score_is_the_gradient_of_the_objective(toy):
 
 def test_auto_solver_asks_for_a_score_at_a_fair_price(toy):
     start = toy.Vector(np.zeros(4))
-    assert isinstance(auto_solver(toy.QuadraticWithQ(), start), QuasiNewton)
-    assert isinstance(auto_solver(toy.Quadratic(), start), Squarem)
+    assert isinstance(auto_solver(toy.QuadraticWithQ(), start, None), QuasiNewton)
+    assert isinstance(auto_solver(toy.Quadratic(), start, None), Squarem)
     many = toy.Vector(np.zeros(201))  # a score by differences of so many would cost more than it saves
-    assert isinstance(auto_solver(toy.QuadraticWithQ(), many), Squarem)
+    assert isinstance(auto_solver(toy.QuadraticWithQ(), many, None), Squarem)
 
 
 class Spied:

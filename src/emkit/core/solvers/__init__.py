@@ -10,6 +10,7 @@ from emkit.core.solvers.online import Online
 from emkit.core.solvers.quasi_newton import QuasiNewton
 from emkit.core.solvers.squarem import Squarem
 from emkit.core.solvers.stochastic import StochasticEM
+from emkit.core.solvers.strides import Strides
 
 __all__ = [
     "EM",
@@ -23,4 +24,5 @@ __all__ = [
     "Solver",
     "Squarem",
     "StochasticEM",
+    "Strides",
 ]

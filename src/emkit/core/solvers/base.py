@@ -38,6 +38,8 @@ class Move:
         False when an extrapolation was tried, made things worse, and was replaced by a plain EM step.
     gain_left : float
         Objective still to be gained as the solver predicts it; NaN when it cannot tell, and the loop extrapolates.
+    rows : array (m, 3), optional
+        Of a move of several iterations (see `Stride`), the last one included.
     """
 
     point: Point
@@ -45,11 +47,17 @@ class Move:
     step_length: float
     is_accepted: bool
     gain_left: float
+    rows: FloatArray | None = None
+
+    @property
+    def n_iter(self) -> int:
+        """Return how many iterations the move makes."""
+        return 1 if self.rows is None else len(self.rows)
 
 
 @dataclass(frozen=True)
 class Solver(ABC):
-    """A way to climb. It never loops over iterations: that is the loop's work."""
+    """A way to climb. It never loops over iterations: that is the loop's work, or a kernel's within `Problem.pace`."""
 
     def seen(self, model: Model) -> Model:
         """Return the model as this solver climbs it: another only where it climbs another objective."""
