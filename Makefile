@@ -26,6 +26,10 @@ $(VENV)/.test: $(VENV)/.demo
 	@$(BIN)/python -m pip install --quiet --group test
 	@touch $@
 
+$(VENV)/.arrays: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet --group arrays
+	@touch $@
+
 $(VENV)/.lint: $(VENV)/.test
 	@$(BIN)/python -m pip install --quiet --group lint
 	@touch $@
