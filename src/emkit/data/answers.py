@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emkit.data.checks import checked_weights
 from emkit.data.codes import distinct_values, encoded
+from emkit.data.files import table_if_file
 from emkit.data.frames import frame_columns, series_column
 from emkit.data.table import Table
 from emkit.errors import DataError, ParameterError
@@ -114,6 +115,7 @@ def read_answers(
 
 def _columns(X: Any) -> tuple[list[Any] | None, list[NDArray[Any]]]:
     """Return names, where the table has any, and columns."""
+    X = table_if_file(X)
     found = frame_columns(X.columns if isinstance(X, Table) else X)
     if found is not None:
         return list(found[0]), [np.asarray(column) for column in found[1]]

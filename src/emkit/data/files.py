@@ -6,6 +6,7 @@ import difflib
 import importlib
 import importlib.util
 import zipfile
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +20,10 @@ from emkit.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from os import PathLike
 
     from numpy.typing import NDArray
 
-__all__ = ["as_read", "kind_of", "load", "missing_message", "read_table"]
+__all__ = ["as_read", "kind_of", "load", "missing_message", "read_table", "table_if_file"]
 
 _KIND_OF_SUFFIX = {
     ".csv": "text", ".tsv": "text", ".tab": "text", ".txt": "text", ".dat": "text", ".data": "text",
@@ -113,6 +113,11 @@ def read_table(
         _check_file(path, str(path_or_name))
         table = _read(path, TextFormat(delimiter, header, decimal, encoding, tuple(missing)))
     return table if columns is None else table.select(columns)
+
+
+def table_if_file(X: Any) -> Any:
+    """Return the table in a file where `X` is its path; anything else as it is."""
+    return read_table(X) if isinstance(X, str | PathLike) else X
 
 
 def _check_file(path: Path, given: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from emkit.core.arrays import Array
 from emkit.data import Source, Table
+from emkit.data.files import table_if_file
 from emkit.data.frames import frame_columns
 from emkit.errors import DataError
 from emkit.irt.coding import MISSING
@@ -166,6 +167,7 @@ def _columns(X: Any) -> tuple[list[str], list[Array], bool]:
     if isinstance(X, Source):
         message = "answers are read from a table or an array, not from a Source: pass the table itself"
         raise DataError(message)
+    X = table_if_file(X)
     found = (list(X.columns), list(X.columns.values())) if isinstance(X, Table) else frame_columns(X)
     if found is not None:
         names, columns = [str(name) for name in found[0]], [np.asarray(column) for column in found[1]]

@@ -10,6 +10,7 @@ import numpy as np
 from emkit.core.arrays import Array, FloatArray
 from emkit.data import Table
 from emkit.data.columns import to_float
+from emkit.data.files import table_if_file
 from emkit.data.frames import frame_columns
 from emkit.errors import DataError
 
@@ -32,6 +33,7 @@ def read_patterns(
     DataError
         If a column is not there or holds no numbers.
     """
+    X = table_if_file(X)
     found = frame_columns(X.columns if isinstance(X, Table) else X)
     if found is None:
         return _of_array(X, fields)

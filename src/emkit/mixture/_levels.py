@@ -13,6 +13,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.data import Source, Table
 from emkit.data.codes import distinct_values, sorted_values
 from emkit.data.device import is_device_array
+from emkit.data.files import table_if_file
 from emkit.data.frames import frame_columns
 from emkit.errors import DataError
 from emkit.kernels.categorical import NO_ANSWER, categorical_bytes
@@ -90,6 +91,7 @@ def read_columns(X: Any) -> tuple[list[Array], list[str], bool]:
     if isinstance(X, Source):
         message = "categorical answers are read from a table or an array, not from a Source: pass the table itself"
         raise DataError(message)
+    X = table_if_file(X)
     found = (list(X.columns), list(X.columns.values())) if isinstance(X, Table) else frame_columns(X)
     if found is not None:
         names, columns = found

@@ -17,6 +17,7 @@ from emkit.core.arrays import Array, FloatArray, IntArray
 from emkit.data import Source, as_source
 from emkit.errors import DataError, ParameterError
 from emkit.families.categorical import Categorical
+from emkit.families.discrete import distinct_rows
 from emkit.mixture._asked import Asked
 from emkit.mixture._covariates import Covariates
 from emkit.mixture._gated import GatedMixture
@@ -117,7 +118,8 @@ class LatentClassAnalysis(GatedMixture):
 
         Parameters
         ----------
-        X : table or array (n, d)
+        X : table or array (n, d), path, or source
+            Of numbers in a source (`emkit.data.scan`, Dask, Spark) the distinct rows alone are held.
         sample_weight : array (n,), optional
         covariates : array (n,) or (n, q), table, or names of columns of `X`, optional
             The class shares depend on them by a multinomial logit, which is fitted together with the classes (one
@@ -155,6 +157,9 @@ class LatentClassAnalysis(GatedMixture):
 
     def _fit_source(self, X: Any, sample_weight: Any, n_threads: int | None, min_rows: int = 1) -> Source:
         asked = Asked.of(X)
+        if _is_read_in_passes(asked.X):
+            counted = _distinct(asked.X, sample_weight, n_threads)
+            asked, sample_weight = Asked(counted[0], asked.covariates), counted[1]
         columns, names, are_own, gate = asked.split()
         levels, codes = Levels.learned(columns, names)
         self.levels_ = dict(zip(names, levels.values, strict=True))
@@ -311,3 +316,28 @@ class LatentClassAnalysis(GatedMixture):
         """Return new rows of answers (n, d) and their classes (n,), in random order."""
         codes, labels = super().sample(n_samples, random_state)
         return Levels(tuple(self.levels_.values())).decoded(codes), labels
+
+
+def _is_read_in_passes(X: Any) -> bool:
+    """Return whether answers are in files or batches, or on a cluster, and not in a table at hand."""
+    return isinstance(X, Source) or callable(X) or type(X).__module__.startswith(("dask.", "pyspark."))
+
+
+def _distinct(X: Any, sample_weight: Any, n_threads: int | None) -> tuple[dict[str, Array], FloatArray]:
+    """Return the distinct rows of numbers of a source, columns by name, and their total weights.
+
+    Raises
+    ------
+    DataError
+        If they are too many to be held: they then are no answers to a few questions.
+    """
+    rows: Any = distinct_rows(as_source(X, sample_weight, n_threads=n_threads, allow_missing_columns=True))
+    if not rows.is_in_memory:
+        message = (
+            f"nearly all of the {rows.n_rows} rows differ from one another, so that counting equal ones does not make "
+            "them few: are these categorical answers? Choose the columns by emkit.data.scan(path, columns=[...])"
+        )
+        raise DataError(message)
+    X = np.concatenate([block.X for block in rows.blocks()])
+    names = rows.feature_names or tuple(f"x{j + 1}" for j in range(rows.n_features))
+    return dict(zip(names, X.T, strict=True)), rows.weights
