@@ -72,6 +72,7 @@ _HOMES = {
     "Squarem": "emkit.core",
     "Statistics": "emkit.core",
     "Status": "emkit.core",
+    "RobbinsMonro": "emkit.core",
     "StochasticEM": "emkit.core",
     "StudentHMM": "emkit.hmm",
     "StudentMixture": "emkit.mixture",

@@ -28,9 +28,11 @@ _DROP = 1e-9  # relative fall of the objective that no rounding explains
 class _Way:
     """A climb on its way: where it is, and the rows of its trace so far."""
 
-    def __init__(self, problem: Problem, point: Point, memory: Any, tol: float, tag: tuple[int, str]) -> None:
+    def __init__(
+        self, problem: Problem, point: Point, memory: Any, tol: float, tag: tuple[int, str], *, is_stochastic: bool
+    ) -> None:
         self.problem, self.point, self.memory, self.tag = problem, point, memory, tag
-        self.convergence = Convergence(tol)
+        self.convergence = Convergence(tol, is_stochastic=is_stochastic)
         self.n_iter = 0
         self._first_e_step = problem.n_e_steps - 1
         self._began = time.perf_counter()
@@ -100,7 +102,7 @@ def climb(
     `memory` is that of an earlier climb which ended at `point`: the solver goes on as if it had never stopped. Where
     the ledger knows how far this leg had come, it goes on from there.
     """
-    way = _Way(problem, point, memory, tol, tag)
+    way = _Way(problem, point, memory, tol, tag, is_stochastic=solver.is_stochastic)
     before = ledger.standing(leg)
     if before is not None:
         way.resume(before)
@@ -113,7 +115,7 @@ def climb(
             if status is not None:
                 break
             move, is_over = way.next(solver, 1 if watch is not None else budget.room(way.n_iter, problem))
-            status = _broken(way.point, move)
+            status = _broken(way.point, move, may_fall=solver.is_stochastic)
             if status is not None:
                 break
             row = way.go(move)
@@ -144,12 +146,12 @@ def _entered(done: Climb, way: _Way, solver: Solver, ledger: Ledger, leg: Leg) -
     return done
 
 
-def _broken(before: Point, move: Move) -> Status | None:
+def _broken(before: Point, move: Move, *, may_fall: bool) -> Status | None:
     """Return what is wrong with a move, if anything: laws of the engine, not of the model."""
     if not move.point.is_finite:
         return Status.NOT_FINITE
     last = before.objective if move.rows is None or len(move.rows) < 2 else float(move.rows[-2, 0])
-    fall = last - move.point.objective
+    fall = 0.0 if may_fall else last - move.point.objective
     return Status.DROPPED if fall > _DROP * max(1.0, abs(last)) else None
 
 

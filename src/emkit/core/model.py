@@ -77,6 +77,10 @@ class Model(ABC):
     - `takes_device: bool`: whether `e_step` (and `log_density`, `posterior`) are array-API code that takes the rows of
       a block as an array of another library, where it is, and gives back statistics of NumPy. Starts and all else see
       rows of NumPy.
+    - `imputing() -> Model`: the model whose hidden variables are drawn by Markov chains, not integrated out: it has a
+      `score`, and `drawn(parameters, block, state, rng, n_moves, tuning) -> (state, Statistics)`, which moves the
+      chains of a block from their state (None at first) and returns the statistics of the complete data; `tuning`,
+      falling to zero, is how fast the moves may be adapted. Unlocks `RobbinsMonro`.
     - `natural(parameters) -> Parameters`: the record whose entries carry names in tables, where it is another.
     """
 
@@ -120,6 +124,7 @@ class Offer:
     WRAPPED = "wrapped"
     READ = "n_read"
     ASSIGNING = "assigning"
+    IMPUTING = "imputing"
     DEVICE = "takes_device"
     STRIDES = "strides"
 

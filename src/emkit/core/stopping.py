@@ -91,8 +91,8 @@ class Convergence:
     the optimum, whatever the units and the size of the data. Rounding of the objective sets the floor of `tol`.
     """
 
-    def __init__(self, tol: float) -> None:
-        self.tol = tol
+    def __init__(self, tol: float, *, is_stochastic: bool = False) -> None:
+        self.tol, self.is_stochastic = tol, is_stochastic
         self._gain = math.nan
         self._in_a_row = 0
 
@@ -120,6 +120,8 @@ class Convergence:
         return None
 
     def _is_reached(self, gain: float, noise: float, predicted: float) -> bool:
+        if self.is_stochastic:  # gains are noise: the solver tells
+            return predicted <= 0
         left = self._left(gain, noise, predicted)
         self._gain = gain
         self._in_a_row = self._in_a_row + 1 if left <= max(self.tol, 4 * noise) else 0

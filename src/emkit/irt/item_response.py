@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from emkit.core import Fit, QuasiNewton, Solver, maximise
+from emkit.core import Fit, QuasiNewton, RobbinsMonro, Solver, maximise
 from emkit.core.constrained import constrain, entered
 from emkit.data import Source, as_source
 from emkit.data.checks import checked_weights
@@ -18,12 +18,12 @@ from emkit.irt import build
 from emkit.irt.answers import ItemResponseAnswers
 from emkit.irt.checking import check_identified, warn_of_separate_forms
 from emkit.irt.choices import LatentChoice
-from emkit.irt.climbing import on_grids, on_own_places
+from emkit.irt.climbing import on_draws, on_grids, on_own_places
 from emkit.irt.coding import MISSING, coded_source
 from emkit.irt.covariates import CovariateLayout
 from emkit.irt.fit_answers import ItemResponseFit
 from emkit.irt.forms import ItemTable, item_table, slope_intercept
-from emkit.irt.grids import Grid, default_grid
+from emkit.irt.grids import Grid, QuasiMonteCarlo, default_grid
 from emkit.irt.groups import GroupLayout
 from emkit.irt.model import ItemResponse, ItemResponseParameters
 from emkit.irt.placed import Adaptive
@@ -233,7 +233,7 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
             raise ParameterError(message)
         n_factors, n_items = int(self.n_factors), responses.n_items
         options = (self.density, self.factor_correlation, n_factors, self.loadings is not None)
-        is_placed = isinstance(self.quadrature, Adaptive)
+        is_placed = isinstance(self.quadrature, Adaptive) or isinstance(self.solver, RobbinsMonro)
         choice = LatentChoice(*options, layout, explained, n_items, is_placed)
         kinds, every = layout.repeated(build.kinds_of(self.item_type, responses.names)), layout.expanded(responses)
         if self.specific is not None:
@@ -273,19 +273,31 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
         return QuasiNewton(warm_up=1) if isinstance(self.solver, str) and self.solver == "auto" else self.solver
 
     def _maximised(self, model: ItemResponse, source: Source) -> Fit:
+        if isinstance(self.solver, RobbinsMonro):
+            rule = self.quadrature if isinstance(self.quadrature, Adaptive) else Adaptive(QuasiMonteCarlo(_MANY))
+            return on_draws(model, source, self.start, self._climb, rule)
         if isinstance(self.quadrature, Adaptive):
             return on_own_places(model, source, self.start, self._climb, self.quadrature)
         whole = on_grids(model, source, self.start, self._climb)
         return whole if self._held else standardized(whole)  # moving the scale would undo what is held
 
-    def _climb(self, model: ItemResponse, source: Any, begin: Any, *, tol: float | None, is_first: bool) -> Fit:
+    def _climb(
+        self,
+        model: ItemResponse,
+        source: Any,
+        begin: Any,
+        *,
+        tol: float | None,
+        is_first: bool,
+        solver: Solver | None = None,
+    ) -> Fit:
         held = constrain(model, **self._held)
         least = _FLAT if self.density == "histogram" else 0.0
         fit: Fit = maximise(
             held,
             source,
             start=entered(held, begin),
-            solver=self._solver(),
+            solver=self._solver() if solver is None else solver,
             n_starts=model.latent.n_starts,
             n_ends=_ENDS,
             tol=max(self.tol if tol is None else tol, least),
@@ -339,3 +351,4 @@ class ItemResponseModel(ItemResponseAnswers, ItemResponseFit, ModelEstimator):
 
 _ENDS = 4  # of eight starts, where several compete
 _FLAT = 1e-3
+_MANY = 2000  # random points for the log-likelihood of a fit by draws

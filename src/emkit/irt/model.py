@@ -36,6 +36,7 @@ from emkit.irt.curves.base import Slopes
 from emkit.irt.describing import latent_tables, negative_items, steep_item
 from emkit.irt.forms import item_table, slope_intercept
 from emkit.irt.grids import REACH, Equispaced, Grid
+from emkit.irt.imputed import ImputedItemResponse
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import Latent, StandardNormal
 from emkit.irt.regression import PeopleStatistics
@@ -193,6 +194,10 @@ class ItemResponse(Model):
 
     def prepare(self, source: Any) -> tuple[ItemResponse, Any]:
         return self, source if self.latent.n_covariates else compressed(source)
+
+    def imputing(self) -> ImputedItemResponse:
+        """Return the model whose latent variables are drawn (see `RobbinsMonro`)."""
+        return ImputedItemResponse(self)
 
     def log_joint(self, parameters: ItemResponseParameters, block: Any) -> FloatArray:
         """Return the log joint (n, q) of answers and nodes."""

@@ -27,6 +27,7 @@ import numpy as np
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.statistics import Additive, Statistics, shared
+from emkit.errors import ParameterError
 from emkit.irt.coding import MISSING
 from emkit.irt.factor_modes import factor_mode
 from emkit.irt.grids import GaussHermite, Grid, QuasiMonteCarlo
@@ -38,20 +39,18 @@ __all__ = [
     "NormalMoments",
     "PlacedStatistics",
     "Placing",
+    "Target",
     "density",
     "draws",
     "eap",
     "expectation",
-    "log_normal",
     "m_step",
     "score",
     "step",
-    "sums_at",
 ]
 
 _NUMBERS = 1 << 20  # of one temporary: rows taken together follow
-_POINTS = {1: 21, 2: 11, 3: 7}
-_MANY = 500
+_POINTS = {1: 21, 2: 11, 3: 7, 4: 5}
 
 
 @dataclass(frozen=True)
@@ -61,17 +60,28 @@ class Adaptive:
     Parameters
     ----------
     rule : Grid, optional
-        For the standard normal distribution. `GaussHermite` with 21, 11 and 7 points in each direction for one, two and
-        three factors where None, and `QuasiMonteCarlo(500)` for more.
+        For the standard normal distribution. `GaussHermite` with 21, 11, 7 and 5 points in each direction for one to
+        four factors where None. A rule of few points for many factors is no integral: a climb then finds the
+        parameters that gain by its error.
     """
 
     rule: Grid | None = None
 
     def of(self, n_factors: int) -> Grid:
-        """Return the rule for so many factors."""
-        if self.rule is not None:
-            return self.rule
-        return GaussHermite(_POINTS[n_factors]) if n_factors in _POINTS else QuasiMonteCarlo(_MANY)
+        """Return the rule for so many factors.
+
+        Raises
+        ------
+        ParameterError
+            If there are too many of them.
+        """
+        if self.rule is None and n_factors not in _POINTS:
+            message = (
+                f"adaptive quadrature has points for at most {max(_POINTS)} factors, got n_factors={n_factors}: use "
+                "solver=emkit.RobbinsMonro(), or give it a rule"
+            )
+            raise ParameterError(message)
+        return GaussHermite(_POINTS[n_factors]) if self.rule is None else self.rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,56 +183,21 @@ class _Part(NamedTuple):
     """Some rows with their posteriors."""
 
     rows: slice
-    codes: Array
     places: FloatArray  # (b, q, F)
     joint: FloatArray  # (b, q): log-density of the answers, the place and its width
 
 
 def step(model: Any, parameters: Any, block: Any) -> PlacedStatistics:
     """Return the statistics of a block."""
-    total, matrices = None, tuple(run.matrix(own) for run, own in zip(model.runs, parameters.items, strict=True))
-    _, group = model.split(block.X)
-    covariates = model.covariates_of(block)
-    for part in _parts(model, parameters, block):
+    target, total = Target(model, parameters, block), None
+    for part in _parts(target, block):
         weights = block.weights[part.rows]
         density, resp = softmax_rows(part.joint)
-        mass = resp * weights[:, None]
         loglik = float(weights @ np.where(weights > 0, density, 0.0))
-        whole = group if covariates is None else covariates
-        who = None if whole is None else whole[part.rows]
-        own = sums_at(model, matrices, part.codes, part.places, mass, who, loglik)
+        own = target.statistics(part.places, resp * weights[:, None], loglik, part.rows)
         total = own if total is None else total + own
     assert total is not None
     return total
-
-
-def sums_at(
-    model: Any,
-    matrices: tuple[FloatArray, ...],
-    codes: Array,
-    places: FloatArray,
-    mass: FloatArray,
-    who: Array | None,
-    loglik: float,
-) -> PlacedStatistics:
-    """Return the statistics of people with answers (n, j) at places (n, q, F) with weights (n, q).
-
-    `who` holds their groups (n,), or covariates (n, p) where the model has some.
-    """
-    flat, share = places.reshape(-1, model.n_factors), mass.reshape(-1)
-    slopes, informations = [], []
-    for run, matrix in zip(model.runs, matrices, strict=True):
-        answered = np.repeat(codes[:, list(run.items)].T, mass.shape[1], axis=1)  # (m, n q)
-        counts = (answered[:, None] == np.arange(run.n_categories)[:, None]) * share
-        slope, information = run.kind.slope_and_information(matrix, flat, counts)
-        slopes.append(slope)
-        informations.append(information)
-    latent = (
-        PeopleStatistics.at(mass, places, np.asarray(who, dtype=np.float64))
-        if model.latent.n_covariates
-        else NormalMoments.of(mass, places, who, model.latent.n_groups)
-    )
-    return PlacedStatistics(loglik, float(mass.sum()), tuple(slopes), tuple(informations), latent, matrices)
 
 
 def m_step(model: Any, parameters: Any, statistics: PlacedStatistics) -> Any:
@@ -265,13 +240,14 @@ def _slopes(model: Any, parameters: Any, statistics: PlacedStatistics) -> tuple[
 
 def density(model: Any, parameters: Any, block: Any) -> FloatArray:
     """Return the log-density (n,) of rows."""
-    return np.concatenate([softmax_rows(part.joint)[0] for part in _parts(model, parameters, block)])
+    parts = _parts(Target(model, parameters, block), block)
+    return np.concatenate([softmax_rows(part.joint)[0] for part in parts])
 
 
 def eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray]:
     """Return posterior means (n, F) and covariances (n, F, F)."""
     means, covariances = [], []
-    for part in _parts(model, parameters, block):
+    for part in _parts(Target(model, parameters, block), block):
         resp = softmax_rows(part.joint)[1]
         mean = np.einsum("nq,nqf->nf", resp, part.places)
         off = part.places - mean[:, None]
@@ -283,65 +259,97 @@ def eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray
 def draws(model: Any, parameters: Any, block: Any, rng: np.random.Generator, n_draws: int) -> FloatArray:
     """Return draws (n, n_draws, F) from the posteriors, by importance resampling around the modes."""
     mode, factor = model.placing.frames(model, block)
-    out = np.empty((len(mode), n_draws, model.n_factors))
     tries = rng.standard_normal((len(mode), _TRIES, model.n_factors))
     places = mode[:, None] + _WIDE * np.einsum("nfg,nqg->nqf", factor, tries)
-    for part in _chunks(model, parameters, block, places, 0.5 * (tries**2).sum(axis=2)):
-        below = np.cumsum(softmax_rows(part.joint)[1], axis=1)
-        at = rng.random((len(below), n_draws, 1)) * below[:, -1:, None]
-        pick = np.minimum((at > below[:, None]).sum(axis=2), _TRIES - 1)
-        out[part.rows] = np.take_along_axis(part.places, pick[:, :, None], axis=1)
-    return out
+    joint = Target(model, parameters, block)(places) + 0.5 * (tries**2).sum(axis=2)
+    below = np.cumsum(softmax_rows(joint)[1], axis=1)
+    at = rng.random((len(below), n_draws, 1)) * below[:, -1:, None]
+    pick = np.minimum((at > below[:, None]).sum(axis=2), _TRIES - 1)
+    return np.take_along_axis(places, pick[:, :, None], axis=1)
 
 
 _TRIES = 200
 _WIDE = 1.25
 
 
-def _parts(model: Any, parameters: Any, block: Any) -> Iterator[_Part]:
+def _parts(target: Target, block: Any) -> Iterator[_Part]:
     """Yield rows with their nodes."""
+    model = target.model
     mode, factor = model.placing.frames(model, block)
     nodes, log_width = model.placing.nodes(model.n_factors)
-    places = mode[:, None] + np.einsum("nfg,qg->nqf", factor, nodes)
     size = np.log(np.einsum("nff->nf", factor)).sum(axis=1)
-    yield from _chunks(model, parameters, block, places, size[:, None] + log_width)
-
-
-def _chunks(model: Any, parameters: Any, block: Any, places: FloatArray, log_width: FloatArray) -> Iterator[_Part]:
-    codes, group = model.split(block.X)
-    covariates = model.covariates_of(block)
-    cells = int(model.first[-1]) * places.shape[1]
-    step = max(1, _NUMBERS // cells)
-    for start in range(0, len(codes), step):
+    step = max(1, _NUMBERS // (int(model.first[-1]) * len(nodes)))
+    for start in range(0, len(mode), step):
         rows = slice(start, start + step)
-        own = None if covariates is None else covariates[rows]
-        prior = log_normal(model, parameters, places[rows], group[rows] if group is not None else None, own)
-        joint = prior + log_width[rows] + _log_answers(model, parameters, codes[rows], places[rows])
-        yield _Part(rows, codes[rows], places[rows], joint)
+        places = mode[rows, None] + np.einsum("nfg,qg->nqf", factor[rows], nodes)
+        joint = target.prior(places, rows) + target.answers(places, rows)
+        yield _Part(rows, places, joint + size[rows, None] + log_width)
 
 
-def _log_answers(model: Any, parameters: Any, codes: Array, places: FloatArray) -> FloatArray:
-    """Return the log-probabilities (n, q) of the answers (n, j) at places (n, q, F)."""
-    n, q, n_factors = places.shape
-    flat, total = places.reshape(-1, n_factors), np.zeros((n, q))
-    for run, own in zip(model.runs, parameters.items, strict=True):
-        log_prob = run.log_prob(own, flat).reshape(run.n_items, run.n_categories, n, q)
-        code = codes[:, list(run.items)].T
-        seen = code != MISSING
-        picked = np.take_along_axis(log_prob, np.where(seen, code, 0)[:, None, :, None], axis=1)[:, 0]
-        total += np.where(seen[:, :, None], picked, 0.0).sum(axis=0)
-    return total
+class Target:
+    """The log-density of answers and places of people, as a function of the places.
 
+    `which` (n,) holds the group of each person, 0 where there are none, and `centre` (n, F) the mean she is drawn from.
+    """
 
-def log_normal(
-    model: Any, parameters: Any, places: FloatArray, group: Array | None, covariates: FloatArray | None
-) -> FloatArray:
-    """Return the log-density (n, q) of the latent distribution at places (n, q, F) of people."""
-    mean, covariance = model.latent.normal(parameters.latent, model.n_factors)
-    which = np.zeros(len(places), dtype=np.intp) if group is None or covariates is not None else group
-    centre = mean[which] if covariates is None else model.latent.predicted(parameters.latent, covariates)
-    factor = np.linalg.cholesky(covariance)
-    inverse = np.linalg.solve(factor, np.broadcast_to(np.eye(model.n_factors), factor.shape))
-    constant = np.log(np.einsum("gff->gf", factor)).sum(axis=1) + 0.5 * model.n_factors * np.log(2 * np.pi)
-    off = np.einsum("nfg,nqg->nqf", inverse[which], places - centre[:, None])
-    return np.asarray(-constant[which][:, None] - 0.5 * (off**2).sum(axis=2))
+    def __init__(self, model: Any, parameters: Any, block: Any) -> None:
+        self.model, self.parameters = model, parameters
+        self.codes, self.group = model.split(block.X)
+        self.covariates = model.covariates_of(block)
+        is_one = self.group is None or self.covariates is not None
+        self.which = np.zeros(len(self.codes), dtype=np.intp) if is_one else self.group
+        mean, self._covariance = model.latent.normal(parameters.latent, model.n_factors)
+        latent = parameters.latent
+        self.centre = mean[self.which] if self.covariates is None else model.latent.predicted(latent, self.covariates)
+
+    def __call__(self, places: FloatArray) -> FloatArray:
+        """Return the log-density (n, q) at places (n, q, F)."""
+        out = np.empty(places.shape[:2])
+        step = max(1, _NUMBERS // (int(self.model.first[-1]) * places.shape[1]))
+        for start in range(0, len(out), step):
+            rows = slice(start, start + step)
+            out[rows] = self.prior(places[rows], rows) + self.answers(places[rows], rows)
+        return out
+
+    def prior(self, places: FloatArray, rows: slice) -> FloatArray:
+        """Return the log-density (n, q) of the latent distribution."""
+        n_factors, which = self.model.n_factors, self.which[rows]
+        factor = np.linalg.cholesky(self._covariance)
+        inverse = np.linalg.solve(factor, np.broadcast_to(np.eye(n_factors), factor.shape))
+        constant = np.log(np.einsum("gff->gf", factor)).sum(axis=1) + 0.5 * n_factors * np.log(2 * np.pi)
+        off = np.einsum("nfg,nqg->nqf", inverse[which], places - self.centre[rows, None])
+        return np.asarray(-constant[which][:, None] - 0.5 * (off**2).sum(axis=2))
+
+    def answers(self, places: FloatArray, rows: slice) -> FloatArray:
+        """Return the log-probabilities (n, q) of the answers."""
+        n, q, n_factors = places.shape
+        flat, total = places.reshape(-1, n_factors), np.zeros((n, q))
+        for run, own in zip(self.model.runs, self.parameters.items, strict=True):
+            log_prob = run.log_prob(own, flat).reshape(run.n_items, run.n_categories, n, q)
+            code = self.codes[rows][:, list(run.items)].T
+            seen = code != MISSING
+            picked = np.take_along_axis(log_prob, np.where(seen, code, 0)[:, None, :, None], axis=1)[:, 0]
+            total += np.where(seen[:, :, None], picked, 0.0).sum(axis=0)
+        return total
+
+    def statistics(
+        self, places: FloatArray, mass: FloatArray, loglik: float, rows: slice = slice(None)
+    ) -> PlacedStatistics:
+        """Return the statistics of people at places (n, q, F) with weights (n, q)."""
+        model, parameters = self.model, self.parameters
+        matrices = tuple(run.matrix(own) for run, own in zip(model.runs, parameters.items, strict=True))
+        flat, share = places.reshape(-1, model.n_factors), mass.reshape(-1)
+        slopes, informations = [], []
+        for run, matrix in zip(model.runs, matrices, strict=True):
+            answered = np.repeat(self.codes[rows][:, list(run.items)].T, mass.shape[1], axis=1)  # (m, n q)
+            counts = (answered[:, None] == np.arange(run.n_categories)[:, None]) * share
+            slope, information = run.kind.slope_and_information(matrix, flat, counts)
+            slopes.append(slope)
+            informations.append(information)
+        latent = self._moments(places, mass, rows)
+        return PlacedStatistics(loglik, float(mass.sum()), tuple(slopes), tuple(informations), latent, matrices)
+
+    def _moments(self, places: FloatArray, mass: FloatArray, rows: slice) -> PeopleStatistics | NormalMoments:
+        if self.covariates is not None:
+            return PeopleStatistics.at(mass, places, self.covariates[rows])
+        return NormalMoments.of(mass, places, self.which[rows], self.model.latent.n_groups)

@@ -8,6 +8,7 @@ from emkit.core.solvers.em import EM
 from emkit.core.solvers.incremental import Incremental
 from emkit.core.solvers.online import Online
 from emkit.core.solvers.quasi_newton import QuasiNewton
+from emkit.core.solvers.robbins_monro import RobbinsMonro
 from emkit.core.solvers.squarem import Squarem
 from emkit.core.solvers.stochastic import StochasticEM
 from emkit.core.solvers.strides import Strides
@@ -21,6 +22,7 @@ __all__ = [
     "Move",
     "Online",
     "QuasiNewton",
+    "RobbinsMonro",
     "Solver",
     "Squarem",
     "StochasticEM",

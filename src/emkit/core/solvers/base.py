@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -57,7 +57,13 @@ class Move:
 
 @dataclass(frozen=True)
 class Solver(ABC):
-    """A way to climb. It never loops over iterations: that is the loop's work, or a kernel's within `Problem.pace`."""
+    """A way to climb. It never loops over iterations: that is the loop's work, or a kernel's within `Problem.pace`.
+
+    The objectives of the points of a solver that `is_stochastic` carry noise: they may fall, and it tells by itself
+    when it has arrived, by a move that leaves no gain.
+    """
+
+    is_stochastic: ClassVar[bool] = False
 
     def seen(self, model: Model) -> Model:
         """Return the model as this solver climbs it: another only where it climbs another objective."""
