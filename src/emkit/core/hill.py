@@ -31,7 +31,7 @@ __all__ = ["auto_solver", "maximise"]
 S = TypeVar("S")
 
 SCREEN_ROWS = 16384  # starts are compared on at most this many rows; the winner then climbs on all of them
-STRIDE_ROWS = 131_072  # above, an E-step is long enough to be worth the threads that a stride has not
+STRIDE_ROWS = 4096  # above, Python's part of an E-step is small, and `QuasiNewton` takes fewer where a climb is hard
 MAX_STARTS = 256
 MIN_STARTS = 4
 CHEAP_HITS = 32  # in place of `ENOUGH_HITS` where a start costs next to nothing: rare optima are then looked for longer

@@ -65,8 +65,8 @@ class Budget:
     def room(self, n_iter: int, problem: Problem) -> int:
         """Return how many iterations one move may make and stay within the limits."""
         room = min(_MOST, self.max_iter - n_iter)
-        if self.max_e_steps is not None:  # an iteration takes two E-steps where a long step is refused
-            room = min(room, (self.max_e_steps - problem.n_e_steps) // 2)
+        if self.max_e_steps is not None:  # an iteration takes up to four E-steps where a long step is refused
+            room = min(room, (self.max_e_steps - problem.n_e_steps) // 4)
         return max(1, room if self.max_seconds is None else 1)
 
 

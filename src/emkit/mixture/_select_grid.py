@@ -31,6 +31,7 @@ Key = tuple[int, Any]  # number of components, structure
 SCOUTS = 4  # own starts of each cell; the fits of neighbors are further ones
 SCOUT_ENDS = 2  # of those, how many climb on when the first steps are done
 SCOUT_TOL = 0.05  # log-likelihood; cells are compared in units of BIC
+FAR, FAR_TOL = 50.0, 0.01  # on many rows cells so far from the best, in units of the criterion, climb to this alone
 SCREEN_ROWS = 4096  # cells of many rows are scouted on so many; then each climbs on all
 LARGE = (
     20_000  # rows from which the best cell too has no more starts than its rivals: optima are fewer, each costs more
@@ -147,11 +148,6 @@ class Grid:
         return type(made) is GaussianMixture and made.noise is False and made.solver == "auto"
 
     @property
-    def scale(self) -> float:
-        """How many times as much all rows weigh as the screen."""
-        return float(self.source.total_weight / self.screen.total_weight)
-
-    @property
     def offers(self) -> bool:
         """Whether the fit of a cell is a start for its neighbors."""
         return isinstance(self.template, GaussianMixture) and self.template.noise is False
@@ -212,20 +208,21 @@ class Grid:
         made = self.estimator(key, 1, SCOUT_TOL)
         return self._from_starts(made, made._model(), start)
 
-    def finished(self, key: Key, fit: Fit) -> Fit:
-        """Go on from a scout to the end, on all rows."""
-        made = self.estimator(key, 1, self.tol)
+    def finished(self, key: Key, fit: Fit, tol: float | None = None) -> Fit:
+        """Go on from a scout, or an earlier end, to the end on all rows."""
+        tol = self.tol if tol is None else tol
+        made = self.estimator(key, 1, tol)
         start, solver = fit.parameters, made.solver
         if self.is_gaussian:
             start, later = fit.ending.point.parameters, QuasiNewton(warm_up=_NEAR_WARM_UP)
-            n_fast, learned = _FEW if self.is_screened else _MANY, (fit.ending.memory, self.scale)
+            n_fast, learned = _FEW if self.is_screened else _MANY, (fit.ending.memory, self.source.total_weight / fit.weight)
             solver = Strides(warm_up=_NEAR_WARM_UP, n_fast=n_fast, otherwise=later, learned=learned)
         done = maximise(
             made._model(),
             self.whole if self.is_gaussian else self.source,
             start=start,
             solver=solver,
-            tol=self.tol,
+            tol=tol,
             max_iter=made.max_iter,
             rng=_UNUSED,
         )
