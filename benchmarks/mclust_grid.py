@@ -43,6 +43,7 @@ def of_mclust(X: np.ndarray, largest: int, codes: str) -> tuple[float, float, di
 
 def of_emkit(X: np.ndarray, largest: int, codes: str) -> tuple[float, float, dict[str, list[float]]]:
     """Return the same of `emkit.select`."""
+    emkit.select(X[:50], [1], structures=["EII"])  # imports its modules
     began, before = time.perf_counter(), time.process_time()
     structures = codes.split(",") if codes else "all"
     selection = emkit.select(X, range(1, largest + 1), structures=structures)
@@ -71,6 +72,7 @@ def main() -> None:
         "iris": (emkit.load_data("iris").numeric()[0], 9, ""),
         "diabetes": (emkit.load_data("diabetes").numeric()[0][:, :3], 9, ""),
         "large": (large(), 7, ""),
+        "large-two": (large(d=2), 7, ""),
         "large-few": (large(), 7, "EII,EEE,VEV,VVE,VVV"),
     }
     for name in sys.argv[1:] or ["faithful", "iris", "diabetes", "large-few"]:

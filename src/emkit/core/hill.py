@@ -20,7 +20,7 @@ from emkit.core.model import Model, Offer, bare, offered
 from emkit.core.parameters import check_parameters, n_free
 from emkit.core.problem import Problem
 from emkit.core.solvers import QuasiNewton, Solver, Squarem, Strides
-from emkit.core.starts import ENOUGH_HITS, PARALLEL_ROWS, UNANIMOUS, Optimum, Search, StartReport, search
+from emkit.core.starts import ENOUGH_HITS, PARALLEL_ROWS, SHORT, UNANIMOUS, Optimum, Search, StartReport, search
 from emkit.core.status import Status
 from emkit.core.stopping import Budget
 from emkit.errors import ParameterError
@@ -166,6 +166,7 @@ class _Hill:
             n_agreeing=None,
             n_ends=self.n_ends,
             solver=self.chosen(starts[0]),
+            short=self._short(starts[0]),
             tol=self.tol,
             budget=self.budget,
             watch=self.watch,
@@ -252,6 +253,7 @@ class _Hill:
             n_ends=self.n_ends,
             n_enough=CHEAP_HITS if isinstance(solver, Strides) else ENOUGH_HITS,
             solver=solver,
+            short=self._short(first),
             tol=self.tol,
             budget=self.budget,
             watch=self.watch,
@@ -262,6 +264,10 @@ class _Hill:
         if not is_large or found.best.status in (Status.INTERRUPTED, Status.STOPPED):
             return found if not is_large else self._carried_over(found)
         return self.from_best(found, self.source.total_weight / screen.total_weight)
+
+    def _short(self, first: Any) -> tuple[int, ...]:
+        """Return after how many iterations starts are compared: once where a look costs more than what it saves."""
+        return SHORT[-1:] if isinstance(self.chosen(first), Strides) else SHORT
 
     def _most(self, first: Any, n_rows: int) -> int:
         """Return how many starts are tried at most where nobody says."""

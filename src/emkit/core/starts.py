@@ -132,6 +132,7 @@ def search(
     n_threads: int = 1,
     ledger: Ledger = NO_LEDGER,
     is_sample: bool = False,
+    short: tuple[int, ...] = SHORT,
 ) -> Search:
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
@@ -149,13 +150,13 @@ def search(
         for first in range(0, n_starts, ROUND):
             indices = range(first, min(first + ROUND, n_starts))
             runs = camp.each(lambda i: _begun(make_problem(), draw, i, solver, ledger), indices)
-            for stage, limit in enumerate((*SHORT, budget.max_iter), 1):
+            for stage, limit in enumerate((*short, budget.max_iter), 1):
                 limits = replace(budget, max_iter=min(limit, budget.max_iter))
                 book = _Book(ledger, stage)
                 go_on = partial(_further, solver=solver, tol=tol, budget=limits, watch=camp.watch, book=book)
                 runs = camp.each(go_on, runs)
                 runs = _leaders(runs, ended, merged)
-                if n_ends is not None and stage == len(SHORT):
+                if n_ends is not None and stage == len(short):
                     runs = sorted(runs, key=_hope, reverse=True)[:n_ends]
             ended += runs
             ledger.settle(indices.stop, tuple(run.index for run in _first(ended)))

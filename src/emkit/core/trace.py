@@ -29,6 +29,9 @@ class Iteration(NamedTuple):
     parameters: Any = None
 
 
+_KINDS = (np.int64, np.int64, np.float64, np.float64, np.bool_, np.float64)  # of the columns of a trace
+
+
 @dataclass(frozen=True)
 class Trace:
     """Columns over the iterations of the climb that won; row 0 is its starting point.
@@ -57,13 +60,8 @@ class Trace:
     @classmethod
     def of(cls, rows: list[Iteration]) -> Trace:
         """Make the table out of rows."""
-        kinds = {"iteration": np.int64, "n_e_steps": np.int64, "is_accepted": np.bool_}
-        return cls(
-            **{
-                f.name: np.array([getattr(r, f.name) for r in rows], dtype=kinds.get(f.name, float))
-                for f in fields(cls)
-            }
-        )
+        columns = zip(_KINDS, zip(*(row[: len(_KINDS)] for row in rows), strict=True), strict=True)
+        return cls(*(np.array(column, dtype=kind) for kind, column in columns))
 
     def rows(self, tag: tuple[int, str]) -> list[Iteration]:
         """Return the rows again, of the start and stage `tag`."""

@@ -6,6 +6,7 @@ Nothing here inherits from scikit-learn or imports it, but for the tags that onl
 from __future__ import annotations
 
 import inspect
+from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,12 @@ from emkit.randomness import generator_of
 __all__ = ["Estimator", "generator_of"]
 
 
+@lru_cache(maxsize=256)
+def _arguments(cls: type) -> tuple[str, ...]:
+    """Return the names of the constructor's arguments; reading a signature takes longer than a small fit's E-step."""
+    return tuple(name for name in inspect.signature(cls.__init__).parameters if name != "self")  # type: ignore[misc]
+
+
 class Estimator:
     """Base of the public estimators: parameters are the arguments of `__init__`, learned things end in `_`."""
 
@@ -28,7 +35,7 @@ class Estimator:
 
     @classmethod
     def _names(cls) -> list[str]:
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        return list(_arguments(cls))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments by name."""

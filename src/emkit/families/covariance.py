@@ -11,7 +11,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import space
 from emkit.core.spaces import Positive, PositiveDefinite, Real
 from emkit.errors import ParameterError
-from emkit.families.covariance_base import DenseForm, DenseRecord, DiagonalForm, DiagonalRecord, Structure
+from emkit.families.covariance_base import DenseForm, DenseRecord, DiagonalForm, DiagonalRecord, Structure, spread
 from emkit.families.parsimonious import Axes, Scaled, ScaledDiagonal
 from emkit.kernels.covariance import Form, Parts
 
@@ -85,7 +85,7 @@ class Dense(DenseForm):
 
     def parts(self, parameters: DenseParameters) -> Parts:
         k, d = parameters.mean.shape
-        return Parts(np.ones(k), np.ones((k, d)), np.broadcast_to(parameters.cov, (k, d, d)))
+        return Parts(np.ones(k), np.ones((k, d)), spread(parameters.cov, k))
 
     def slopes(self, parameters: Any, towards: FloatArray, slope: FloatArray) -> DenseParameters:
         return DenseParameters(towards, slope)
@@ -138,8 +138,8 @@ class Diagonal(DiagonalForm):
     def parts(self, parameters: DiagonalParameters) -> Parts:
         k, d = parameters.mean.shape
         if self.is_spherical:
-            return Parts(np.broadcast_to(parameters.var[:, 0], k), np.ones((k, d)), np.empty((k, 0)))
-        return Parts(np.ones(k), np.broadcast_to(parameters.var, (k, d)), np.empty((k, 0)))
+            return Parts(spread(parameters.var[:, 0], k), np.ones((k, d)), np.empty((k, 0)))
+        return Parts(np.ones(k), spread(parameters.var, k), np.empty((k, 0)))
 
     def slopes(self, parameters: Any, towards: FloatArray, slope: FloatArray) -> DiagonalParameters:
         return DiagonalParameters(towards, slope)

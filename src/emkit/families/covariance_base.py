@@ -20,7 +20,7 @@ from emkit.errors import ParameterError
 from emkit.kernels.covariance import Form, Parts, estimate_covariances
 from emkit.kernels.gaussian import whiten_factors
 
-__all__ = ["DenseForm", "DenseRecord", "DiagonalForm", "DiagonalRecord", "Structure", "parts_of"]
+__all__ = ["DenseForm", "DenseRecord", "DiagonalForm", "DiagonalRecord", "Structure", "parts_of", "spread"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class DiagonalRecord(Parameters):
     def whiten(self) -> FloatArray:
         """Inverse standard deviations (k, d)."""
         own: Any = self
-        return np.ascontiguousarray(np.broadcast_to(1 / np.sqrt(own.var), own.mean.shape))
+        return np.asarray(1 / np.sqrt(own.var) + np.zeros(own.mean.shape))
 
 
 @dataclass(frozen=True)
@@ -224,6 +224,11 @@ class DiagonalForm(Structure):
     def full(self, parameters: Any) -> FloatArray:
         d = parameters.mean.shape[1]
         return np.broadcast_to(parameters.var, parameters.mean.shape)[:, :, None] * np.eye(d)
+
+
+def spread(part: FloatArray, k: int) -> FloatArray:
+    """Return a part (k, ...), or (1, ...) that all components share, for each of them."""
+    return part if len(part) == k else part.repeat(k, axis=0)
 
 
 def parts_of(

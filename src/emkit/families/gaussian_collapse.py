@@ -28,6 +28,8 @@ def collapse_of(family: Any, parameters: Any, count: FloatArray) -> str:
     """
     if family.unit is None or family.prior is not None:
         return ""
+    if not family.has_pinned and _are_plainly_wide(family, parameters, count):
+        return ""
     free = ~family.is_pinned
     if not free.any():
         return ""
@@ -42,6 +44,16 @@ def collapse_of(family: Any, parameters: Any, count: FloatArray) -> str:
         is_thin = (count < _FEW * (needed + 1)) & (smallest < _TINY[int(free.sum() > 1)])
         is_few = (count < needed + _EXTRA_POINTS) | is_thin
     return _sentence(np.flatnonzero(is_floored | is_few), count)
+
+
+def _are_plainly_wide(family: Any, parameters: Any, count: FloatArray) -> bool:
+    """Tell whether no component is near a collapse, by the trace of its precision, which bounds the largest one."""
+    d = len(family.unit)
+    if not family.structure.is_shared and not count.min() > family.structure.needed(d) + _EXTRA_POINTS:
+        return False
+    squares = (parameters.whiten * family.unit) ** 2
+    most = squares.sum(axis=(1, 2)) if family.is_dense else squares.max(axis=1)
+    return bool(1.0 / most.max() > 2 * _TINY[0 if d == 1 else 1] > _FLOOR_MARGIN * family.floor)
 
 
 def _smallest(family: Any, parameters: Any, free: Array) -> FloatArray:

@@ -21,7 +21,7 @@ from emkit.core.arrays import Array, FloatArray
 from emkit.core.parameters import space
 from emkit.core.shape_spaces import Rotation, UnitDeterminant, UnitProduct
 from emkit.core.spaces import Positive, Real
-from emkit.families.covariance_base import DenseForm, DenseRecord, DiagonalForm, DiagonalRecord, parts_of
+from emkit.families.covariance_base import DenseForm, DenseRecord, DiagonalForm, DiagonalRecord, parts_of, spread
 from emkit.kernels.covariance import Form, Parts
 
 __all__ = ["Axes", "AxesParameters", "Scaled", "ScaledDiagonal", "ScaledDiagonalParameters", "ScaledParameters"]
@@ -136,9 +136,9 @@ class ScaledDiagonal(DiagonalForm):
         return ScaledDiagonalParameters(mean, parts.volume[:n_volumes, None], parts.shape[:n_shapes])
 
     def parts(self, parameters: ScaledDiagonalParameters) -> Parts:
-        k, d = parameters.mean.shape
+        k = len(parameters.mean)
         volume, shape = parameters.volume[:, 0], parameters.shape
-        return Parts(np.broadcast_to(volume, k), np.broadcast_to(shape, (k, d)), np.empty((k, 0)))
+        return Parts(spread(volume, k), spread(shape, k), np.empty((k, 0)))
 
     def slopes(
         self, parameters: ScaledDiagonalParameters, towards: FloatArray, slope: FloatArray
@@ -191,7 +191,7 @@ class Scaled(DenseForm):
     def parts(self, parameters: ScaledParameters) -> Parts:
         k, d = parameters.mean.shape
         volume, form = parameters.volume[:, 0, 0], parameters.form
-        return Parts(np.broadcast_to(volume, k), np.ones((k, d)), np.broadcast_to(form, (k, d, d)))
+        return Parts(spread(volume, k), np.ones((k, d)), spread(form, k))
 
     def slopes(self, parameters: ScaledParameters, towards: FloatArray, slope: FloatArray) -> ScaledParameters:
         volume, form = parameters.volume, parameters.form
@@ -247,9 +247,9 @@ class Axes(DenseForm):
         return AxesParameters(mean, volume, parts.shape[:n_shapes], parts.matrix[:n_axes])
 
     def parts(self, parameters: AxesParameters) -> Parts:
-        k, d = parameters.mean.shape
+        k = len(parameters.mean)
         volume, shape, axes = parameters.volume[:, 0], parameters.shape, parameters.axes
-        return Parts(np.broadcast_to(volume, k), np.broadcast_to(shape, (k, d)), np.broadcast_to(axes, (k, d, d)))
+        return Parts(spread(volume, k), spread(shape, k), spread(axes, k))
 
     def slopes(self, parameters: AxesParameters, towards: FloatArray, slope: FloatArray) -> AxesParameters:
         volume, shape, axes = parameters.volume, parameters.shape, parameters.axes

@@ -215,7 +215,10 @@ class Grid:
         start, solver = fit.parameters, made.solver
         if self.is_gaussian:
             start, later = fit.ending.point.parameters, QuasiNewton(warm_up=_NEAR_WARM_UP)
-            n_fast, learned = _FEW if self.is_screened else _MANY, (fit.ending.memory, self.source.total_weight / fit.weight)
+            n_fast, learned = (
+                _FEW if self.is_screened else _MANY,
+                (fit.ending.memory, self.source.total_weight / fit.weight),
+            )
             solver = Strides(warm_up=_NEAR_WARM_UP, n_fast=n_fast, otherwise=later, learned=learned)
         done = maximise(
             made._model(),
