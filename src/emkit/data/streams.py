@@ -99,6 +99,12 @@ class FileSource(Streamed):
         """Whether each column (d,) has an observed entry in a row of positive weight."""
         return self._facts.observed
 
+    def whole(self) -> Block:
+        """Return all rows as one block, in memory."""
+        blocks = list(self.blocks())
+        X, weights = (np.concatenate(parts) for parts in zip(*((b.X, b.weights) for b in blocks), strict=True))
+        return Block(X, weights, 0, self.is_weighted, self.has_missing)
+
     # --- the protocol ---
 
     def sample(self, n: int, rng: np.random.Generator) -> Block:

@@ -9,6 +9,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray
 from emkit.data.memory import MemorySource
+from emkit.data.streams import FileSource
 from emkit.kernels.covariance import Parts
 from emkit.kernels.gaussian_climb import Layout, climb, layout_of
 
@@ -51,6 +52,9 @@ class GaussianStrides:
     def of(cls, family: Gaussian, source: Any) -> GaussianStrides | None:
         """Return the strides of a family on a source, or None where the kernel does not serve."""
         is_plain = family.structure.form is not None and family.prior is None and not family.has_pinned
+        if is_plain and isinstance(source, FileSource):  # as in memory: so few rows take little of it
+            is_read = source.n_features <= MOST_FEATURES and not source.has_missing
+            return cls(family, source.whole()) if is_read else None
         if not is_plain or not getattr(source, "is_in_memory", False):
             return None
         blocks = list(source.blocks())

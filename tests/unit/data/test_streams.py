@@ -271,7 +271,7 @@ def test_file_that_changes_during_the_fit(kind, X, tmp_path):
         os.utime(file, (1, 1))
 
     with pytest.raises(DataError, match=rf"{file.name} changed while it was in use"):
-        emkit.GaussianMixture(2, random_state=0, n_init=1, on_iteration=meddle).fit(source)
+        emkit.GaussianMixture(2, random_state=0, n_init=1, solver=emkit.EM(), on_iteration=meddle).fit(source)
 
 
 def test_batches_that_change_between_passes(X):
