@@ -1,4 +1,4 @@
-"""Item response models beside R mirt, girth and the Python package mirt: seconds, and the log-likelihood reached.
+"""Item response models beside R mirt, girth, py-irt and the Python package mirt: seconds, and log-likelihoods.
 
     python benchmarks/irt.py                 # every peer that is installed
     python benchmarks/irt.py 2pl-1e4x40      # some cases
@@ -11,6 +11,7 @@ its own, where only the fit is timed. Repeats take turns; medians are printed.
 
 from __future__ import annotations
 
+import json
 import shutil
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ from emkit import ItemResponseModel
 from emkit.core.problem import Problem
 from emkit.irt import Equispaced, ItemResponse, ItemResponseParameters
 from emkit.irt.coding import coded_source
+from emkit.irt.curves.asymptotes import Guessing, GuessParameters
 from emkit.irt.curves.credit import InterceptParameters, PartialCredit
 from emkit.irt.curves.steps import Graded, GradedParameters
 from emkit.irt.items import ItemRun
@@ -68,13 +70,14 @@ def ours(grid):
 
 
 def loglik(X, coef):
-    """Return the exact log-likelihood at slopes and intercepts, or thresholds."""
+    """Return the exact log-likelihood at slopes and intercepts, or thresholds, and asymptotes, whatever the prior."""
     a = np.asarray(coef["a1"], dtype=float)[:, None]
     d = np.stack([coef[f"d{k}"] for k in range(1, 5)], axis=1) if X.max() > 1 else np.asarray(coef["d"])[:, None]
     kind = Graded() if X.max() > 1 else PartialCredit()
     own = GradedParameters(a, -d) if X.max() > 1 else InterceptParameters(a, d)
     if "g" in getattr(coef, "columns", coef):
-        return float("nan")  # with a prior the log-likelihood is not what is maximised
+        g = np.clip(np.asarray(coef["g"], dtype=float), 1e-12, 1 - 1e-12)[:, None]
+        kind, own = Guessing(), GuessParameters(a, d, g)
     model = ItemResponse((ItemRun(kind, tuple(range(X.shape[1])), int(X.max()) + 1),), grid=FINE)
     parameters = ItemResponseParameters((own,), model.latent.start(model.nodes))
     return Problem(model, coded_source(X, None, None, 1)).evaluate(parameters).loglik
@@ -104,9 +107,36 @@ def python_mirt(X, kind):
     found = fit.model.parameters
     a = np.asarray(found["discrimination"]).reshape(X.shape[1])
     b = np.asarray(found["thresholds" if kind == "graded" else "difficulty"])
-    if kind == "3PL":
-        return seconds, float("nan")
-    return seconds, loglik(X, _coef(a, b))
+    guess = {"g": np.asarray(found["guessing"])} if kind == "3PL" else {}
+    return seconds, loglik(X, _coef(a, b) | guess)
+
+
+def py_irt(X, kind):
+    """Time variational inference at py-irt's settings, with its wider priors; its scale is made that of its people."""
+    from py_irt.config import IrtConfig
+    from py_irt.training import IrtModelTrainer
+
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "x.jsonl"
+        rows = (
+            {"subject_id": f"s{i}", "responses": {f"q{j}": int(x) for j, x in enumerate(row)}}
+            for i, row in enumerate(X)
+        )
+        data.write_text("\n".join(map(json.dumps, rows)))
+        trainer = IrtModelTrainer(
+            data_path=data, config=IrtConfig(model_type="2pl", priors="hierarchical"), verbose=False
+        )
+        began = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - began
+    import pyro
+
+    found = {name: pyro.param(name).detach().numpy() for name in pyro.get_param_store().keys()}  # noqa: SIM118
+    theta = found["loc_ability"]
+    mean, sd = theta.mean(), np.sqrt((theta - theta.mean()).var() + (found["scale_ability"] ** 2).mean())
+    order = [trainer._dataset.item_id_to_ix[f"q{j}"] for j in range(X.shape[1])]
+    a, b = np.exp(found["loc_slope"][order]), found["loc_diff"][order]
+    return seconds, loglik(X, _coef(a * sd, (b - mean) / sd))
 
 
 def _coef(a, b):
@@ -131,7 +161,7 @@ def r_mirt(X, kind):
         done = subprocess.run(["Rscript", script, data, kind, out], capture_output=True, text=True, check=True)
         header, *rows = out.read_text().replace('"', "").splitlines()
         columns = dict(zip(header.split(",")[1:], np.array([row.split(",")[1:] for row in rows], float).T, strict=True))
-    return float(done.stdout.split()[-1]), float("nan") if kind == "3PL" else loglik(X, columns)
+    return float(done.stdout.split()[-1]), loglik(X, columns)
 
 
 def peers():
@@ -141,12 +171,12 @@ def peers():
         and subprocess.run(["Rscript", "-e", "library(mirt)"], check=False, capture_output=True).returncode == 0
     ):
         found["R mirt"] = r_mirt
-    for name, run in (("mirt", python_mirt), ("girth", girth)):
+    for name, run in (("mirt", python_mirt), ("girth", girth), ("py_irt", py_irt)):
         try:
             __import__(name)
         except ImportError:
             continue
-        found["Python mirt" if name == "mirt" else name] = run
+        found[{"mirt": "Python mirt", "py_irt": "py-irt"}.get(name, name)] = run
     return found
 
 
@@ -160,7 +190,10 @@ def main():
         times, reached = {who: [] for who in runs}, {}
         for repeat in range(3):
             for who, run in runs.items():
-                if (kind == "3PL" and who == "girth") or (repeat and sum(times[who]) > SLOW):
+                is_unable = (kind == "3PL" and who == "girth") or (
+                    who == "py-irt" and (kind != "2PL" or len(X) > 20_000)
+                )
+                if is_unable or (repeat and sum(times[who]) > SLOW):
                     continue
                 seconds, reached[who] = run(X, kind)
                 times[who].append(seconds)

@@ -78,6 +78,25 @@ class Spread:
         by_correlation = by_covariance[list(self.correlated)] * sd[:, :, None] * sd[:, None, :]
         return by_var[tuple(np.array(self.free_var, dtype=np.intp).reshape(-1, 2).T)], by_correlation
 
+    def row_slopes(self, covariances: FloatArray, which: Array, off: FloatArray) -> FloatArray:
+        """Return the derivatives (n, q, v + c F F) of normal log-densities by free variances and correlations.
+
+        `off` (n, q, F) is how far places lie from the means of their groups `which` (n,).
+        """
+        precision = np.linalg.inv(covariances)[which]
+        turned = np.einsum("nfg,nqg->nqf", precision, off)
+        by = 0.5 * (turned[:, :, :, None] * turned[:, :, None, :] - precision[:, None])
+        size, n_var = self.n_factors**2, len(self.free_var)
+        out = np.zeros((*off.shape[:2], n_var + size * len(self.correlated)))
+        for i, (g, f) in enumerate(self.free_var):
+            rows = which == g
+            out[rows, :, i] = (by[rows][:, :, f] * covariances[g, f]).sum(axis=2) / covariances[g, f, f]
+        for i, g in enumerate(self.correlated):
+            rows, sd = which == g, np.sqrt(np.diag(covariances[g]))
+            own = (by[rows] * np.outer(sd, sd)).reshape(int(rows.sum()), -1, size)
+            out[rows, :, n_var + i * size : n_var + (i + 1) * size] = own
+        return out
+
     def free(self, group: int) -> Array:
         """Return which entries (F, F) of the covariance of a group are free."""
         n = self.n_factors
@@ -157,6 +176,16 @@ class FactorNormal(Latent):
                 second = _about(means[g], moments, g) / weight
                 covariances[g] = restricted_covariance(second, covariances[g], self.spread.free(g))
         return FactorNormalParameters(means[list(self.free_mean)], *self.spread.parts(covariances))
+
+    def row_scores(self, parameters: FactorNormalParameters, off: FloatArray, who: Array) -> FloatArray:
+        """Return the derivatives (n, q, e) of the log-density by entry, of people in groups `who` (n,)."""
+        _, covariances = self.normal(parameters)
+        by_mean = np.zeros((*off.shape[:2], len(self.free_mean), self.spread.n_factors))
+        for i, g in enumerate(self.free_mean):
+            rows = who == g
+            by_mean[rows, :, i] = np.linalg.solve(covariances[g], off[rows].swapaxes(1, 2)).swapaxes(1, 2)
+        flat = by_mean.reshape(*off.shape[:2], -1)
+        return np.concatenate([flat, self.spread.row_slopes(covariances, who, off)], axis=2)
 
     def moment_loglik(self, parameters: FactorNormalParameters, moments: Any) -> float:
         """Return the log-likelihood of sums over people, without constants."""

@@ -36,6 +36,7 @@ from emkit.irt.curves.base import Slopes
 from emkit.irt.describing import latent_tables, negative_items, steep_item
 from emkit.irt.forms import item_table, slope_intercept
 from emkit.irt.grids import REACH, Equispaced, Grid
+from emkit.irt.hidden import missing_information
 from emkit.irt.imputed import ImputedItemResponse
 from emkit.irt.items import ItemRun
 from emkit.irt.latent import Latent, StandardNormal
@@ -117,7 +118,8 @@ class ItemResponse(Model):
         """Return the draw of starts: the first principal axes, then random mixtures of some (for one factor)."""
         block = source.sample(_START_ROWS, rng)
         codes = as_codes(block.X[:, : self.n_items])
-        slope = self._first_slopes(codes, block.weights)
+        known = self._pattern if self.specific is None else np.asarray(self.specific)
+        slope = first_slopes(codes, block.weights, known)
 
         def draw(own_rng: np.random.Generator, index: int) -> ItemResponseParameters:
             if index == 0 or self.n_factors > 1:
@@ -194,6 +196,9 @@ class ItemResponse(Model):
 
     def prepare(self, source: Any) -> tuple[ItemResponse, Any]:
         return self, source if self.latent.n_covariates else compressed(source)
+
+    def missing_information(self, parameters: ItemResponseParameters, block: Any) -> FloatArray | None:
+        return missing_information(self, parameters, block)
 
     def imputing(self) -> ImputedItemResponse:
         """Return the model whose latent variables are drawn (see `RobbinsMonro`)."""
@@ -302,15 +307,6 @@ class ItemResponse(Model):
     def n_specific(self) -> int:
         """Number of specific factors."""
         return 0 if self.specific is None else max(self.specific) + 1
-
-    def _first_slopes(self, codes: Array, weights: FloatArray) -> FloatArray:
-        """Return slopes (n_items, F) to begin with."""
-        if self.specific is None:
-            return first_slopes(codes, weights, self._pattern)
-        own = np.asarray(self.specific)
-        belongs = own[:, None] == np.arange(self.n_specific)
-        slope = first_slopes(codes, weights, np.concatenate([np.ones((len(own), 1), dtype=bool), belongs], axis=1))
-        return np.stack([slope[:, 0], slope[:, 1:].sum(axis=1)], axis=1)
 
     @cached_property
     def _pattern(self) -> Array:

@@ -45,6 +45,7 @@ __all__ = [
     "eap",
     "expectation",
     "m_step",
+    "parts",
     "score",
     "step",
 ]
@@ -190,7 +191,7 @@ class _Part(NamedTuple):
 def step(model: Any, parameters: Any, block: Any) -> PlacedStatistics:
     """Return the statistics of a block."""
     target, total = Target(model, parameters, block), None
-    for part in _parts(target, block):
+    for part in parts(target, block):
         weights = block.weights[part.rows]
         density, resp = softmax_rows(part.joint)
         loglik = float(weights @ np.where(weights > 0, density, 0.0))
@@ -240,14 +241,14 @@ def _slopes(model: Any, parameters: Any, statistics: PlacedStatistics) -> tuple[
 
 def density(model: Any, parameters: Any, block: Any) -> FloatArray:
     """Return the log-density (n,) of rows."""
-    parts = _parts(Target(model, parameters, block), block)
-    return np.concatenate([softmax_rows(part.joint)[0] for part in parts])
+    found = parts(Target(model, parameters, block), block)
+    return np.concatenate([softmax_rows(part.joint)[0] for part in found])
 
 
 def eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray]:
     """Return posterior means (n, F) and covariances (n, F, F)."""
     means, covariances = [], []
-    for part in _parts(Target(model, parameters, block), block):
+    for part in parts(Target(model, parameters, block), block):
         resp = softmax_rows(part.joint)[1]
         mean = np.einsum("nq,nqf->nf", resp, part.places)
         off = part.places - mean[:, None]
@@ -272,13 +273,14 @@ _TRIES = 200
 _WIDE = 1.25
 
 
-def _parts(target: Target, block: Any) -> Iterator[_Part]:
-    """Yield rows with their nodes."""
+def parts(target: Target, block: Any, cells: int | None = None) -> Iterator[_Part]:
+    """Yield rows with their nodes, at most so many nodes together."""
     model = target.model
     mode, factor = model.placing.frames(model, block)
     nodes, log_width = model.placing.nodes(model.n_factors)
     size = np.log(np.einsum("nff->nf", factor)).sum(axis=1)
-    step = max(1, _NUMBERS // (int(model.first[-1]) * len(nodes)))
+    most = _NUMBERS // int(model.first[-1])
+    step = max(1, (most if cells is None else min(cells, most)) // len(nodes))
     for start in range(0, len(mode), step):
         rows = slice(start, start + step)
         places = mode[rows, None] + np.einsum("nfg,qg->nqf", factor[rows], nodes)
@@ -319,6 +321,12 @@ class Target:
         constant = np.log(np.einsum("gff->gf", factor)).sum(axis=1) + 0.5 * n_factors * np.log(2 * np.pi)
         off = np.einsum("nfg,nqg->nqf", inverse[which], places - self.centre[rows, None])
         return np.asarray(-constant[which][:, None] - 0.5 * (off**2).sum(axis=2))
+
+    def latent_scores(self, places: FloatArray, rows: slice) -> FloatArray:
+        """Return the derivatives (n, q, e) of `prior` by the entries of the parameters of the latent distribution."""
+        latent, own = self.model.latent, self.parameters.latent
+        who = self.which[rows] if self.covariates is None else self.covariates[rows]
+        return np.asarray(latent.row_scores(own, places - self.centre[rows, None], who))
 
     def answers(self, places: FloatArray, rows: slice) -> FloatArray:
         """Return the log-probabilities (n, q) of the answers."""

@@ -149,6 +149,14 @@ class Regression(Latent):
         """Return the expected log-density of the latent variables, without constants."""
         return self.moment_loglik(parameters, statistics.people)
 
+    def row_scores(self, parameters: RegressionParameters, off: FloatArray, who: FloatArray) -> FloatArray:
+        """Return the derivatives (n, q, e) of the log-density by entry, of people with covariates `who` (n, p)."""
+        covariance = self.covariance(parameters)
+        turned = np.linalg.solve(covariance, off.swapaxes(1, 2)).swapaxes(1, 2)
+        flat = (who[:, None, :, None] * turned[:, :, None]).reshape(*off.shape[:2], -1)
+        rest = self.spread.row_slopes(covariance[None], np.zeros(len(off), dtype=np.intp), off)
+        return np.concatenate([flat, rest], axis=2)
+
     def moment_loglik(self, parameters: RegressionParameters, people: PeopleStatistics) -> float:
         """Return the log-likelihood of sums over people, without constants."""
         covariance = self.covariance(parameters)

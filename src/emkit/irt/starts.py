@@ -20,7 +20,19 @@ def category_shares(codes: Array, weights: FloatArray, n_categories: int) -> Flo
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
-def first_slopes(codes: Array, weights: FloatArray, pattern: Array) -> FloatArray:
+def first_slopes(codes: Array, weights: FloatArray, known: Array) -> FloatArray:
+    """Return slopes (j, F) to begin with, for a pattern of loadings (j, F), or the specific factor of each item (j,).
+
+    With specific factors, -1 for none, the slopes (j, 2) are those on the general one and on the item's own.
+    """
+    if known.ndim == 2:
+        return _by_pattern(codes, weights, known)
+    belongs = known[:, None] == np.arange(known.max() + 1)
+    slope = _by_pattern(codes, weights, np.concatenate([np.ones((len(known), 1), dtype=bool), belongs], axis=1))
+    return np.stack([slope[:, 0], slope[:, 1:].sum(axis=1)], axis=1)
+
+
+def _by_pattern(codes: Array, weights: FloatArray, pattern: Array) -> FloatArray:
     """Return slopes (j, F) to begin with: zero where the pattern (j, F) says so, and nowhere else.
 
     Factor after factor: the first principal axis of what the factors before have left of the correlations of the items

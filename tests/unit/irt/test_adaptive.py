@@ -1,12 +1,41 @@
 """Adaptive quadrature: nodes of each person's own."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pytest
 from test_dimensions import HALVES, dichotomous, explained, grouped, places, steps
 
 from emkit import EM, ItemResponseModel
+from emkit.core import Model
+from emkit.core.information import observed_information
+from emkit.core.problem import Problem
 from emkit.errors import ParameterError
-from emkit.irt import Adaptive, Equispaced, GaussHermite, LogNormalPrior, QuasiMonteCarlo
+from emkit.irt import Adaptive, Equispaced, GaussHermite, LogNormalPrior, NormalPrior, QuasiMonteCarlo
+
+
+@dataclass(frozen=True)
+class _NoLouis(Model):
+    """A model without the covariance of what is hidden."""
+
+    inner: Any = None
+
+    def start(self, source, rng):
+        return self.inner.start(source, rng)
+
+    def e_step(self, parameters, block):
+        return self.inner.e_step(parameters, block)
+
+    def m_step(self, statistics, parameters):
+        return self.inner.m_step(statistics, parameters)
+
+    def log_prior(self, parameters):
+        return self.inner.log_prior(parameters)
+
+    def score(self, parameters, statistics):
+        return self.inner.score(parameters, statistics)
+
 
 FINE = Equispaced(61, -8, 8)
 
@@ -75,6 +104,32 @@ def test_covariates():
     assert ours.fit_.loglik == pytest.approx(grid.fit_.loglik, abs=2e-3)
     np.testing.assert_allclose(ours.latent_coef_, grid.latent_coef_, atol=2e-3)
     np.testing.assert_allclose(ours.scores(X, covariates=Z).theta, grid.scores(X, covariates=Z).theta, atol=1e-2)
+
+
+@pytest.mark.parametrize("item_type", ["2PL", "gpcm", "rsm", "nominal", "graded"])
+def test_louis_information_is_that_of_differences(item_type):
+    X, group = grouped(200)
+    X = X if item_type == "2PL" else steps(places(200))
+    given = {"loadings": HALVES} if item_type != "nominal" else {}
+    n_factors = 2 if given else 1
+    priors = None if item_type == "rsm" else {"slope": NormalPrior(1.0, 0.5)}
+    model = ItemResponseModel(item_type, n_factors, quadrature=Adaptive(GaussHermite(7)), priors=priors, **given)
+    model.fit(X, **({"group": group} if item_type == "2PL" else {}))
+    problem = Problem(model.model_, model.fit_.source)
+    louis = observed_information(problem, model.parameters_)
+    differences = observed_information(Problem(_NoLouis(model.model_), model.fit_.source), model.parameters_)
+    assert louis.n_e_steps == (2 if item_type != "graded" else differences.n_e_steps)  # whose log odds are not linear
+    scale = np.abs(differences.observed).max()
+    np.testing.assert_allclose(louis.observed, differences.observed, atol=1e-5 * scale)
+
+
+def test_louis_information_with_covariates():
+    X, Z = explained(200)
+    options = {"loadings": HALVES, "factor_correlation": "free"}
+    model = ItemResponseModel("Rasch", 2, quadrature=Adaptive(GaussHermite(9)), **options).fit(X, covariates=Z)
+    louis = observed_information(Problem(model.model_, model.fit_.source), model.parameters_)
+    other = observed_information(Problem(_NoLouis(model.model_), model.fit_.source), model.parameters_)
+    np.testing.assert_allclose(louis.observed, other.observed, atol=1e-5 * np.abs(other.observed).max())
 
 
 def test_random_points_around_modes_err_little():

@@ -61,6 +61,7 @@ class ItemType(ABC):
     slopes: Slopes = Slopes.FREE
     record_type: ClassVar[Any]
     is_reflectable: ClassVar[bool] = True  # whether turning all slopes round is the same as turning the factor round
+    is_linear: ClassVar[bool] = False  # whether log odds are linear in the parameters: information is then the expected
     bounded: ClassVar[tuple[str, ...]] = ()  # fields between 0 and 1, stepped in log odds
 
     @abstractmethod

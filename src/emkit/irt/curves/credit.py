@@ -97,6 +97,7 @@ class PartialCredit(_DivideByTotal):
     """Generalized partial credit; with two categories the two-parameter logistic model."""
 
     record_type: ClassVar[Any] = InterceptParameters
+    is_linear: ClassVar[bool] = True
 
     def n_categories(self, parameters: InterceptParameters) -> int:
         return int(parameters.intercept.shape[1] + 1)
@@ -158,6 +159,7 @@ class NominalResponse(_DivideByTotal):
     """Nominal responses on one factor: a slope and an intercept for every category but the first."""
 
     record_type: ClassVar[Any] = InterceptParameters
+    is_linear: ClassVar[bool] = True
 
     def n_categories(self, parameters: InterceptParameters) -> int:
         return int(parameters.intercept.shape[1] + 1)
@@ -243,6 +245,7 @@ class RatingScale(_DivideByTotal):
     """Rating scale: items differ in location alone and share their steps."""
 
     record_type: ClassVar[Any] = RatingParameters
+    is_linear: ClassVar[bool] = True
 
     def n_categories(self, parameters: RatingParameters) -> int:
         return int(parameters.step.shape[1] + 2)
