@@ -15,7 +15,7 @@ from emkit.irt.bank import bank_array, write_bank
 from emkit.irt.factor_modes import factor_mode
 from emkit.irt.forms import ItemTable, item_table, slope_intercept, traditional
 from emkit.irt.modes import mode
-from emkit.irt.simulation import answers_at, log_prob_at
+from emkit.irt.simulation import answers_at, information_at, log_prob_at
 from emkit.randomness import generator_of
 
 __all__ = ["ItemResponseAnswers"]
@@ -79,6 +79,9 @@ class ItemResponseAnswers:
         """Difficulties b (j,), or (j, K - 1) where items have more than two categories (NaN beyond an item's own)."""
         table = self.coef("traditional")
         names = [name for name in table.columns if name[0] == "b"]
+        if not names:
+            message = f"these items have no difficulties: their traditional form has {', '.join(table.columns)}"
+            raise ParameterError(message)
         values = np.stack([table[name] for name in names], axis=1)
         return values[:, 0] if values.shape[1] == 1 else values
 
@@ -201,7 +204,7 @@ class ItemResponseAnswers:
         at = self._places(theta)
         out = np.empty((len(at), self.model_.n_items))
         for run, own in zip(self.model_.runs, self.parameters_.items, strict=True):
-            out[:, list(run.items)] = run.information(own, at)[:, 0].T
+            out[:, list(run.items)] = information_at(self.model_, run, own, at).T
         return out
 
     def information(self, theta: Any) -> FloatArray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from emkit.core.arrays import FloatArray
 
-__all__ = ["answers_at", "draw_latent", "log_prob_at"]
+__all__ = ["answers_at", "draw_latent", "information_at", "log_prob_at"]
 
 
 def draw_latent(model: Any, parameters: Any, n: int, rng: np.random.Generator) -> FloatArray:
@@ -32,9 +33,24 @@ def log_prob_at(model: Any, run: Any, own: Any, theta: FloatArray) -> FloatArray
     if model.specific is None:
         return np.asarray(run.log_prob(own, theta))
     out = np.empty((run.n_items, run.n_categories, len(theta)))
+    for mine, at in _planes(model, run, theta):
+        out[mine] = run.log_prob(own, at)[mine]
+    return out
+
+
+def information_at(model: Any, run: Any, own: Any, theta: FloatArray) -> FloatArray:
+    """Return the information (m, n) of a run on the first factor at places (n, F), (n, 1 + S) in a bifactor model."""
+    if model.specific is None:
+        return np.asarray(run.information(own, theta)[:, 0])
+    out = np.empty((run.n_items, len(theta)))
+    for mine, at in _planes(model, run, theta):
+        out[mine] = run.information(own, at)[mine, 0]
+    return out
+
+
+def _planes(model: Any, run: Any, theta: FloatArray) -> Iterator[tuple[list[int], FloatArray]]:
+    """Yield the items of a run that share a specific factor, with the places (n, 2) on the general one and on it."""
     for s in set(model.specific):
-        at = np.stack([theta[:, 0], theta[:, 1 + s] if s >= 0 else np.zeros(len(theta))], axis=1)
         mine = [i for i, item in enumerate(run.items) if model.specific[item] == s]
         if mine:
-            out[mine] = run.log_prob(own, at)[mine]
-    return out
+            yield mine, np.stack([theta[:, 0], theta[:, 1 + s] if s >= 0 else np.zeros(len(theta))], axis=1)

@@ -31,3 +31,13 @@ def test_key(folder, capsys):
         csv.writer(file).writerows([["x", "y", "z"], *rows])
     assert main(["fit", "irt", "raw.csv", "--model", "rasch", "--key", "a,2,b", "--no-save", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["n_free"] == 4
+
+
+def test_factors_and_density(capsys):
+    table = ["--model", "2pl", "--weights", "freq", "--no-save", "--json"]
+    assert main(["fit", "irt", "lsat7", *table, "--factors", "2"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_free"] == 14
+    assert main(["fit", "irt", "lsat7", *table, "--density", "davidian-2", "--seed", "0"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_free"] == 12
+    assert main(["fit", "irt", "lsat7", *table, "--density", "davidian-20"]) != 0
+    assert "'davidian-k' with k from 1 to 10" in capsys.readouterr().err

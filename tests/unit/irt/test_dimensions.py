@@ -50,6 +50,12 @@ def test_factors_of_their_own_are_fits_of_their_own(item_type):
     )
 
 
+def test_nominal_items_have_no_difficulties():
+    model = ItemResponseModel("nominal", quadrature=LINE).fit(steps(places(300))[:, :4])
+    with pytest.raises(ParameterError, match="these items have no difficulties"):
+        _ = model.difficulty_
+
+
 def test_rasch_model_of_factors_that_correlate():
     X = dichotomous(places(1500, r=0.7), slope=1.0)
     model = ItemResponseModel("Rasch", 2, loadings=HALVES, factor_correlation="free").fit(X)
@@ -212,6 +218,9 @@ def test_bifactor_groups_differ_in_general_mean_and_all_variances():
     assert low < high
     assert model.score_samples(X, group=group).sum() == pytest.approx(model.fit_.loglik, rel=1e-10)
     assert model.model_fit(X, group=group).df > 0
+    at = np.array([[0.2, -0.5, 0.0, 1.0]])
+    p = model.probability(at)[0, :, 1]
+    np.testing.assert_allclose(model.item_information(at)[0], model.coef_["a1"] ** 2 * p * (1 - p))
 
 
 def test_bifactor_groups_with_free_items_are_fits_of_their_own():

@@ -12,6 +12,7 @@ from emkit.errors import ParameterError
 __all__ = [
     "CLIMB",
     "CONCOMITANT",
+    "FACTORS",
     "KEPT",
     "SEARCH",
     "Argument",
@@ -44,6 +45,9 @@ CONCOMITANT = Argument(
     "concomitant",
     {"metavar": "COLUMN,...", "help": "columns that say how likely each component is"},
 )
+
+
+FACTORS = Argument(("--factors",), "factors", {"type": int, "metavar": "K", "help": "factors; 1 unless given"})
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from emkit.cli.entries.entry import CLIMB, KEPT, SEARCH, Argument, ModelEntry, estimator
+from emkit.cli.entries.entry import CLIMB, FACTORS, KEPT, SEARCH, Argument, ModelEntry, estimator
 
 __all__ = ["ENTRIES"]
 
-_FACTORS = Argument(("--factors",), "factors", {"type": int, "metavar": "K", "help": "factors; 1 unless given"})
 _ROTATION = Argument(
     ("--rotation",),
     "rotation",
@@ -22,7 +21,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
         "K unseen factors explain how the columns go together",
         {"factors": "n_factors", "rotation": "rotation", **CLIMB, **SEARCH, **KEPT},
         estimator("emkit.factor", "FactorAnalysis"),
-        (_FACTORS, _ROTATION),
+        (FACTORS, _ROTATION),
         streams=True,
     ),
     ModelEntry(

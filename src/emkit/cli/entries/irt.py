@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from emkit.cli.entries.entry import CLIMB, SEARCH, Argument, ModelEntry
+from emkit.cli.entries.entry import CLIMB, FACTORS, SEARCH, Argument, ModelEntry
 
 __all__ = ["ENTRIES"]
 
@@ -16,6 +16,11 @@ _MODEL = Argument(
 )
 _KEY = Argument(("--key",), "key", {"metavar": "A,B,...", "help": "right answers of multiple-choice items, in order"})
 
+_DENSITY = Argument(
+    ("--density",),
+    "density",
+    {"metavar": "NAME", "help": "latent distribution: normal, histogram or davidian-K, a curve of degree K"},
+)
 _REPORT = Argument(
     ("--report",), "report", {"metavar": "FILE", "help": "write a report of items and fit as one page of HTML"}
 )
@@ -53,6 +58,8 @@ ENTRIES: tuple[ModelEntry, ...] = (
         {
             "item_type": "item_type",
             "key": "key",
+            "factors": "n_factors",
+            "density": "density",
             "report": "report",
             "solver": "solver",
             "progress": "on_iteration",
@@ -60,7 +67,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
             **{name: argument for name, argument in SEARCH.items() if name != "starts"},
         },
         _item_response,
-        (_MODEL, _KEY, _REPORT),
+        (_MODEL, _KEY, FACTORS, _DENSITY, _REPORT),
         takes_text=True,
     ),
 )
