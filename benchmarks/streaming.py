@@ -1,6 +1,6 @@
 """Out of core and on many processes: streaming beside memory, dask workers beside one, online beside EM.
 
-    python benchmarks/streaming.py [stream|dask|online|overhead] [--rows N]
+    python benchmarks/streaming.py [stream|sequences|dask|online|overhead|spark] [--rows N]
 
 Every ratio is of wall-clock times of the same number of E-steps from the same start; runs are interleaved and medians
 taken. The objective of both sides is printed: it must be the same.
@@ -12,13 +12,14 @@ import argparse
 import statistics
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 import emkit
 from emkit.core import Problem
-from emkit.data import as_source, scan
+from emkit.data import as_sequences, as_source, scan
 from emkit.mixture import FiniteMixture
 
 
@@ -57,12 +58,15 @@ def stream(n: int, d: int, k: int, repeats: int = 5) -> None:
         names = ("none.parquet", "snappy.parquet", "rows.npy")
         sources = {"memory": as_source(X), **{name: scan(Path(folder) / name, memory_limit=0) for name in names}}
         sources["cached parquet"] = scan(Path(folder) / names[1], memory_limit=0, cache=folder)
+        sources["kept parquet"] = scan(Path(folder) / names[1])  # as a fit reads it where there is room
         times: dict[str, list[float]] = {name: [] for name in sources}
         value: dict[str, float] = {}
-        for _ in range(repeats):
-            for name, source in sources.items():
-                problem = Problem(model, source)
-                times[name].append(timed(lambda p=problem, key=name: value.update({key: p.evaluate(start).loglik})))
+        with sources["kept parquet"].held():
+            for repeat in range(repeats + 1):
+                for name, source in sources.items():
+                    problem = Problem(model, source)
+                    own = timed(lambda p=problem, key=name: value.update({key: p.evaluate(start).loglik}))
+                    times[name] += [own] if repeat else []  # the first pass fills what is kept
         held = statistics.median(times["memory"])
         for name, seconds in times.items():
             own = statistics.median(seconds)
@@ -77,11 +81,40 @@ def whole_fits(X: np.ndarray, path: Path, k: int) -> None:
         model = emkit.GaussianMixture(k, random_state=0, n_init=4)
         seconds = timed(lambda m=model, rows=data: m.fit(rows))
         made[name] = seconds, model.fit_.loglik, model.fit_.n_e_steps
-    held = min(made["memory"][0], made["memory again"][0])
+    held = statistics.mean((made["memory"][0], made["memory again"][0]))
     for name, (seconds, loglik, n_e_steps) in made.items():
         print(
             f"  whole fit, {name:15s} {seconds:.2f} s, {seconds / held:.2f} of memory; {n_e_steps} E-steps, {loglik!r}"
         )
+
+
+def sequences(n: int, d: int, k: int, length: int = 200, repeats: int = 5) -> None:
+    """E-steps of a Gaussian hidden Markov model over sequences in a Parquet file and in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    X, who = rows(n, d, k), np.arange(n) // length
+    memory = as_sequences(X, np.full(n // length, length))
+    fitted = emkit.GaussianHMM(k, random_state=0, n_init=1, max_iter=1, solver=emkit.EM())
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "rows.parquet"
+        pq.write_table(pa.table({"who": who, **{f"x{j}": X[:, j] for j in range(d)}}), path, row_group_size=131_072)
+        fit = fitted.fit(memory.take(np.arange(50))).fit_
+        sources = {"memory": memory, "read anew": scan(path, sequence="who", memory_limit=0)}
+        sources["kept"] = scan(path, sequence="who")
+        times: dict[str, list[float]] = {name: [] for name in sources}
+        value: dict[str, float] = {}
+        with sources["kept"].held():
+            for repeat in range(repeats + 1):
+                for name, source in sources.items():
+                    problem = Problem(fit.model, source)
+                    own = timed(lambda p=problem, key=name: value.update({key: p.evaluate(fit.parameters).loglik}))
+                    times[name] += [own] if repeat else []
+    held = statistics.median(times["memory"])
+    for name, seconds in times.items():
+        own = statistics.median(seconds)
+        print(f"HMM n={n} d={d} k={k} {name:10s} {own:.3f} s per E-step, {own / held:.2f} of memory; {value[name]!r}")
 
 
 def dask_workers(n: int, d: int, k: int, repeats: int = 3) -> None:
@@ -123,6 +156,36 @@ def overhead(repeats: int = 20) -> None:
     print(f"overhead per pass over four dask partitions on two workers: {1000 * own:.1f} ms")
 
 
+def spark(repeats: int = 15) -> None:
+    """What a pass over a Spark data frame costs, beside an empty job of the engine."""
+    import os
+    import sys
+
+    import pandas as pd
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    session = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    X = rows(4000, 2, 2)
+    model, start = begun(X, 2)
+    frame = session.createDataFrame(pd.DataFrame(X, columns=["a", "b"])).repartition(2).persist()
+    source = as_source(frame)
+    source.n_rows  # noqa: B018 - looks at the partitions
+
+    def empty(batches):
+        yield pa.RecordBatch.from_pydict({"n": [sum(batch.num_rows for batch in batches)]})
+
+    jobs = {
+        "an E-step": lambda: Problem(model, source).evaluate(start),
+        "an empty job": lambda: frame.mapInArrow(empty, "n bigint").collect(),
+    }
+    times = {name: [timed(job) for _ in range(repeats + 3)][3:] for name, job in jobs.items()}
+    for name, seconds in times.items():
+        print(f"Spark, two partitions of few rows, {name}: {1000 * statistics.median(seconds):.0f} ms")
+    session.stop()
+
+
 def online(n: int, d: int, k: int) -> None:
     """E-steps until within one unit of log-likelihood of the optimum, from one start."""
     X = rows(n, d, k)
@@ -138,18 +201,23 @@ def online(n: int, d: int, k: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=["stream", "dask", "online", "overhead"])
+    parser.add_argument("what", nargs="*", default=["stream", "sequences", "dask", "online", "overhead"])
     parser.add_argument("--rows", type=int, default=1_000_000)
     given = parser.parse_args()
     if "stream" in given.what:
         for d, k in ((5, 3), (10, 5), (20, 10)):
             stream(given.rows, d, k)
+    if "sequences" in given.what:
+        for d, k in ((2, 2), (10, 5)):
+            sequences(given.rows, d, k)
     if "dask" in given.what:
         dask_workers(10 * given.rows, 5, 3)
     if "online" in given.what:
         online(given.rows // 5, 4, 6)
     if "overhead" in given.what:
         overhead()
+    if "spark" in given.what:
+        spark()
 
 
 if __name__ == "__main__":
