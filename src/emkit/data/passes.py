@@ -23,7 +23,7 @@ from emkit.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["AHEAD", "Raw", "Streamed", "cut_up", "numbers_of"]
+__all__ = ["AHEAD", "Raw", "Streamed", "cut_up", "kept_numbers", "numbers_of"]
 
 R = TypeVar("R")
 AHEAD = 4
@@ -113,9 +113,7 @@ class Streamed(Source):
             consume_stream(lambda raw: f(self._read(raw)), raws, consume, self.n_threads)
 
     def _read(self, raw: Raw) -> Any:
-        X, weights = numbers_of(raw, self.dtype)
-        X = X if X.flags.owndata else X.copy()  # what makes the batches may use its array again
-        self._shelf.keep(raw.index, (X, weights))
+        X, weights = kept_numbers(self._shelf, raw, self.dtype)
         return self._block(raw.index, X, weights)
 
     def _raws(self) -> Iterator[Raw]:
@@ -153,6 +151,14 @@ def cut_up(supply: Supply, sizes: Iterable[int]) -> Iterator[Raw]:
                 parts, n_held, index, size = [], 0, index + 1, next(wanted)
     if parts:
         yield Raw(index, tuple(parts))
+
+
+def kept_numbers(shelf: Shelf, raw: Raw, dtype: Any = None) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    """Return the rows (b, d) of a block and their weights, and put them on the shelf where it is open."""
+    X, weights = numbers_of(raw, dtype)
+    X = X if X.flags.owndata else X.copy()  # what makes the batches may use its array again
+    shelf.keep(raw.index, (X, weights))
+    return X, weights
 
 
 def numbers_of(raw: Raw, dtype: Any = None) -> tuple[NDArray[Any], NDArray[np.float64] | None]:

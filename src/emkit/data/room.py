@@ -34,14 +34,35 @@ class Shelf:
         self._lock = threading.Lock()
         self._n_users = 0
         self._is_open = False
+        self._left: int | None = None  # bytes, where it is not known before how many are needed
         self._kept: dict[int, Numbers] = {}
+
+    @property
+    def _room(self) -> int:
+        return free_memory() // _SHARE if self._limit is None else self._limit
+
+    def open_early(self, n_bytes: int) -> None:
+        """Keep blocks from a look at them on, before a fit begins; nothing, if they turn out to be too many.
+
+        `n_bytes` is what is known to be needed.
+        """
+        room = self._room
+        self._left, self._is_open = room, n_bytes <= room
+
+    def settle(self, n_blocks: int, dtype: Any) -> None:
+        """End the look: what was kept serves the fit if it is all there is, in numbers of one kind."""
+        with self._lock:
+            kept = self._kept
+            if len(kept) != n_blocks or any(X.dtype != dtype for X, _ in kept.values()):
+                self._close()
+            self._left = None
 
     @contextlib.contextmanager
     def opened(self, n_bytes: int) -> Iterator[None]:
         """Keep blocks from now on, if their bytes fit; when the last user leaves, nothing is kept any more."""
         with self._lock:
-            if self._n_users == 0:
-                self._is_open = n_bytes <= (free_memory() // _SHARE if self._limit is None else self._limit)
+            if self._n_users == 0 and not self._kept:
+                self._is_open = n_bytes <= self._room
             self._n_users += 1
         try:
             yield
@@ -49,13 +70,24 @@ class Shelf:
             with self._lock:
                 self._n_users -= 1
                 if self._n_users == 0:
-                    self._is_open = False
-                    self._kept = {}
+                    self._close()
 
     def keep(self, index: int, numbers: Numbers) -> None:
         """Keep a block, where blocks are kept at all."""
-        if self._is_open:
+        if not self._is_open:
+            return
+        if self._left is None:
             self._kept[index] = numbers
+            return
+        with self._lock:  # several threads look
+            self._left -= numbers[0].nbytes
+            if self._left < 0:
+                self._close()
+            if self._is_open:
+                self._kept[index] = numbers
+
+    def _close(self) -> None:
+        self._is_open, self._kept = False, {}
 
     def all(self, n_blocks: int) -> list[Numbers] | None:
         """Return all blocks in order; None where some have to be read."""

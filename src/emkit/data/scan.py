@@ -138,7 +138,7 @@ def first_rows(path: str | os.PathLike[str], **layout: Any) -> Table:
 def scanned(X: Any, weight: str | None, n_threads: int | None) -> Source | None:
     """Return the source of what names files or makes batches; None if `X` is nothing of that kind."""
     supply = _supply(X, Chosen(weight=weight), TextFormat())
-    return None if supply is None else _opened(supply, resolve_threads(n_threads), None)
+    return None if supply is None else _opened(supply, resolve_threads(n_threads), None, is_for_one_fit=True)
 
 
 def scanned_sequences(
@@ -227,8 +227,12 @@ def _batches_of(X: Any) -> Callable[[], Any] | None:
     return X if is_function else None
 
 
-def _opened(supply: Supply, n_threads: int, memory_limit: int | None) -> Source:
-    source = FileSource(supply, names=supply.names, n_threads=n_threads, shelf=Shelf(memory_limit))
+def _opened(supply: Supply, n_threads: int, memory_limit: int | None, *, is_for_one_fit: bool = False) -> Source:
+    """Open a source; of one that is asked for by a fit, the first look at the rows may serve as its first pass."""
+    shelf = Shelf(memory_limit)
+    if is_for_one_fit:
+        shelf.open_early(supply.n_bytes)
+    source = FileSource(supply, names=supply.names, n_threads=n_threads, shelf=shelf)
     if source.n_rows * source.n_features * np.dtype(source.dtype).itemsize > _in_memory(memory_limit):
         return source
     blocks = list(source.blocks())

@@ -122,6 +122,10 @@ class _Tee:
         pieces = self._supply.pieces()
         return pieces if self._copy is None else self._copy.filled(pieces, has_weights=False)
 
+    @property
+    def n_bytes(self) -> int:
+        return self._supply.n_bytes
+
     def plain(self) -> Supply:
         return self._supply.plain()
 

@@ -17,7 +17,7 @@ from emkit.data.ahead import read_ahead
 from emkit.data.block import BLOCK_ROWS, Block
 from emkit.data.checks import checked_rows, checked_weights, find_missing
 from emkit.data.memory import MemorySource, draw_rows
-from emkit.data.passes import AHEAD, Raw, Streamed, cut_up, numbers_of
+from emkit.data.passes import AHEAD, Raw, Streamed, cut_up, kept_numbers
 from emkit.data.room import Shelf
 from emkit.data.supply import Supply, check_weight_column, told
 from emkit.data.threads import consume_stream, resolve_threads
@@ -78,7 +78,9 @@ class FileSource(Streamed):
         self._supply, self.n_threads, self._moments = supply, n_threads, None
         self._shelf = Shelf(0) if shelf is None else shelf
         self.feature_names = names
-        facts = _looked_over(self) if facts is None else facts
+        if facts is None:
+            facts = _looked_over(self)
+            self._shelf.settle(len(facts.missing), facts.dtype)
         self._weights = checked_weights(weights, facts.n_rows)
         if self._weights is not None:
             parts = [self._weights[i : i + BLOCK_ROWS].sum() for i in range(0, facts.n_rows, BLOCK_ROWS)]
@@ -191,7 +193,7 @@ def _looked_over(source: FileSource) -> _Facts:
     """Read all rows once: count and check them."""
     looks: list[_Look] = []
     with closing(read_ahead(cut_up(source._supply, repeat(BLOCK_ROWS)), AHEAD)) as raws:
-        consume_stream(lambda raw: _look(raw, source.feature_names), raws, looks.append, source.n_threads)
+        consume_stream(lambda raw: _look(raw, source), raws, looks.append, source.n_threads)
     if not looks:
         message = "Found array with 0 sample(s) while a minimum of 1 is required: there is no row in any file."
         raise DataError(message)
@@ -216,10 +218,10 @@ def _looked_over(source: FileSource) -> _Facts:
     )
 
 
-def _look(raw: Raw, names: tuple[str, ...] | None) -> _Look:
-    X, weights = numbers_of(raw)
+def _look(raw: Raw, source: FileSource) -> _Look:
+    X, weights = kept_numbers(source._shelf, raw)
     with told(raw.parts[0][1]):
-        has_missing = any(find_missing(X, names))
+        has_missing = any(find_missing(X, source.feature_names))
         if weights is not None:
             check_weight_column(weights)
     used = X if weights is None else X[weights > 0]

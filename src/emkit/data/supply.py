@@ -53,6 +53,10 @@ class Supply(Protocol):
 
     @property
     def names(self) -> tuple[str, ...] | None: ...
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that the rows take, as far as is known."""
+
     def pieces(self) -> Iterator[tuple[Piece, Origin]]: ...
     def plain(self) -> Supply: ...
 
@@ -131,6 +135,11 @@ class Files:
         return self._roles.features
 
     @property
+    def n_bytes(self) -> int:
+        """Bytes of the files; their numbers hardly take fewer."""
+        return sum(reader.path.stat().st_size for reader in self._readers)
+
+    @property
     def is_text(self) -> bool:
         """Whether reading costs so much that it is done once."""
         return any(kind_of(reader.path) == "text" for reader in self._readers)
@@ -203,6 +212,11 @@ class Batches:
         """Names of the features, where the batches have any."""
         return None if self._roles is None else self._roles.features
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the rows: not known before they are made."""
+        return 0
+
     def pieces(self) -> Iterator[tuple[Piece, Origin]]:
         """Yield the rows of one batch after another."""
         for i, batch in enumerate(self._begin()):
@@ -252,6 +266,11 @@ class Spool:
         weakref.finalize(self, self._file.close)
         self.names = names
         self._shape, self._n_weights = (0, 0), 0
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the numbers."""
+        return 8 * self._shape[0] * self._shape[1]
 
     def pieces(self) -> Iterator[tuple[Piece, Origin]]:
         """Yield all rows as one piece, read when they are needed."""

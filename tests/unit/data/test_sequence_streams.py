@@ -297,11 +297,12 @@ def test_no_room_for_the_temporary_copy(frame, tmp_path, monkeypatch):
 
 
 LIMITED = """
-    import re, resource, sys
+    import re, resource, sys, threading
     from pathlib import Path
     import numpy as np, pyarrow as pa, pyarrow.parquet as pq
     import emkit
-    path, parts, length, d = sys.argv[1], 40, 20_000, 10
+    threading.stack_size(1 << 19)
+    path, parts, length, d = sys.argv[1], 75, 20_000, 10
     rng = np.random.default_rng(0)
     def rows(i):
         X = rng.normal(size=(length, d)) + 4 * (rng.random((length, 1)) < 0.5)
@@ -325,6 +326,6 @@ LIMITED = """
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are those of Linux")
 def test_file_five_times_larger_than_the_memory_allowed(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(LIMITED), str(tmp_path / "rows.parquet")]
-    environment = {**os.environ, "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.stdout.split() == ["True", "800000.0"], done.stderr
+    assert done.stdout.split() == ["True", "1500000.0"], done.stderr
