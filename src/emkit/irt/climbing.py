@@ -11,6 +11,7 @@ from emkit.core import Fit, QuasiNewton, Solver
 from emkit.irt.grids import Equispaced, Grid, QuasiMonteCarlo
 from emkit.irt.model import ItemResponse
 from emkit.irt.placed import Adaptive, Placing
+from emkit.irt.refining import fitting_grid
 
 __all__ = ["Climb", "on_draws", "on_grids", "on_own_places"]
 
@@ -43,7 +44,7 @@ def on_grids(model: ItemResponse, source: Any, begin: Any, climb: Climb) -> Fit:
     """Fit on the grid, and again from there while the grid turns out too coarse or too narrow."""
     way = _Way(climb(model, source, begin, tol=None, is_first=True))
     for _ in range(_GRIDS - 1):
-        grid = model.fitting_grid(inner(way.fit), way.fit.source) if way.fit.is_converged else model.grid
+        grid = fitting_grid(model, inner(way.fit), way.fit.source) if way.fit.is_converged else model.grid
         if grid is model.grid:
             break
         # On a grid much too coarse steep items hide people between the nodes: from there the climb ends elsewhere.

@@ -36,8 +36,11 @@ class Grid(ABC):
     def log_width(self, n_factors: int) -> FloatArray:
         """Return the logarithm (q,) of the width of each node: the density of the latent variable is times this."""
 
-    def fitting(self, low: float, high: float, sd: float) -> Grid:
-        """Return a grid wide enough for [low, high] and fine enough for posteriors of this `sd`, or itself."""
+    def fitting(self, low: float, high: float, sd: float, most: int = 2001) -> Grid:
+        """Return a grid wide enough for [low, high] and fine enough for posteriors of this `sd`, or itself.
+
+        It has at most so many nodes in each direction, unless it had more.
+        """
         return self
 
     @property
@@ -81,19 +84,19 @@ class Equispaced(Grid):
     def log_width(self, n_factors: int) -> FloatArray:
         return np.zeros(self.n_points**n_factors)
 
-    def fitting(self, low: float, high: float, sd: float) -> Grid:
+    def fitting(self, low: float, high: float, sd: float, most: int = 2001) -> Grid:
         is_wide = low >= self.low - 1e-6 and high <= self.high + 1e-6
         is_fine = self.step <= sd * _STEP_OF_SD * 1.05
         if not self.is_adaptive or (is_wide and is_fine):
             return self
         low, high = (self.low, self.high) if is_wide else (min(low, self.low), max(high, self.high))
         step = self.step if is_fine else sd * _STEP_OF_SD
-        n_points = min(int(np.ceil((high - low) / step)) + 1, _MOST_POINTS)
-        return replace(self, n_points=max(n_points, self.n_points), low=low, high=high)
+        n_points = max(min(int(np.ceil((high - low) / step)) + 1, most), self.n_points)
+        is_same = (n_points, low, high) == (self.n_points, self.low, self.high)
+        return self if is_same else replace(self, n_points=n_points, low=low, high=high)
 
 
 _STEP_OF_SD = 2 / 3
-_MOST_POINTS = 2001
 
 
 @dataclass(frozen=True)

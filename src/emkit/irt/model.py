@@ -35,7 +35,7 @@ from emkit.irt.coding import as_codes, compressed
 from emkit.irt.curves.base import Slopes
 from emkit.irt.describing import latent_tables, negative_items, steep_item
 from emkit.irt.forms import item_table, slope_intercept
-from emkit.irt.grids import REACH, Equispaced, Grid
+from emkit.irt.grids import Equispaced, Grid
 from emkit.irt.hidden import missing_information
 from emkit.irt.imputed import ImputedItemResponse
 from emkit.irt.items import ItemRun
@@ -367,30 +367,10 @@ class ItemResponse(Model):
         """Return means and standard deviations (groups, F) of the latent variables."""
         return self.latent.moments(parameters.latent, *self.places)
 
-    def fitting_grid(self, parameters: ItemResponseParameters, source: Any) -> Grid:
-        """Return a grid that is wide enough for the latent distributions and fine enough for the posteriors."""
-        if not self.latent.is_parametric or self.placing is not None:
-            return self.grid
-        mean, sd = self.latent_moments(parameters)
-        if self.latent.n_covariates:
-            regression: Any = self.latent
-            means = source.map(lambda block: regression.predicted(parameters.latent, self._covariates(block)))
-            mean = np.concatenate([[f(part, axis=0) for part in means] for f in (np.min, np.max)])
-        if self.n_factors > 1:
-            return self.grid.fitting(float((mean - _NEAR * sd).min()), float((mean + _NEAR * sd).max()), np.inf)
-        at = np.linspace(self.nodes.min(), self.nodes.max(), _LOOK)[:, None]
-        information = np.zeros(_LOOK)
-        for run, own in zip(self.runs, parameters.items, strict=True):
-            information += run.information(own, at)[:, 0].sum(axis=0)
-        narrowest = float((information.max() + sd.max() ** -2) ** -0.5)
-        return self.grid.fitting(float((mean - REACH * sd).min()), float((mean + REACH * sd).max()), narrowest)
-
     def name_of(self, item: int) -> str:
         """Return the name of an item, as it is quoted in sentences."""
         return repr(self.item_names[item]) if self.item_names else str(item)
 
 
 _START_ROWS = 16384
-_LOOK = 601
-_NEAR = 5.0  # standard deviations that grids of several factors reach at least
 _AXES = 4

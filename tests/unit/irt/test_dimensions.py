@@ -238,3 +238,14 @@ def test_rasch_testlets_have_variances():
     assert (model.coef_["a1"] == 1).all()
     assert model.latent_var_.shape == (1, 4)
     assert model.fit_.is_converged
+
+
+def test_grids_of_long_tests_are_refined():
+    # posteriors of 30 steep items are narrower than the steps of the default grid
+    rng = np.random.default_rng(0)
+    theta, loadings = places(300, r=0.0), np.repeat(np.eye(2, dtype=bool), 30, axis=0)
+    X = (rng.random((300, 60)) < 1 / (1 + np.exp(-(1.8 * theta @ loadings.T + rng.normal(size=60))))).astype(int)
+    both = ItemResponseModel("2PL", 2, loadings=loadings).fit(X)
+    apart = sum(ItemResponseModel("2PL").fit(part).fit_.loglik for part in np.hsplit(X, 2))
+    assert both.model_.grid.n_points > 31
+    assert both.fit_.loglik == pytest.approx(apart, abs=2e-4)

@@ -18,7 +18,7 @@ def answers(n=1500, seed=4):
     return (rng.random(z.shape) < 1 / (1 + np.exp(-z))).astype(float)
 
 
-GRID = Equispaced(21, -5, 5)
+GRID = Equispaced(21, -5, 5, is_adaptive=False)
 SPECIFIC = ["a"] * 4 + ["b"] * 4
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emkit import EM, ItemResponseModel
+from emkit import ItemResponseModel
 from emkit.errors import DataError, DataWarning, DegenerateWarning, ParameterError
 from emkit.irt import BetaPrior, LogNormalPrior, NormalPrior, from_long, keyed
 
@@ -212,25 +212,6 @@ def test_codes_need_not_begin_at_zero(plain):
     assert model.fit_.loglik == ItemResponseModel("graded").fit(X).fit_.loglik
     assert model.categories_["x1"] == (3, 4, 5, 6)
     assert ItemResponseModel().fit(answers() * 2 - 1).fit_.loglik == plain.fit_.loglik
-
-
-def test_thousand_items_do_not_underflow():
-    # probabilities of so many answers multiply to less than the smallest number
-    rng = np.random.default_rng(3)
-    theta, d = rng.normal(size=(60, 1)), np.linspace(-2, 2, 1500)
-    X = (rng.random((60, 1500)) < 1 / (1 + np.exp(-(theta + d)))).astype(int)
-    keep = (X.mean(axis=0) > 0) & (X.mean(axis=0) < 1)
-    model = ItemResponseModel("Rasch", solver=EM(), tol=1e-3).fit(X[:, keep])
-    assert model.fit_.is_converged
-    nodes = np.linspace(-8, 8, 4001)
-    z = nodes[:, None] + model.coef_["d"]
-    log_prob = X[:, keep] @ z.T - np.logaddexp(0, z).sum(axis=1)
-    log_weight = -0.5 * nodes**2 / model.latent_var_[0]
-    log_weight -= np.logaddexp.reduce(log_weight)
-    whole = np.logaddexp.reduce(log_prob + log_weight, axis=1).sum()
-    assert whole / 60 < np.log(np.finfo(float).smallest_subnormal)
-    assert model.fit_.loglik == pytest.approx(whole, abs=1e-5)
-    assert np.corrcoef(model.scores(X[:, keep]).theta, theta[:, 0])[0, 1] > 0.99
 
 
 def test_two_forms_joined_by_few_anchors_come_on_one_scale():

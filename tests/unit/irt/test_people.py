@@ -154,6 +154,13 @@ def test_long_tests_do_not_underflow():
     model = ItemResponseModel("Rasch").fit(X)
     assert model.fit_.is_converged
     assert model.model_.grid.step < 0.06
+    nodes = np.linspace(-8, 8, 4001)
+    z = nodes[:, None] + model.coef_["d"]
+    log_prob = X @ z.T - np.logaddexp(0, z).sum(axis=1)
+    log_weight = -0.5 * nodes**2 / model.latent_var_[0]
+    whole = np.logaddexp.reduce(log_prob + log_weight - np.logaddexp.reduce(log_weight), axis=1)
+    assert whole.mean() < np.log(1e-300)  # what a product of probabilities cannot hold
+    assert model.fit_.loglik == pytest.approx(whole.sum(), abs=1e-5)
     assert np.corrcoef(model.scores(X).theta, theta[:, 0])[0, 1] > 0.99
 
 
