@@ -117,7 +117,7 @@ def sequences(n: int, d: int, k: int, length: int = 200, repeats: int = 5) -> No
         print(f"HMM n={n} d={d} k={k} {name:10s} {own:.3f} s per E-step, {own / held:.2f} of memory; {value[name]!r}")
 
 
-def dask_workers(n: int, d: int, k: int, repeats: int = 3) -> None:
+def dask_workers(n: int, d: int, k: int, repeats: int = 12) -> None:
     """E-steps on one and two worker processes."""
     import dask
     from distributed import Client, LocalCluster
