@@ -58,6 +58,7 @@ class Davidian(Latent):
     shift: float = 0.0
     scale: float = 1.0
     is_even: ClassVar[bool] = True
+    is_normal: ClassVar[bool] = False
     n_starts: ClassVar[int] = 16  # measured: half of them reach the best of four optima of 600 people, degree 4
 
     def start(self, nodes: FloatArray) -> DavidianParameters:

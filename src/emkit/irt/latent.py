@@ -37,6 +37,7 @@ class Latent(ABC):
     n_covariates: ClassVar[int] = 0
     is_parametric: ClassVar[bool] = True  # whether it means the same on another grid
     is_even: ClassVar[bool] = False  # whether turning a factor round leaves a distribution of the same kind
+    is_normal: ClassVar[bool] = True
     n_starts: ClassVar[int] = 1  # starts that compete: more where the likelihood has several optima
 
     @abstractmethod
@@ -325,6 +326,7 @@ class Histogram(Latent):
     """The empirical histogram: the probability of every node is estimated (Bock & Aitkin 1981)."""
 
     is_parametric: ClassVar[bool] = False
+    is_normal: ClassVar[bool] = False
 
     def start(self, nodes: FloatArray) -> HistogramParameters:
         own = np.exp(log_softmax(-0.5 * (nodes**2).sum(axis=1)))

@@ -105,6 +105,9 @@ class Placing:
         """Modes and Cholesky factors of rows that were seen, by their contents."""
         return {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {"rule": self.rule, "anchor": self.anchor}
+
     def frames(self, model: Any, block: Any) -> tuple[FloatArray, FloatArray]:
         """Return the modes (n, F) of the posteriors of rows at the anchor, and Cholesky factors (n, F, F)."""
         rows = np.ascontiguousarray(block.X)

@@ -14,6 +14,9 @@ __all__ = ["answers_at", "draw_latent", "information_at", "log_prob_at"]
 
 def draw_latent(model: Any, parameters: Any, n: int, rng: np.random.Generator) -> FloatArray:
     """Return latent variables (n, F) of people of the first group; (n, 1 + S) of a bifactor model."""
+    if not model.latent.is_normal:
+        weights = np.exp(model.latent.log_weights(parameters.latent, model.nodes, model.log_width))[0]
+        return np.asarray(model.nodes[rng.choice(len(weights), size=n, p=weights / weights.sum())])
     mean, sd = model.latent_moments(parameters)
     draws = rng.standard_normal((n, mean.shape[1]))
     return np.asarray(mean[0] + sd[0] * model.latent.mixed(parameters.latent, draws))

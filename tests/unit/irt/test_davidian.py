@@ -61,6 +61,12 @@ def test_scores_and_likelihood_are_on_the_standard_scale(curve):
     np.testing.assert_allclose(np.median(curve.coef_["a1"]), 1.7, atol=0.25)
 
 
+def test_simulated_people_have_its_shape(curve):
+    _, theta = curve.sample(20_000, random_state=0)
+    assert (theta.mean(), theta.std()) == pytest.approx((0.0, 1.0), abs=0.03)
+    assert (theta**3).mean() > 0.6
+
+
 def test_richer_curves_fit_no_worse(curve):
     X = skewed()[0]
     richer = ItemResponseModel("2PL", density="davidian-4", random_state=0).fit(X)
