@@ -11,7 +11,7 @@ import numpy as np
 from emkit.cli.fitting import check_plotting
 from emkit.cli.streaming import predict_large, writes_blocks
 from emkit.cli.subjects import answer_of, has_answer, names_of, tell, text_of
-from emkit.cli.tables import Rows, print_json, read_rows, write_csv
+from emkit.cli.tables import Rows, print_json, read_rows, write_table
 from emkit.core.arrays import Array
 from emkit.data import Table
 from emkit.data.frames import frame_columns
@@ -153,4 +153,4 @@ def _give(arguments: Namespace, header: list[str], columns: list[Array]) -> None
     if arguments.json:
         print_json(dict(zip(header, columns, strict=True)))
     else:
-        write_csv(header, columns, arguments.out)
+        write_table(header, columns, arguments.out)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.cli.tables import layout_of, print_json, read_rows, split_names, write_csv
+from emkit.cli.tables import layout_of, print_json, read_rows, split_names, write_table
 from emkit.core.arrays import Array, FloatArray
 from emkit.core.describe import Description
 from emkit.data import Table, read_table
@@ -30,7 +30,7 @@ def impute(arguments: Namespace) -> int:
     imputer = _imputer(arguments).fit(table)
     copies, unsure = _filled(imputer, table, len(targets))
     for target, done in zip(targets, copies, strict=True):
-        write_csv(whole.names, [_cells(done.get(n, whole.columns[n])) for n in whole.names], str(target))
+        write_table(whole.names, [_cells(done.get(n, whole.columns[n])) for n in whole.names], str(target))
     told = [_of_column(n, table.columns[n], [done[n] for done in copies], unsure[n]) for n in table.names]
     if arguments.json:
         about = {"data": whole.name, "n_rows": whole.n_rows, "saved": [str(target) for target in targets]}

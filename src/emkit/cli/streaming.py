@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import importlib
-import secrets
 from argparse import Namespace
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from emkit.cli.subjects import answer_of, has_answer, names_of
 from emkit.cli.tables import layout_of, read_rows, sentence_of, split_names
-from emkit.core.arrays import Array
+from emkit.cli.writing import is_parquet, writing
 from emkit.data import Source, as_source, scan
 from emkit.data.scan import first_rows
-from emkit.errors import DataError
 
 __all__ = ["StreamedRows", "is_large", "predict_large", "streamed_rows", "writes_blocks"]
 
@@ -97,8 +90,8 @@ def is_large(path: Path) -> bool:
 
 def writes_blocks(arguments: Namespace) -> bool:
     """Return whether the rows are to be read and the answers written block by block."""
-    is_parquet = arguments.out is not None and Path(arguments.out).suffix in {".parquet", ".pq"}
-    return is_parquet or (is_large(Path(arguments.data)) and arguments.out is not None and not arguments.json)
+    is_table = arguments.out is not None and is_parquet(Path(arguments.out))
+    return is_table or (is_large(Path(arguments.data)) and arguments.out is not None and not arguments.json)
 
 
 def predict_large(arguments: Namespace, saved: Any) -> None:
@@ -106,7 +99,7 @@ def predict_large(arguments: Namespace, saved: Any) -> None:
     predicted = answer_of(saved, "predict", "components")
     shares = answer_of(saved, "predict_proba", "probabilities") if has_answer(saved, "predict_proba") else None
     source = _source(arguments, saved)
-    with _writing(Path(arguments.out)) as write:
+    with writing(Path(arguments.out)) as write:
         for block in source.blocks():
             found = {"component": predicted(block.X) + 1}
             if shares is not None:
@@ -119,60 +112,3 @@ def _source(arguments: Namespace, saved: Any) -> Source:
         return as_source(read_rows(arguments, None, names_of(saved)).matrix)
     columns = names_of(saved) if arguments.columns is None else split_names(arguments.columns)
     return scan(arguments.data, columns, memory_limit=0, **layout_of(arguments))
-
-
-@contextlib.contextmanager
-def _writing(path: Path) -> Iterator[Any]:
-    """Give the function that adds rows to a file; the file is in its place when all are there, or not at all."""
-    if not path.parent.is_dir():
-        message = f"there is no folder {str(path.parent)!r} to write {path.name!r} to: make it first"
-        raise DataError(message)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    writer = _Parquet(draft) if path.suffix in {".parquet", ".pq"} else _Csv(draft)
-    try:
-        yield writer.add
-        writer.close()
-        draft.replace(path)
-    except OSError as error:
-        message = f"cannot write {path}: {error.strerror or error}. What was there before is untouched."
-        raise DataError(message) from error
-    finally:
-        writer.close()
-        draft.unlink(missing_ok=True)
-
-
-class _Csv:
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("x", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._is_begun = False
-
-    def add(self, header: Sequence[str], columns: Sequence[Array]) -> None:
-        """Write rows, after the names the first time."""
-        if not self._is_begun:
-            self._writer.writerow(header)
-            self._is_begun = True
-        self._writer.writerows(zip(*(np.asarray(column).tolist() for column in columns), strict=True))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
-class _Parquet:
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._arrow = importlib.import_module("pyarrow")
-        self._writer: Any = None
-
-    def add(self, header: Sequence[str], columns: Sequence[Array]) -> None:
-        """Write rows as a group of their own."""
-        table = self._arrow.table(dict(zip(header, columns, strict=True)))
-        if self._writer is None:
-            self._writer = importlib.import_module("pyarrow.parquet").ParquetWriter(self._path, table.schema)
-        self._writer.write_table(table)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._writer is not None:
-            self._writer.close()

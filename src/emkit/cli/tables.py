@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import math
@@ -11,15 +10,16 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
+from emkit.cli.writing import is_parquet, writing
 from emkit.core.arrays import Array
 from emkit.data import Table, read_table
 from emkit.errors import DataError
 
-__all__ = ["Rows", "layout_of", "print_json", "read_rows", "sentence_of", "split_names", "split_words", "write_csv"]
+__all__ = ["Rows", "layout_of", "print_json", "read_rows", "sentence_of", "split_names", "split_words", "write_table"]
 
 _CHUNK = 16384  # rows turned into text at a time
 
@@ -146,24 +146,29 @@ def split_names(columns: str, option: str = "--columns") -> list[str]:
     return names
 
 
-def write_csv(header: Sequence[str], columns: Sequence[Array], out: str | None) -> None:
-    """Write columns (n,) under their names, numbers with all their digits, to a file or the screen."""
-    with _opened(out) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        n_rows = len(columns[0])
-        for start in range(0, n_rows, _CHUNK):
-            parts = [np.asarray(column)[start : start + _CHUNK].tolist() for column in columns]
-            writer.writerows(zip(*parts, strict=True))
-
-
-@contextlib.contextmanager
-def _opened(out: str | None) -> Iterator[TextIO]:
+def write_table(header: Sequence[str], columns: Sequence[Array], out: str | None) -> None:
+    """Write columns (n,) under their names, numbers with all their digits, to the screen or a file."""
     if out is None:
-        yield sys.stdout
+        _print_csv(header, columns)
         return
-    with Path(out).open("w", newline="", encoding="utf-8") as file:
-        yield file
+    path = Path(out)
+    with writing(path) as write:
+        # Parquet reads the kind of a column off its rows: of all of them, for words that come late
+        for rows in [columns] if is_parquet(path) else _chunks(columns):
+            write(header, rows)
+
+
+def _print_csv(header: Sequence[str], columns: Sequence[Array]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(header)
+    for rows in _chunks(columns):
+        writer.writerows(zip(*(row.tolist() for row in rows), strict=True))
+
+
+def _chunks(columns: Sequence[Array]) -> Iterator[list[Array]]:
+    """Yield some rows of all columns at a time; once if there are none."""
+    for start in range(0, max(1, len(columns[0])), _CHUNK):
+        yield [np.asarray(column)[start : start + _CHUNK] for column in columns]
 
 
 def print_json(value: Any) -> None:

@@ -124,7 +124,7 @@ def test_ctrl_c_prints_the_best_so_far_and_is_130(monkeypatch, capsys):
         return m_step(self, statistics, parameters)
 
     monkeypatch.setattr(FiniteMixture, "m_step", interrupted)
-    assert main(["fit", "gaussian-mixture", "faithful", "-k", "2", "--starts", "1"]) == 130
+    assert main(["fit", "gaussian-mixture", "faithful", "-k", "2", "--starts", "1", "--solver", "em"]) == 130
     assert "interrupted. Interrupted from the keyboard" in capsys.readouterr().out
 
 

@@ -154,6 +154,37 @@ def test_checkpoint_of_another_command_is_refused(capsys):
     assert "none/fit.ckpt: No such file or directory" in capsys.readouterr().err
 
 
+# --- files of answers ---
+
+
+def test_states_in_a_parquet_file(frame):
+    assert (
+        main(["fit", "hmm", "rows.parquet", "--states", "2", "--starts", "1", "--sequence", "id", "--time", "day"]) == 0
+    )
+    assert main(["predict", "rows.emkit", "rows.parquet", "--out", "states.parquet"]) == 0
+    found = pq.read_table("states.parquet")
+    assert found.column_names[:3] == ["id", "day", "state"]
+    assert found["id"].to_pylist() == frame["id"].tolist()
+
+
+def test_answers_are_there_as_a_whole_or_not_at_all(tmp_path, monkeypatch, capsys):
+    assert main(["fit", "gaussian-mixture", "faithful", "--components", "2"]) == 0
+    (tmp_path / "labels.csv").write_text("before")
+    rows = []
+
+    def full(self, header, columns):
+        rows.append(header)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("emkit.cli.writing._Csv.add", full)
+        assert main(["predict", "faithful.emkit", "faithful", "--out", "labels.csv"]) == 2
+    assert rows
+    assert "cannot write labels.csv: No space left on device. What was there before is" in capsys.readouterr().err
+    assert (tmp_path / "labels.csv").read_text() == "before"
+    assert not list(tmp_path.glob(".*tmp"))
+
+
 # --- text as it is written elsewhere ---
 
 
