@@ -36,6 +36,7 @@ class _Memory:
     hidden: tuple[tuple[int, Any], ...] = ()  # state of the chains by the first row of their block
     past: Any = None
     window: _Window | None = None
+    chain: Point | None = None  # where the chain of parameters is, if not at the point shown
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,15 @@ class RobbinsMonro(Solver):
     the estimate once it differs from the last so little that what it still lacks of the log-likelihood is below
     `accuracy`, by the complete-data information.
 
-    The objective of the trace is the log-density of the complete data at the draws, which rises and falls. The draws
+    The objective of the trace is the log-density of the complete data at the draws, which rises and falls. Once there
+    is an average the point is that of the last window, so that a climb out of budget ends at an average too. The draws
     depend on `seed`, on the iteration and on the row, and on nothing else. The model must offer `imputing`.
 
     Parameters
     ----------
     n_burn : int, default 50
         Iterations with full gain.
-    first_window : int, default 50
+    first_window : int, default 100
         Iterations of the first average.
     accuracy : float, default 1.0
         Log-likelihood that the estimate may lack, by the complete-data information: where much is hidden that says too
@@ -78,7 +80,7 @@ class RobbinsMonro(Solver):
     """
 
     n_burn: int = 50
-    first_window: int = 50
+    first_window: int = 100
     accuracy: float = 1.0
     n_moves: int = 5
     seed: int = 0
@@ -109,16 +111,20 @@ class RobbinsMonro(Solver):
 
     def step(self, problem: Problem, point: Point, memory: _Memory) -> Move:
         gain = 1.0 if memory.window is None else self.first_window / memory.window.length
-        fresh = point.statistics
+        here = point if memory.chain is None else memory.chain
+        fresh = here.statistics
         mixed = fresh if memory.past is None or gain == 1.0 else fresh * gain + memory.past * (1 - gain)
-        parameters = problem.model.m_step(mixed, point.parameters)
+        parameters = problem.model.m_step(mixed, here.parameters)
         later = replace(memory, number=memory.number + 1, past=mixed)
         left = float("inf")
         if memory.number >= self.n_burn:
             window, parameters, left = self._averaged(problem, parameters, later)
             later = replace(later, window=window)
         drawn, hidden = self._drawn(problem, parameters, later)
-        return Move(drawn, replace(later, hidden=hidden), gain, True, left)
+        window = later.window
+        has_average = window is not None and window.before is not None and window.n > 0
+        later = replace(later, hidden=hidden, chain=drawn)
+        return Move(point if has_average else drawn, later, gain, True, left)
 
     def _drawn(self, problem: Problem, parameters: Any, memory: _Memory) -> tuple[Point, tuple[tuple[int, Any], ...]]:
         """Move the chains at some parameters; return the point there and the state of the chains."""
