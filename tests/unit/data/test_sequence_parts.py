@@ -148,6 +148,9 @@ def test_partitions_are_named(frame):
     with pytest.raises(DataError, match="partition 2: X contains infinity"):
         fitted(spread(parts))
     parts = parts_of(frame[["x", "who", "t"]])
+    lacking = [dask.delayed(part) for part in (parts[0], parts[1], parts[2].drop(columns="t"))]
+    with pytest.raises(DataError, match="partition 2: there is no column 't'; its columns are 'x', 'who'"):
+        fitted(lacking)
     with pytest.raises(DataError, match="`sequence` is 'group', but the columns are 'x', 'who', 't'"):
         emkit.GaussianHMM(2).fit(spread(parts), sequence="group")
     with pytest.raises(DataError, match="no partition has a row"):
