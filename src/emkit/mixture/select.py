@@ -101,7 +101,8 @@ def select(
     """
     grid = Grid.of(estimator, X, sample_weight, criterion, n_init, tol, random_state, n_threads)
     keys = [(k, word) for k in _counts(components) for word in _words(structures, grid)]
-    return _Search(grid, keys, resume).run()
+    with grid.source.held():
+        return _Search(grid, keys, resume).run()
 
 
 def _counts(components: Iterable[int]) -> list[int]:

@@ -392,6 +392,16 @@ def test_a_fit_that_is_given_the_files_reads_them_once(X, weights, monkeypatch):
     assert len(calls) > 8  # one byte is lacking
 
 
+def test_a_selection_reads_them_once_too(X, monkeypatch):
+    monkeypatch.setattr(sys.modules["emkit.data.scan"], "IN_MEMORY_BYTES", 0)
+    calls = []
+    options = {"structures": ["EEE", "VVV"], "random_state": 0}
+    source = scan(counted(X, calls))
+    there, n_calls = emkit.select(source, [1, 2], **options), len(calls)
+    assert n_calls < 10  # its many fits share what is kept
+    assert there.best.fit_.loglik == emkit.select(X, [1, 2], **options).best.fit_.loglik
+
+
 def test_numbers_of_several_kinds_are_read_again(X, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["emkit.data.scan"], "IN_MEMORY_BYTES", 0)
     parts = [X[:BLOCK_ROWS].astype(np.float32), X[BLOCK_ROWS:]]
