@@ -22,6 +22,7 @@ from emkit.core.model import Offer
 from emkit.core.parameters import Parameters
 from emkit.core.statistics import Additive
 from emkit.data import as_source
+from emkit.data.views import ColumnView
 from emkit.errors import ParameterError
 from emkit.families.base import Family, Starts
 from emkit.families.discrete import DiscreteStarts, distinct_rows, starts_from, used_rows
@@ -79,6 +80,10 @@ class Product(Family):
 
     def prepared(self, source: Any, n_components: int) -> Product:
         source = source.on_host()
+        if not source.is_in_memory:
+            parts = [ColumnView(source, columns) for columns in self.columns]
+            ready = [f.prepared(part, n_components) for f, part in zip(self.families, parts, strict=True)]
+            return replace(self, families=tuple(ready))
         whole = np.concatenate([block.X for block in source.blocks()])
         weights = np.concatenate([block.weights for block in source.blocks()]) if source.is_weighted else None
         ready = []

@@ -18,7 +18,12 @@ from emkit.core import leaves
 from emkit.data import BLOCK_ROWS, FileSource, MemorySource, as_source, scan
 from emkit.data.ahead import read_ahead
 from emkit.data.room import Shelf, free_memory
+from emkit.data.views import ColumnView
 from emkit.errors import DataError, DataTypeError
+from emkit.families.gaussian import Gaussian
+from emkit.families.poisson import Poisson
+from emkit.families.product import Product
+from emkit.mixture import FiniteMixture
 
 N = 2 * BLOCK_ROWS + 1234
 
@@ -158,6 +163,22 @@ def test_kmeans(X, tmp_path):
     assert streamed.inertia_ == pytest.approx(held.inertia_, rel=1e-12)
     assert (streamed.labels_ == held.labels_).all()
     assert "labels_" not in vars(streamed)  # nothing is kept of the rows
+
+
+def test_a_family_for_each_column_has_the_bits_of_memory(X, weights):
+    rows = np.column_stack([X[:, :2], np.abs(np.round(X[:, 2]))])
+    source = scan(lambda: (rows[i : i + 9999] for i in range(0, N, 9999)), memory_limit=0)
+    model = FiniteMixture(Product((Gaussian(), Poisson()), ((0, 1), (2,))), 2)
+    for w in (None, weights):
+        data = source if w is None else source.with_weights(w), as_source(rows, w)
+        there, here = (emkit.fit(model, d, rng=0, n_starts=1, tol=0.1, solver=emkit.EM()) for d in data)
+        assert there.loglik == pytest.approx(here.loglik, rel=1e-12)
+    view, memory = ColumnView(source, (2, 0)), as_source(rows[:, [2, 0]])
+    same_blocks(view, memory)
+    assert view.sample(100, np.random.default_rng(0)).X.tobytes() == (
+        memory.sample(100, np.random.default_rng(0)).X.tobytes()
+    )
+    assert view.take([5, 3]).column_moments().mean.tolist() == memory.take([5, 3]).column_moments().mean.tolist()
 
 
 def test_temporary_copy_has_the_same_bits(X, weights, tmp_path):
