@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,8 @@ def scan(
     path : path, list of paths, folder, or callable
         Parquet, Arrow or Feather, CSV or other text (``.gz`` too), ``.npy``; of a folder all files in it by name. Or
         a function without arguments that returns an iterator of batches (arrays, record batches, data frames) and
-        begins anew each time it is called; or a pyarrow dataset.
+        begins anew each time it is called; an object that can be iterated over again and again; a list of record
+        batches; or a pyarrow dataset.
     columns : sequence of str, optional
         Which columns; all but `weights` where None.
     weights : str, optional
@@ -224,7 +225,21 @@ def _batches_of(X: Any) -> Callable[[], Any] | None:
         )
         raise DataTypeError(message)
     is_function = callable(X) and not isinstance(X, type) and not hasattr(X, "__array__")
-    return X if is_function else None
+    if is_function:
+        return X  # type: ignore[no-any-return]
+    return X.__iter__ if _is_of_batches(X) else None
+
+
+_OF_TABLES = ("__len__", "__array__", "__arrow_c_stream__", "__arrow_c_array__", "__dataframe__", "columns", "shape")
+
+
+def _is_of_batches(X: Any) -> bool:
+    """Return whether X is a list of record batches, or can be iterated over time and again and is no table itself."""
+    arrow = sys.modules.get("pyarrow")
+    if isinstance(X, list | tuple):
+        return arrow is not None and bool(X) and all(isinstance(item, arrow.RecordBatch) for item in X)
+    is_iterable = isinstance(X, Iterable) and not isinstance(X, Iterator | type)
+    return is_iterable and not any(hasattr(X, name) for name in _OF_TABLES)
 
 
 def _opened(supply: Supply, n_threads: int, memory_limit: int | None, *, is_for_one_fit: bool = False) -> Source:

@@ -117,7 +117,7 @@ def _elsewhere(
     X: Any, lengths: Any, sample_weight: Any, sequence: Any, time: Any, *, fill_gaps: bool, n_threads: int | None
 ) -> Sequences | None:
     """Return the sequences of data that are not in memory; None if `X` is no such data."""
-    if isinstance(X, np.ndarray | Table):
+    if isinstance(X, np.ndarray | Table) or (sequence is None and lengths is None and _is_list_of_arrays(X)):
         return None
     weight = sample_weight if isinstance(sample_weight, str) else None
     if isinstance(sequence, str):

@@ -139,6 +139,13 @@ def test_small_files_may_stand_in_any_order(frame, tmp_path):
     assert source.X.tobytes() == as_sequences(shuffled, sequence="who", time="t").X.tobytes()
 
 
+def test_lists_of_record_batches_are_sequences_or_batches(frame):
+    batches = pa.Table.from_pandas(frame[["who", "x"]], preserve_index=False).to_batches(max_chunksize=9000)
+    assert as_sequences(batches, sequence="who").lengths.tolist() == SIZES
+    parts = [batch.select(["x"]) for batch in batches]
+    assert as_sequences(parts).lengths.tolist() == [batch.num_rows for batch in batches]
+
+
 def test_rows_without_a_key_are_one_sequence_and_lengths_tell_others(frame, tmp_path):
     path = write("parquet", frame[["x", "y"]], tmp_path)
     assert as_sequences(path).lengths.tolist() == [N]

@@ -73,10 +73,27 @@ def write(kind, X, folder, weights=None):
         return lambda: (X[i : i + 10_001] for i in range(0, N, 10_001))
     elif kind == "batches":
         return lambda: iter(table(X).to_batches(max_chunksize=4321))
+    elif kind == "list of batches":
+        return table(X).to_batches(max_chunksize=4321)
+    elif kind == "iterable":
+        return Again(X)
     return path
 
 
-KINDS = ["parquet", "folder", "list", "feather", "arrows", "csv", "csv.gz", "dataset", "arrays", "batches"]
+class Again:
+    """Batches that can be iterated over again and again."""
+
+    def __init__(self, X):
+        self.X = X
+
+    def __iter__(self):
+        return iter(table(self.X).to_batches(max_chunksize=3210))
+
+
+KINDS = [
+    *("parquet", "folder", "list", "feather", "arrows", "csv", "csv.gz", "dataset", "arrays", "batches"),
+    *("list of batches", "iterable"),
+]
 
 
 def same_blocks(source, memory):
@@ -312,6 +329,8 @@ def test_iterators_that_end_are_refused(X):
         as_source(table(X).to_reader())
     with pytest.raises(DataError, match="Each call must begin anew"):
         as_source(lambda: iter([]))
+    with pytest.raises(DataTypeError, match="X must be a 2-D table of numbers, but it is a generator"):
+        as_source(batch for batch in table(X).to_batches())
 
 
 def test_missing_entries_are_refused_where_a_model_cannot(X, tmp_path):
