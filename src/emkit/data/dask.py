@@ -139,10 +139,9 @@ class DaskEngine:
         code: Any = packed
         if len(packed) > _SMALL:  # once to each worker, by a task: of scattered data what a lost worker held is lost
             code = self._client.submit(_same, packed, key=f"{name}-code", retries=_RETRIES)
-        futures = [
-            self._client.submit(_applied, code, index, part, key=f"{name}-{index}", retries=_RETRIES)
-            for index, part in enumerate(self._parts)
-        ]
+        n = len(self._parts)  # one message to the scheduler for all of them
+        keys = [f"{name}-{index}" for index in range(n)]
+        futures = self._client.map(_applied, [code] * n, range(n), self._parts, key=keys, retries=_RETRIES, pure=False)
         return list(self._client.gather(futures))
 
     def collection(self, g: Callable[[int, Any], Any], like: NDArray[Any], counts: Sequence[int] | None) -> Any:
