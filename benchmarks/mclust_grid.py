@@ -24,7 +24,7 @@ SCRIPT = Path(__file__).with_suffix(".R")
 def large(n: int = 100_000, d: int = 4, k: int = 5) -> np.ndarray:
     """Return rows of k correlated normal groups."""
     rng = np.random.default_rng(1)
-    factor = np.eye(d) + np.diag([0.5, 0.3, 0.2], 1)
+    factor = np.eye(d) + np.diag([0.5, 0.3, 0.2][: d - 1], 1)
     return 3 * rng.normal(size=(k, d))[rng.integers(0, k, n)] + rng.normal(size=(n, d)) @ factor
 
 

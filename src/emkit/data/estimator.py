@@ -6,6 +6,7 @@ Nothing here inherits from scikit-learn or imports it, but for the tags that onl
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, ClassVar, Self
 
@@ -20,9 +21,9 @@ __all__ = ["Estimator", "generator_of"]
 
 
 @lru_cache(maxsize=256)
-def _arguments(cls: type) -> tuple[str, ...]:
+def _arguments(constructor: Callable[..., None]) -> tuple[str, ...]:
     """Return the names of the constructor's arguments; reading a signature takes longer than a small fit's E-step."""
-    return tuple(name for name in inspect.signature(cls.__init__).parameters if name != "self")  # type: ignore[misc]
+    return tuple(name for name in inspect.signature(constructor).parameters if name != "self")
 
 
 class Estimator:
@@ -35,7 +36,7 @@ class Estimator:
 
     @classmethod
     def _names(cls) -> list[str]:
-        return list(_arguments(cls))
+        return list(_arguments(cls.__init__))
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the constructor's arguments by name."""

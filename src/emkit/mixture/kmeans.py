@@ -23,6 +23,7 @@ __all__ = ["KMeans"]
 
 
 _STARTS = 8  # each finds the proven optimum of iris (k <= 10) or faithful (k <= 10) in four cases of ten or more
+_FEW_ROWS = 4096  # of more, optima are fewer and a start costs more
 
 
 class _LabelsOnDemand:
@@ -47,8 +48,8 @@ class KMeans(ModelEstimator):
         Where to start: greedy k-means++, or these centres alone.
     n_init : int or "auto"
         Starts. Each is a k-means run on (a sample of at most 16384 of) the rows, improved by moves of single rows and,
-        where rows are few, by swaps of centres; the best climbs on all rows. "auto" makes eight, and one where there is
-        one cluster or one variable, which is solved exactly.
+        where rows are few, by swaps of centres; the best climbs on all rows. "auto" makes eight, four of more than 4096
+        rows, and one where there is one cluster or one variable, which is solved exactly.
     max_iter : int, default 300
         Iterations of each climb.
     tol : float, default 1e-6
@@ -167,7 +168,9 @@ class KMeans(ModelEstimator):
     def _n_starts(self, model: KMeansModel, source: Source) -> Any:
         if self.n_init != "auto":
             return self.n_init
-        return 1 if model.n_clusters == 1 or source.n_features == 1 else _STARTS
+        if model.n_clusters == 1 or source.n_features == 1:
+            return 1
+        return _STARTS if source.n_rows <= _FEW_ROWS else _STARTS // 2
 
     def _start(self, model: KMeansModel, source: Source) -> KMeansParameters | None:
         if isinstance(self.init, str):

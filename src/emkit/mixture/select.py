@@ -32,6 +32,7 @@ from emkit.mixture.selection import Cell, ModelSelection
 __all__ = ["select"]
 
 RIVAL = 6.0  # difference in criterion below which a cell is searched fully: "strong evidence" (Kass & Raftery 1995)
+THREAD_ROWS = 1024  # below, a cell is Python for the most part
 _REPAIRS = 3
 _BETTER = 1e-6
 _SECONDS = 10.0  # between writings of the file, which is also written at the end
@@ -279,7 +280,8 @@ class _Search:
             with self.lock:
                 return self._keep(key, found)
 
-        n_threads = min(self.grid.n_threads, len(keys))
+        is_python = self.grid.source.n_rows < THREAD_ROWS  # threads then only wait for one another
+        n_threads = 1 if is_python else min(self.grid.n_threads, len(keys))
         if n_threads <= 1:
             return {key for key in keys if attempt(key)}
         with ThreadPoolExecutor(n_threads) as pool:
