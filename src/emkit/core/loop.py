@@ -11,7 +11,7 @@ from typing import Any
 from emkit.core.climb import Climb
 from emkit.core.ledger import LAST_LEG, NO_LEDGER, Ended, Ledger, Leg, Standing
 from emkit.core.model import Offer, offered
-from emkit.core.problem import Point, Problem
+from emkit.core.problem import Point, Problem, is_drop
 from emkit.core.solvers.base import Move, Solver
 from emkit.core.status import Status
 from emkit.core.stopping import Budget, Convergence
@@ -22,7 +22,6 @@ __all__ = ["Watcher", "climb"]
 
 Watcher = Callable[[Iteration], object]
 _log = logging.getLogger("emkit")
-_DROP = 1e-9  # relative fall of the objective that no rounding explains
 
 
 class _Way:
@@ -151,8 +150,7 @@ def _broken(before: Point, move: Move, *, may_fall: bool) -> Status | None:
     if not move.point.is_finite:
         return Status.NOT_FINITE
     last = before.objective if move.rows is None or len(move.rows) < 2 else float(move.rows[-2, 0])
-    fall = 0.0 if may_fall else last - move.point.objective
-    return Status.DROPPED if fall > _DROP * max(1.0, abs(last)) else None
+    return Status.DROPPED if not may_fall and is_drop(last, move.point.objective) else None
 
 
 def _told_to_stop(watch: Watcher | None, row: Iteration, point: Point) -> Status | None:

@@ -18,12 +18,18 @@ from emkit.core.strides import Pace, Strider
 
 __all__ = ["Point", "Problem", "noise_of"]
 
+_DROP = 1e-9  # relative fall of the objective that no rounding explains
 _NOISE = 16 * float(np.finfo(np.float64).eps)  # rounding of a sum of log-densities, relative to its size
 
 
 def noise_of(objective: float) -> float:
     """Return the rounding error to expect in an objective: differences below it mean nothing."""
     return _NOISE * max(1.0, abs(objective))
+
+
+def is_drop(before: float, after: float) -> bool:
+    """Return whether an objective fell by more than any rounding explains."""
+    return before - after > _DROP * max(1.0, abs(before))
 
 
 @dataclass(frozen=True)

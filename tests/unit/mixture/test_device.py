@@ -76,6 +76,8 @@ CASES = {
     "a density of one's own": (model(OWN), ROWS),
 }
 
+SAME = emkit.QuasiNewton()  # in memory "auto" climbs another way, to within `tol` of the same end
+
 
 @pytest.mark.filterwarnings("ignore::emkit.errors.ConvergenceWarning")
 @pytest.mark.parametrize("name", CASES)
@@ -83,7 +85,7 @@ CASES = {
 def test_the_same_fit_there(made, name, weights):
     build, X = CASES[name]
     data = made(X)
-    here, there = (build(random_state=0, n_init=1).fit(rows, sample_weight=weights) for rows in (X, data))
+    here, there = (build(random_state=0, n_init=1, solver=SAME).fit(rows, sample_weight=weights) for rows in (X, data))
     assert isinstance(there.fit_.source, DeviceSource)
     assert there.fit_.loglik == pytest.approx(here.fit_.loglik, rel=1e-12)
     for mine, theirs in zip(leaves(there.parameters_), leaves(here.parameters_), strict=True):
@@ -132,7 +134,9 @@ def test_rows_of_weight_zero_may_hold_anything(made):
 
 
 def test_what_a_fit_is_asked_afterwards(made):
-    here, there = (emkit.GaussianMixture(2, random_state=0, n_init=1).fit(rows) for rows in (ROWS, made(ROWS)))
+    here, there = (
+        emkit.GaussianMixture(2, random_state=0, n_init=1, solver=SAME).fit(rows) for rows in (ROWS, made(ROWS))
+    )
     np.testing.assert_allclose(there.standard_errors().values, here.standard_errors().values, rtol=1e-6)
     robust = (fit.standard_errors(kind="robust").values for fit in (there, here))
     np.testing.assert_allclose(*robust, rtol=1e-6)
@@ -144,7 +148,7 @@ def test_what_a_fit_is_asked_afterwards(made):
 def test_a_stream_of_batches(made):
     fits = []
     for kind in (np.asarray, made):
-        fit = emkit.GaussianMixture(2, random_state=0, n_init=1)
+        fit = emkit.GaussianMixture(2, random_state=0, n_init=1, solver=SAME)
         for batch in np.split(ROWS, 3):
             fit.partial_fit(kind(batch))
         fits.append(fit.means_)

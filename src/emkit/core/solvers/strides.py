@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from emkit.core.arrays import FloatArray
-from emkit.core.problem import Point, Problem
+from emkit.core.problem import Point, Problem, is_drop
 from emkit.core.solvers.base import Move, Solver
 from emkit.core.solvers.quasi_newton import QuasiNewton
+from emkit.core.strides import Stride
 
 __all__ = ["Strides"]
 
@@ -65,9 +66,8 @@ class Strides(Solver):
         n_due = memory.n_warm or memory.n_fast
         if n_due <= 0 or problem.strider is None or memory.held is None:
             return self._rest(problem, point, memory)
-        is_fast, pace = memory.n_warm == 0, problem.pace
-        n_steps = min(n_due, pace.most)
-        stride = problem.strider.go(point, memory.held, n_steps=n_steps, is_fast=is_fast, enough=pace.enough)
+        is_fast = memory.n_warm == 0
+        stride, is_spent = _stride(problem, point, memory.held, min(n_due, problem.pace.most), is_fast=is_fast)
         if stride is None:
             return self._rest(problem, point, _Memory(0, 0))
         rows = stride.rows
@@ -76,6 +76,8 @@ class Strides(Solver):
         later = _Memory(
             memory.n_warm - (0 if is_fast else n_done), memory.n_fast - (n_done if is_fast else 0), stride.memory
         )
+        if is_spent:
+            later = _Memory(0, 0)
         is_accepted = not is_fast or not rows[-1, 2] > 1
         return Move(stride.point, later, 1.0, is_accepted, float(rows[-1, 1]), rows)
 
@@ -89,3 +91,22 @@ class Strides(Solver):
     def kept(self, memory: _Memory, *, is_torn: bool) -> _Memory:
         rest = None if memory.rest is None else self.otherwise.kept(memory.rest, is_torn=is_torn)
         return _Memory(memory.n_warm, memory.n_fast, memory.held, rest)
+
+
+def _stride(
+    problem: Problem, point: Point, held: FloatArray, n_steps: int, *, is_fast: bool
+) -> tuple[Stride | None, bool]:
+    """Return a stride, and whether the kernel has no more to give.
+
+    Near a collapse its digits run out before those of the families: a stride that falls ends before the step that fell.
+    """
+    strider, enough = problem.strider, problem.pace.enough
+    assert strider is not None, "asked of the problem"
+    stride = strider.go(point, held, n_steps=n_steps, is_fast=is_fast, enough=enough)
+    if stride is None:
+        return None, True
+    objectives = [point.objective, *stride.rows[:, 0].tolist()]
+    if not is_drop(*objectives[-2:]):
+        return stride, False
+    n_good = len(objectives) - 2
+    return strider.go(point, held, n_steps=n_good, is_fast=is_fast, enough=enough) if n_good else None, True
