@@ -22,7 +22,7 @@ from emkit.families.base import Family, Starts
 from emkit.families.starts import kmeans_labels
 from emkit.kernels.gaussian import softmax_rows
 
-__all__ = ["Nested", "NestedParameters", "NestedStatistics"]
+__all__ = ["Nested", "NestedParameters", "NestedStatistics", "split_within"]
 
 _BLEND = 0.1  # of each part's responsibility that goes to the other parts of its member in a start
 
@@ -58,12 +58,7 @@ class Nested(Family):
 
     def start(self, X: Array, resp: FloatArray) -> NestedParameters:
         """Return parts from k-means within each member's rows."""
-        k, m, rng = resp.shape[1], self.n_parts, np.random.default_rng(0)
-        split = np.zeros((len(X), k, m))
-        for j in range(k):
-            labels = kmeans_labels(X, resp[:, j], m, rng) if m > 1 and np.count_nonzero(resp[:, j]) > m else None
-            share = np.full((len(X), m), 1 / m) if labels is None else (1 - _BLEND) * np.eye(m)[labels] + _BLEND / m
-            split[:, j] = resp[:, j : j + 1] * share
+        k, m, split = resp.shape[1], self.n_parts, split_within(X, resp, self.n_parts)
         count = split.sum(axis=0) + 1.0
         parts = self.family.start(X, split.reshape(len(X), k * m))
         return NestedParameters(count / count.sum(axis=1, keepdims=True), parts)
@@ -128,3 +123,13 @@ class Nested(Family):
         joint = np.ascontiguousarray(self.family.log_joint(log_weights, parameters.parts, X), dtype=np.float64)
         density, share = softmax_rows(joint.reshape(-1, m))
         return density.reshape(-1, k), share.reshape(-1, k, m)
+
+
+def split_within(X: Array, resp: FloatArray, m: int) -> FloatArray:
+    """Return responsibilities (n, k, m) of m parts of each member, from k-means within the rows of each (n, k)."""
+    rng, split = np.random.default_rng(0), np.zeros((len(X), resp.shape[1], m))
+    for j, own in enumerate(resp.T):
+        labels = kmeans_labels(X, own, m, rng) if m > 1 and np.count_nonzero(own) > m else None
+        share = np.full((len(X), m), 1 / m) if labels is None else (1 - _BLEND) * np.eye(m)[labels] + _BLEND / m
+        split[:, j] = own[:, None] * share
+    return split

@@ -9,13 +9,12 @@ from typing import Any, Literal
 import numpy as np
 
 from emkit.core.arrays import FloatArray, IntArray
-from emkit.core.parameters import n_free
 from emkit.data import Table
 from emkit.errors import DataError, ParameterError
-from emkit.estimator import ModelEstimator
-from emkit.hmm.forecast import Forecast, cumulative, pseudo_residuals
-from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
-from emkit.hmm.stationary import stationary_distribution
+from emkit.families.cumulative import cumulative
+from emkit.hmm._facts import HiddenMarkovFacts
+from emkit.hmm.columns import columns_named
+from emkit.hmm.forecast import Forecast, pseudo_residuals
 from emkit.kernels.foreign import highest, host, host_rows, namespace
 from emkit.randomness import generator_of
 
@@ -24,22 +23,14 @@ __all__ = ["HiddenMarkovAnswers", "in_memory"]
 Answer = Callable[[Any, Any, Any], tuple[Any, bool]]
 
 
-class HiddenMarkovAnswers(ModelEstimator):
+class HiddenMarkovAnswers(HiddenMarkovFacts):
     """What can be asked of parameters, however they were found."""
 
     algorithm: Literal["viterbi", "map"] = "viterbi"
 
     @abstractmethod
-    def _now(self) -> tuple[HiddenMarkov, HiddenMarkovParameters]:
-        """Return model and parameters as they stand."""
-
-    @abstractmethod
     def _role(self, name: str) -> str | None:
         """Return the column that names sequences, or times, if any."""
-
-    @abstractmethod
-    def _source(self, X: Any, lengths: Any, sequence: Any, time: Any) -> Any:
-        """Return new sequences, checked."""
 
     # --- answers ---
 
@@ -83,6 +74,39 @@ class HiddenMarkovAnswers(ModelEstimator):
         parts = source.map(self._answering(source, _scored_path))
         log_joint = np.concatenate([part[1] for part in parts])
         return float(log_joint.sum()), source.as_given(source.alike([part[0].astype(np.intp) for part in parts]))
+
+    def decode_paths(
+        self, X: Any, lengths: Any = None, n_paths: int = 5, *, sequence: Any = None, time: Any = None
+    ) -> Any:
+        """Return log joint probabilities (m,), falling, and states (m, n) of the most probable paths of the sequence.
+
+        With several sequences, a list of such pairs. There are fewer than `n_paths` where no more are possible.
+
+        Raises
+        ------
+        DataError
+            If a sequence is impossible under every path.
+        ParameterError
+            For models whose paths are no Markov chains of the states alone.
+        """
+        if isinstance(n_paths, bool) or not isinstance(n_paths, (int, np.integer)) or n_paths < 1:
+            message = f"`n_paths` must be an integer of at least 1, got {n_paths!r}"
+            raise ParameterError(message)
+        source = in_memory(self._source(X, lengths, sequence, time))
+        model, parameters = self._now()
+        if not hasattr(model, "best_paths"):
+            message = f"decode_paths lists paths of Markov chains: of a {type(model).__name__} see `sample_paths`"
+            raise ParameterError(message)
+        found = []
+        for s in range(source.n_sequences):
+            own = source.take(np.array([s]))
+            log_joint, paths = model.best_paths(parameters, next(iter(own.blocks())), int(n_paths))
+            if not len(log_joint):
+                self._filtered(own)  # raises, and names the row
+            found.append((log_joint, paths))
+        if len(found) > 1:
+            return found
+        return found[0][0], np.array([source.as_given(path) for path in found[0][1]])
 
     def predict_proba(self, X: Any, lengths: Any = None, *, sequence: Any = None, time: Any = None) -> FloatArray:
         """Return the smoothed probability (n, k) of each state in each row, given all rows of its sequence."""
@@ -204,15 +228,26 @@ class HiddenMarkovAnswers(ModelEstimator):
         lengths: Any = None,
         kind: Literal["ordinary", "forecast"] = "ordinary",
         *,
+        column: int | str | None = None,
+        random_state: Any = None,
         sequence: Any = None,
         time: Any = None,
     ) -> FloatArray:
-        """Return normal pseudo-residuals (n,) of one feature: standard normal where the model holds.
+        """Return normal pseudo-residuals (n,) of one column: standard normal where the model holds.
 
         Parameters
         ----------
         kind : "ordinary" or "forecast"
             Each row against all others of its sequence, or against those before it.
+        column : int or str, optional
+            Which column, where the states emit several.
+        random_state : int or Generator, optional
+            Of discrete columns the middle of the jump is taken, unless this draws a point in it.
+
+        Raises
+        ------
+        DataError
+            If the family has no distribution function written out.
         """
         if kind not in ("ordinary", "forecast"):
             message = f"`kind` must be 'ordinary' or 'forecast', got {kind!r}"
@@ -220,51 +255,28 @@ class HiddenMarkovAnswers(ModelEstimator):
         source = in_memory(self._source(X, lengths, sequence, time))
         model, parameters = self._now()
         X = self._described(source)
-        below, beneath = cumulative(model.family, parameters.members, X)
+        place = self._place(column, source)
+        below, beneath = cumulative(model.family, parameters.members, X, place)
         weights = np.concatenate(source.map(lambda block: model.predicted(parameters, block)))
         if kind == "ordinary":  # the backward factors, which do not know the row itself
             resp, filtered = self._posterior(source), self._filtered(source)
             weights *= np.divide(resp, filtered, out=np.zeros_like(resp), where=filtered > 0)
-        residuals: FloatArray = source.as_given(pseudo_residuals(weights, below, beneath, X))
+        rng = None if random_state is None else generator_of(random_state)
+        seen = X if place is None else X[:, [place]]
+        residuals: FloatArray = source.as_given(pseudo_residuals(weights, below, beneath, seen, rng))
         return residuals
 
-    def aic(self, X: Any, lengths: Any = None) -> float:
-        """Return Akaike's criterion on `X`; smaller is better."""
-        return -2 * self.score(X, lengths) + 2 * self.n_parameters_
-
-    def bic(self, X: Any, lengths: Any = None) -> float:
-        """Return Schwarz's criterion on `X`, which counts rows; smaller is better."""
-        source = self._source(X, lengths, None, None)
-        return float(-2 * self._each(source).sum() + self.n_parameters_ * np.log(source.n_rows))
-
-    @property
-    def n_parameters_(self) -> int:
-        """Free parameters; those of the fit, which knows what was held or tied, unless some were set by hand since."""
-        parameters, fit = self._now()[1], getattr(self, "fit_", None)
-        if fit is not None and getattr(fit.parameters, "inner", fit.parameters) is parameters:
-            return int(fit.n_free)
-        return n_free(parameters)
-
-    @property
-    def stationary_(self) -> FloatArray:
-        """Long-run share (k,) of each state."""
-        return stationary_distribution(self._now()[1].chain.trans)
-
-    @property
-    def expected_durations_(self) -> FloatArray:
-        """Mean number of rows (k,) for which each state lasts; infinite for an absorbing one."""
-        with np.errstate(divide="ignore"):
-            return np.asarray(1 / (1 - self._now()[1].chain.trans.diagonal()))
-
     # --- helpers ---
+
+    def _place(self, column: Any, source: Any) -> int | None:
+        """Return the place of a column among those that the family describes."""
+        return (
+            None if column is None else columns_named("column", (column,), source.n_features, source.feature_names)[0]
+        )
 
     def _described(self, source: Any) -> FloatArray:
         """Return the columns (n, d) that the family of the states describes."""
         return np.asarray(source.X, dtype=np.float64)
-
-    def _each(self, source: Any) -> FloatArray:
-        model, parameters = self._now()
-        return np.concatenate(source.map(lambda block: model.log_density(parameters, block)))
 
     def _posterior(self, source: Any) -> Any:
         return source.joined(self._answering(source, _posterior))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from emkit.core import Online, maximise
+from emkit.core import Online, Running, Status, following, maximise
 from emkit.core.arrays import FloatArray
 from emkit.core.constrained import constrain, entered
 from emkit.core.model import takes_device
@@ -20,6 +21,8 @@ from emkit.estimator import check_n_init, warn_of
 from emkit.families.base import Family
 from emkit.hmm._answers import HiddenMarkovAnswers
 from emkit.hmm.chain import Chain
+from emkit.hmm.continued import ContinuedMarkov, last_states, opened
+from emkit.hmm.elsewhere import refuse_foreign
 from emkit.hmm.model import HiddenMarkov, HiddenMarkovParameters
 from emkit.hmm.structure import chain_of
 from emkit.kernels.foreign import is_device_array
@@ -34,6 +37,7 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
     """Base of the estimators: a subclass says which family, and how its parameters are shown."""
 
     _takes_missing = True
+    _last: Any = None  # the sequences of the batch before, or the filtered probabilities of their last row
     _shown: tuple[str, ...] = ()  # learned attributes of the emissions
 
     n_components: int
@@ -47,6 +51,11 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
 
     startprob_: FloatArray
     transmat_: FloatArray
+
+    def __new__(cls, *args: Any, **given: Any) -> Self:  # noqa: ARG004
+        """Return a new estimator; arguments that hmmlearn has and this one has not are refused with what to write."""
+        refuse_foreign(cls.__name__, given, cls._names())
+        return super().__new__(cls)
 
     # --- what a subclass says ---
 
@@ -186,28 +195,77 @@ class HiddenMarkovEstimator(HiddenMarkovAnswers):
         lengths: Any = None,
         sample_weight: Any = None,
         *,
+        continued: bool = False,
+        schedule: Online = _SCHEDULE,
         sequence: Any = None,
         time: Any = None,
-        schedule: Online = _SCHEDULE,
     ) -> Self:
-        """Follow one more batch of whole sequences by stepwise EM; the first batch is fitted as by `fit`.
+        """Follow one more batch of sequences by stepwise EM.
+
+        The first batch is fitted as by `fit` and should be large enough to start from: it decides which state is which.
+        Each later one changes the running statistics, with the weight that `schedule` gives it, and is then forgotten.
+        The status of the fit is `partial`: nothing converges.
 
         Parameters
         ----------
         X, lengths, sample_weight, sequence, time
-            As for `fit`. Each batch holds whole sequences: the chain begins anew in every one.
+            As for `fit`: whole sequences.
+        continued : bool, default False
+            Whether the first sequence of this batch goes on from the last one of the batch before, as a stream cut in
+            pieces does. What is kept of the past is the filtered probability of the states of its last row.
         schedule : Online
-            Its `exponent` and `offset` say how fast old batches fade.
+            Its `exponent` and `offset`.
 
         References
         ----------
-        Cappe & Moulines 2009, JRSS B 71:593.
+        Cappe & Moulines 2009, JRSS B 71:593. Cappe 2011, J. Computational and Graphical Statistics 20:728.
         """
         if getattr(self, "fit_", None) is None:
-            return self.fit(X, lengths, sample_weight, sequence=sequence, time=time)
+            if continued:
+                message = "there is no batch before the first to go on from: fit one without `continued`"
+                raise ParameterError(message)
+            self.fit(X, lengths, sample_weight, sequence=sequence, time=time)
+            return self
         source = self._source(X, lengths, sequence, time)
-        self._follow(source if sample_weight is None else source.with_weights(sample_weight), schedule)
+        source = source if sample_weight is None else source.with_weights(sample_weight)
+        if self._running is None or self._running[0] is not self.fit_:
+            known = source if self.fit_.source is None else self.fit_.source
+            self._running = self.fit_, Running.after_fit(self.fit_, known)
+            self._last = None if self.fit_.source is None else self.fit_.source
+        fit, running = self._followed(source, schedule, continued=continued)
+        self._adopt(fit, source)
+        self._running = self.fit_, running
         return self
+
+    def _followed(self, source: Any, schedule: Online, *, continued: bool) -> Any:
+        """Return the fit after one more batch, and keep where the stream then stands."""
+        fit, running = self.fit_, self._running[1]  # type: ignore[index]
+        is_plain = type(fit.model) is HiddenMarkov
+        if is_plain and fit.status is not Status.PARTIAL:
+            fit = replace(fit, parameters=opened(fit.model, fit.parameters))
+        if continued and not is_plain:
+            message = f"`continued` is for models with one matrix of transitions, and {type(self).__name__} is none"
+            raise ParameterError(message)
+        if not is_plain:
+            return following(fit, running, source, schedule)
+        entry = self._entry_of(fit) if continued else None
+        if entry is None:
+            later, running = following(fit, running, source, schedule)
+        else:
+            after = replace(fit, model=ContinuedMarkov(fit.model, entry))
+            later, running = following(after, running, source, schedule)
+            later = replace(later, model=fit.model)
+        self._last = last_states(fit.model, later.parameters, source, entry)
+        return later, running
+
+    def _entry_of(self, fit: Any) -> Any:
+        """Return the filtered probabilities (k,) of the last row of the batch before."""
+        if self._last is None:
+            message = "the rows before are not known any more: give this batch without `continued`"
+            raise ParameterError(message)
+        if isinstance(self._last, np.ndarray):
+            return self._last
+        return last_states(fit.model, fit.parameters, self._last, None)
 
     def _maximised(self, model: Any, source: Any) -> Any:
         check_n_init(self.n_init)

@@ -126,6 +126,8 @@ class SeriesAnswers(HiddenMarkovEstimator):
         lengths: Any = None,
         kind: Literal["ordinary", "forecast"] = "ordinary",
         *,
+        column: int | str | None = None,
+        random_state: Any = None,
         sequence: Any = None,
         time: Any = None,
     ) -> FloatArray:

@@ -208,16 +208,6 @@ class HiddenSemiMarkovModel(HiddenMarkovEstimator):
         found = [Forecast(states, model.family, parameters.members) for states in each]
         return found[0] if len(found) == 1 else found
 
-    def sample_paths(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise: posterior paths of a semi-Markov chain are not drawn here."""
-        message = "sample_paths draws paths of Markov chains; use `predict` or `predict_proba` with semi-Markov states"
-        raise ParameterError(message)
-
-    def pseudo_residuals(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise: pseudo-residuals are those of Markov chains."""
-        message = "pseudo_residuals are for hidden Markov models; compare `forecast` with what came instead"
-        raise ParameterError(message)
-
 
 def _without_diagonal(chain: Chain) -> Chain:
     k = chain.n_states

@@ -264,6 +264,15 @@ class CovariateHMM(HiddenMarkovEstimator):
         moves = [parameters.chain.trans_at(np.append(1.0, row)) for row in flat]
         return np.array(moves) if rows.ndim > 1 else moves[0]
 
+    def _place(self, column: Any, source: Any) -> int | None:
+        place, model = super()._place(column, source), self._now()[0]
+        own: Any = model
+        columns = own._columns(source.n_features)
+        if place is not None and place not in columns:
+            message = f"`column` names {column!r}, which the states do not emit"
+            raise DataError(message)
+        return None if place is None else columns.index(place)
+
     def _described(self, source: Any) -> FloatArray:
         model: Any = self._now()[0]
         return np.asarray(model.own(source.X), dtype=np.float64)

@@ -14,22 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri, stdtr
-from scipy.stats import norm, poisson
+from scipy.special import ndtri
 
 from emkit.core.arrays import Array, FloatArray
 from emkit.errors import DataError
 from emkit.families.base import Family
-from emkit.families.categorical import Categorical
-from emkit.families.gaussian import Gaussian
-from emkit.families.poisson import Poisson
+from emkit.families.cumulative import cumulative
 from emkit.families.regression import Regressions
-from emkit.families.responses import GaussianResponse
-from emkit.families.student import Student
 from emkit.kernels.gaussian import softmax_rows
 from emkit.randomness import generator_of
 
-__all__ = ["Forecast", "cumulative", "pseudo_residuals"]
+__all__ = ["Forecast", "pseudo_residuals"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +79,10 @@ class Forecast:
         """Return the density or probability (h, m) at each step of each of some observations."""
         return np.exp(self.log_density(values))
 
-    def cdf(self, values: Any) -> FloatArray:
-        """Return P(x <= value) (h, m) at each step, for one feature."""
+    def cdf(self, values: Any, column: int | None = None) -> FloatArray:
+        """Return P(x <= value) (h, m) at each step, of one column; of several say which, and give whole rows."""
         placed = zip(self.states, self._placed(values), strict=True)
-        return np.array([cumulative(self.family, self.members, X)[0] @ row for row, X in placed])
+        return np.array([cumulative(self.family, self.members, X, column)[0] @ row for row, X in placed])
 
     def sample(self, n: int, random_state: Any = None) -> FloatArray:
         """Return n independent draws (h, n, d) for each step."""
@@ -129,48 +124,9 @@ class Forecast:
         return found
 
 
-def cumulative(family: Family, members: Any, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return P(x <= value) and P(x < value) (n, k) of one feature under each member.
-
-    Raises
-    ------
-    DataError
-        For several features, or a family whose distribution function is not written out here.
-    """
-    if isinstance(family, Regressions):
-        return _of_regression(family, members, X)
-    if X.shape[1] != 1:
-        message = f"distribution functions are of one feature, but X has {X.shape[1]}: fit one at a time"
-        raise DataError(message)
-    if isinstance(family, Student):
-        scale = np.sqrt(np.broadcast_to(members.cov, (len(members.mean), 1, 1))[:, 0, 0])
-        below = stdtr(members.dof, (X - members.mean[:, 0]) / scale)
-        return below, below
-    if isinstance(family, Gaussian):
-        sd = np.sqrt(np.broadcast_to(family.structure.full(members), (len(members.mean), 1, 1))[:, 0, 0])
-        below = np.asarray(norm.cdf(X, members.mean[:, 0], sd))
-        return below, below
-    if isinstance(family, Poisson):
-        return np.asarray(poisson.cdf(X, members.rate[:, 0])), np.asarray(poisson.cdf(X - 1, members.rate[:, 0]))
-    if isinstance(family, Categorical):
-        edges = np.concatenate([np.zeros((len(members.items[0].prob), 1)), np.cumsum(members.items[0].prob, axis=1)], 1)
-        code = np.where(np.isnan(X[:, 0]), 0, X[:, 0]).astype(np.intp)
-        return edges[:, code + 1].T, edges[:, code].T
-    message = f"the distribution function of a {type(family).__name__} family is not known here"
-    raise DataError(message)
-
-
-def _of_regression(family: Regressions, members: Any, X: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the distribution function (n, k), twice, of one normal response given its covariates."""
-    if len(family.responses) != 1 or not isinstance(family.responses[0], GaussianResponse):
-        message = "distribution functions of regressions are those of one normal response"
-        raise DataError(message)
-    sd = np.sqrt(members.responses[0].var)
-    below = np.asarray(norm.cdf(X[:, [family.responses[0].column]], family.means(members, X)[0], sd))
-    return below, below
-
-
-def pseudo_residuals(weights: FloatArray, below: FloatArray, beneath: FloatArray, X: Array) -> FloatArray:
+def pseudo_residuals(
+    weights: FloatArray, below: FloatArray, beneath: FloatArray, X: Array, rng: np.random.Generator | None = None
+) -> FloatArray:
     """Return normal pseudo-residuals (n,): standard normal where the model holds; NaN where nothing is observed.
 
     Parameters
@@ -179,9 +135,12 @@ def pseudo_residuals(weights: FloatArray, below: FloatArray, beneath: FloatArray
         Probability of each state of each row given the other rows.
     below, beneath : array (n, k)
         P(x <= value) and P(x < value); of discrete data the middle is taken (a mid-pseudo-residual).
+    rng : Generator, optional
+        Take a point drawn evenly between the two instead, so that residuals of discrete data are normal exactly.
     """
     total = weights.sum(axis=1)
-    u = (weights * (below + beneath)).sum(axis=1) / (2 * np.where(total > 0, total, 1.0))
+    part = np.full((len(X), 1), 0.5) if rng is None else rng.random((len(X), 1))
+    u = (weights * (beneath + part * (below - beneath))).sum(axis=1) / np.where(total > 0, total, 1.0)
     z = ndtri(np.clip(u, 1e-300, 1 - 1e-16))
-    z[np.isnan(X).any(axis=1) | ~(total > 0)] = np.nan
+    z[np.isnan(below).any(axis=1) | np.isnan(X).any(axis=1) | ~(total > 0)] = np.nan
     return np.asarray(z)

@@ -22,6 +22,7 @@ from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
 from emkit.families.regression import Regressions
 from emkit.hmm import passes
+from emkit.hmm.best_list import best_list
 from emkit.hmm.course import Course
 from emkit.hmm.guided_chain import GuidedChain, GuidedChainParameters, GuidedChainStatistics
 from emkit.hmm.model import sequences_of, weight_of, weighted_total
@@ -157,6 +158,12 @@ class GuidedMarkov(Model):
     def best_path(self, parameters: GuidedMarkovParameters, block: Any) -> tuple[IntArray, FloatArray]:
         """Return the most probable path (b,), and its log joint probability (s,) for each sequence."""
         return self.course(parameters, block).best()
+
+    def best_paths(self, parameters: GuidedMarkovParameters, block: Any, n_paths: int) -> tuple[FloatArray, IntArray]:
+        """Return log joint probabilities (m,) and states (m, b) of the best paths of a block of one sequence."""
+        course = self.course(parameters, block)
+        log_first = self.chain.log_begin(parameters.chain, block.X[:1])[0]
+        return best_list(log_first, course.emissions, course.log_into, block.n_rows, n_paths)
 
     def drawn_paths(
         self, parameters: GuidedMarkovParameters, block: Any, rng: np.random.Generator, n_paths: int

@@ -14,6 +14,7 @@ from emkit.families.covariance import structure_of
 from emkit.families.gaussian import Gaussian
 from emkit.families.gaussian_prior import NormalInverseWishart
 from emkit.families.nested import Nested, NestedParameters
+from emkit.families.nested_apart import NestedApart, NestedApartParameters
 from emkit.hmm._base import HiddenMarkovEstimator
 from emkit.hmm.gaussian import covariances_in_form
 
@@ -30,7 +31,7 @@ class GMMHMM(HiddenMarkovEstimator):
     n_mix : int, default 1
         Gaussians per state, m.
     covariance_type : {"diag", "full", "tied", "spherical"}, default "diag"
-        "tied" is one covariance for all Gaussians of all states.
+        "tied" is one covariance for all Gaussians of a state, as hmmlearn has it.
     prior, startprob, transmat, startprob_prior, transmat_prior, algorithm, sequence, time, tol, max_iter,
     n_iter, n_init, start, solver, random_state, n_threads, on_iteration
         As for `GaussianHMM`.
@@ -94,14 +95,20 @@ class GMMHMM(HiddenMarkovEstimator):
         self.n_threads = n_threads
         self.on_iteration = on_iteration
 
-    def _family(self) -> Nested:
+    def _family(self) -> Nested | NestedApart:
         if isinstance(self.n_mix, bool) or not isinstance(self.n_mix, (int, np.integer)) or self.n_mix < 1:
             message = f"`n_mix` must be an integer of at least 1, got {self.n_mix!r}"
             raise ParameterError(message)
-        return Nested(Gaussian(structure_of(self.covariance_type), self.prior), int(self.n_mix))
+        inner = Gaussian(structure_of(self.covariance_type), self.prior)
+        return NestedApart(inner, int(self.n_mix)) if inner.structure.is_shared else Nested(inner, int(self.n_mix))
 
     def _show(self, family: Any, members: Any) -> dict[str, Any]:
-        (k, m), d = members.weights.shape, members.parts.mean.shape[1]
+        k, m = members.weights.shape
+        if isinstance(members, NestedApartParameters):
+            full = [family.family.structure.full(part) for part in members.parts]
+            means = np.stack([part.mean for part in members.parts])
+            return {"weights_": members.weights, "means_": means, "covars_": np.stack(full)}
+        d = members.parts.mean.shape[1]
         cov = np.array(family.family.structure.full(members.parts))
         return {
             "weights_": members.weights,
@@ -109,7 +116,7 @@ class GMMHMM(HiddenMarkovEstimator):
             "covars_": cov.reshape(k, m, d, d),
         }
 
-    def _members(self, given: Mapping[str, Any]) -> tuple[Nested, Any]:
+    def _members(self, given: Mapping[str, Any]) -> tuple[Nested | NestedApart, Any]:
         structure = structure_of(self.covariance_type)
         mean = np.array(given["means_"], dtype=np.float64)
         if mean.ndim != 3:
@@ -117,8 +124,15 @@ class GMMHMM(HiddenMarkovEstimator):
             raise ParameterError(message)
         k, m, d = mean.shape
         cov = np.array(given["covars_"], dtype=np.float64)
+        weights = np.array(given["weights_"], dtype=np.float64).reshape(k, m)
+        if structure.is_shared:
+            each = cov if cov.shape[:2] == (k, m) else np.repeat(cov.reshape(k, 1, d, d), m, axis=1)
+            made = [
+                structure.parameters(own, covariances_in_form(c, structure, own))
+                for own, c in zip(mean, each, strict=True)
+            ]
+            return NestedApart(Gaussian(structure), m), NestedApartParameters(weights, tuple(made))
         flat = cov.reshape(k * m, *cov.shape[2:]) if cov.shape[:2] == (k, m) else cov
         flat_mean = np.ascontiguousarray(mean.reshape(k * m, d))
         parts = structure.parameters(flat_mean, covariances_in_form(flat, structure, flat_mean))
-        weights = np.array(given["weights_"], dtype=np.float64).reshape(k, m)
         return Nested(Gaussian(structure), m), NestedParameters(weights, parts)

@@ -28,6 +28,7 @@ from emkit.data.device import DeviceSource
 from emkit.families.base import Family
 from emkit.families.gaussian import Gaussian
 from emkit.hmm import passes
+from emkit.hmm.best_list import best_list
 from emkit.hmm.chain import Chain, ChainParameters
 from emkit.hmm.codes import coded, emissions_of, statistics_of
 from emkit.hmm.starts import SequenceStarts
@@ -203,6 +204,13 @@ class HiddenMarkov(Model):
         log_emit = np.ascontiguousarray(host(emissions(slice(0, block.n_rows))))
         states, log_joint = kernel.viterbi(log_emit, passes.lengths_of(block), init, trans)
         return states, log_joint
+
+    def best_paths(self, parameters: HiddenMarkovParameters, block: Any, n_paths: int) -> tuple[FloatArray, IntArray]:
+        """Return log joint probabilities (m,) and states (m, b) of the best paths of a block of one sequence."""
+        emissions, init, trans = self._given(parameters, block)
+        with np.errstate(divide="ignore"):
+            log_init, log_trans = np.log(init), np.ascontiguousarray(np.log(trans)[None])
+        return best_list(log_init, emissions, lambda _: log_trans, block.n_rows, n_paths)
 
     def sample(
         self, parameters: HiddenMarkovParameters, n: int, rng: np.random.Generator, first: int | None = None

@@ -29,6 +29,7 @@ from emkit.families.gaussian import Gaussian
 from emkit.hmm import passes
 from emkit.hmm.chain import Chain, ChainParameters
 from emkit.hmm.codes import coded, emissions_of, statistics_of
+from emkit.hmm.draw_stays import drawn_stays
 from emkit.hmm.durations import durations_named
 from emkit.hmm.model import sequences_of, weight_of, weighted_total
 from emkit.hmm.starts import SequenceStarts
@@ -176,6 +177,28 @@ class HiddenSemiMarkov(Model):
     def filtered(self, parameters: HiddenSemiMarkovParameters, block: Any) -> FloatArray:
         """Return the probabilities (b, k) of the states given the rows up to each."""
         return np.asarray(self._forward(parameters, block).filtered)
+
+    def predicted(self, parameters: HiddenSemiMarkovParameters, block: Any) -> FloatArray:
+        """Return the probabilities (b, k) of the states given the rows before each: the filtered ones less the row."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_prob = np.log(self.filtered(parameters, block)) - self._emissions(parameters, block)
+        log_prob = np.where(np.isnan(log_prob), -np.inf, log_prob)
+        prob = np.exp(log_prob - log_prob.max(axis=1, keepdims=True))
+        return np.asarray(prob / prob.sum(axis=1, keepdims=True))
+
+    def drawn_paths(
+        self, parameters: HiddenSemiMarkovParameters, block: Any, rng: np.random.Generator, n_paths: int
+    ) -> IntArray:
+        """Return paths (n_paths, b) drawn from the posterior."""
+        emissions, lengths = self._emissions(parameters, block), passes.lengths_of(block)
+        chain = *_probabilities(parameters.chain), self.stays(parameters)
+        ends = np.cumsum(lengths)
+        each = [
+            drawn_stays(emissions[end - n : end], chain, rng, n_paths, censored=self.censored)
+            for n, end in zip(lengths.tolist(), ends.tolist(), strict=True)
+            if n
+        ]
+        return np.concatenate(each, axis=1) if each else np.empty((n_paths, 0), dtype=np.intp)
 
     def going(self, parameters: HiddenSemiMarkovParameters, block: Any) -> FloatArray:
         """Return the probability (s, k, d) of each state and duration so far at the end of each sequence."""

@@ -210,6 +210,8 @@ _HOMES = {
     "KMeansParameters": "emkit.mixture._kmeans_model",
     "Nested": "emkit.families.nested",
     "NestedParameters": "emkit.families.nested",
+    "NestedApart": "emkit.families.nested_apart",
+    "NestedApartParameters": "emkit.families.nested_apart",
     "HiddenMarkov": "emkit.hmm",
     "HiddenMarkovParameters": "emkit.hmm",
     "Chain": "emkit.hmm.chain",

@@ -37,7 +37,7 @@ class Online(Solver):
     Parameters
     ----------
     batch_rows : int, default 1024
-        Rows of a batch; whole blocks where the model's blocks are not rows.
+        Rows of a batch, whole sequences of them where rows are sequences; whole blocks where they are not rows.
     exponent : float, default 0.6
         How fast the past fades, above 0.5 and at most 1; 1 forgets nothing but learns slowly.
     offset : float, default 2.0
