@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_dimensions import HALVES, dichotomous, explained, grouped, places, steps
+from two_factors import HALVES, dichotomous, explained, grouped, places, steps
 
 from emkit import EM, ItemResponseModel
 from emkit.core import Model

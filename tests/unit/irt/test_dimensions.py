@@ -6,29 +6,14 @@ Factors that share neither items nor correlations are fits of their own: sums of
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
+from two_factors import HALVES, dichotomous, explained, grouped, places, steps
 
 from emkit import ItemResponseModel
 from emkit.core import EM
 from emkit.errors import ParameterError
 from emkit.irt import Equispaced, LogNormalPrior
 
-HALVES = np.repeat(np.eye(2, dtype=bool), 4, axis=0)
 LINE = Equispaced(31, -6, 6, is_adaptive=False)
-
-
-def places(n, seed=0, r=0.5):
-    return np.random.default_rng(seed).multivariate_normal([0, 0], [[1, r], [r, 1]], n)
-
-
-def dichotomous(theta, seed=1, slope=1.3):
-    d = np.tile(np.linspace(-1, 1, 4), 2)
-    prob = 1 / (1 + np.exp(-(slope * theta @ HALVES.T + d)))
-    return (np.random.default_rng(seed).random(prob.shape) < prob).astype(int)
-
-
-def steps(theta, seed=1):
-    noise = np.random.default_rng(seed).logistic(size=(len(theta), 8, 1))
-    return ((theta @ HALVES.T)[:, :, None] * 1.5 + noise > np.array([-1.2, 0.8])).sum(axis=2)
 
 
 @pytest.mark.parametrize("item_type", ["Rasch", "pcm", "rsm", "Tutz", "graded", "gpcm", "nominal", "sequential", "3PL"])
@@ -79,13 +64,6 @@ def test_within_item_rasch_model():
 
 
 # --- groups ---
-
-
-def grouped(n=1600):
-    group = np.arange(n) % 2
-    theta = places(n)
-    theta[group == 1] = theta[group == 1] * np.array([1.3, 0.8]) + np.array([0.5, -0.4])
-    return dichotomous(theta), np.where(group, "B", "A")
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +125,6 @@ def test_exploratory_groups_have_covariances_of_their_own():
 
 
 # --- covariates ---
-
-
-def explained(n=800):
-    rng = np.random.default_rng(3)
-    Z = rng.normal(size=(n, 2))
-    theta = places(n) * 0.8 + Z @ np.array([[0.7, 0.0], [0.0, -0.5]])
-    return dichotomous(theta), Z
 
 
 def test_regressions_of_factors_of_their_own_are_regressions_of_their_own():

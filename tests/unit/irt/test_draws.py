@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_dimensions import HALVES, dichotomous, explained, grouped, places, steps
+from two_factors import HALVES, dichotomous, explained, grouped, places, steps
 
 import emkit
 from emkit import ItemResponseModel, RobbinsMonro
