@@ -199,17 +199,20 @@ class ItemResponseAnswers:
                 out[:, item, : run.n_categories] = prob[i].T
         return out
 
-    def item_information(self, theta: Any) -> FloatArray:
-        """Return the information (n, j) of each item at `theta` (n,), on the first factor with (n, F)."""
+    def item_information(self, theta: Any, factor: int = 0) -> FloatArray:
+        """Return the information (n, j) of each item on a factor at `theta`, (n,) or (n, F)."""
         at = self._places(theta)
+        if factor not in range(at.shape[1]):
+            message = f"`factor` must be a number from 0 to {at.shape[1] - 1}, got {factor!r}"
+            raise ParameterError(message)
         out = np.empty((len(at), self.model_.n_items))
         for run, own in zip(self.model_.runs, self.parameters_.items, strict=True):
-            out[:, list(run.items)] = information_at(self.model_, run, own, at).T
+            out[:, list(run.items)] = information_at(self.model_, run, own, at, factor).T
         return out
 
-    def information(self, theta: Any) -> FloatArray:
-        """Return the test information (n,) at `theta`: the standard error of ML is its root's inverse."""
-        return np.asarray(self.item_information(theta)[:, self._test()].sum(axis=1))
+    def information(self, theta: Any, factor: int = 0) -> FloatArray:
+        """Return the test information (n,) on a factor at `theta`: the standard error of ML is its root's inverse."""
+        return np.asarray(self.item_information(theta, factor)[:, self._test()].sum(axis=1))
 
     def expected_score(self, theta: Any) -> FloatArray:
         """Return the expected sum (n,) of the codes 0, 1, ... of all items at `theta`."""

@@ -89,18 +89,20 @@ class ItemResponseFit:
         fitted = self._fitted(X, sample_weight, group)
         return local_dependence(fitted, self.item_names_, self._places_of(X, method, group))
 
-    def report(self, path: Any, X: Any, sample_weight: Any = None, *, group: Any = None) -> Path:
+    def report(
+        self, path: Any, X: Any, sample_weight: Any = None, *, group: Any = None, covariates: Any = None
+    ) -> Path:
         """Write one self-contained HTML page on the fit to a file, and return its path.
 
         Parameters
         ----------
         path : path
-        X, sample_weight, group
-            The answers that were fitted, as for `item_fit`.
+        X, sample_weight, group, covariates
+            The answers that were fitted, as for `fit`.
         """
         from emkit.plot.page import write_item_report
 
-        return write_item_report(self, path, X, sample_weight=sample_weight, group=group)
+        return write_item_report(self, path, X, sample_weight=sample_weight, group=group, covariates=covariates)
 
     def _fitted(self, X: Any, sample_weight: Any, group: Any) -> Fitted:
         self._check_fitted()  # type: ignore[attr-defined]

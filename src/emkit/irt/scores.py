@@ -53,21 +53,24 @@ class Scores:
     @property
     def reliability(self) -> FloatArray | float:
         """Empirical reliability: var(theta) / (var(theta) + mean(se^2)), of finite scores; of each factor."""
+        return self.reliability_of(None)
+
+    def reliability_of(self, weights: Any) -> FloatArray | float:
+        """Return the same where each score was observed so often (n,): of patterns with their counts."""
+        own = np.ones(len(self.theta)) if weights is None else np.asarray(weights, dtype=np.float64)
         theta, se = np.atleast_2d(self.theta.T), np.atleast_2d(self.se.T)
-        found = np.array(
-            [
-                _reliability(t[np.isfinite(t) & np.isfinite(s)], s[np.isfinite(t) & np.isfinite(s)])
-                for t, s in zip(theta, se, strict=True)
-            ]
-        )
+        found = np.array([_reliability(t, s, own) for t, s in zip(theta, se, strict=True)])
         return float(found[0]) if self.theta.ndim == 1 else found
 
 
-def _reliability(theta: FloatArray, se: FloatArray) -> float:
-    if len(theta) < 2:
+def _reliability(theta: FloatArray, se: FloatArray, weights: FloatArray) -> float:
+    known = np.isfinite(theta) & np.isfinite(se) & (weights > 0)
+    theta, se, weights = theta[known], se[known], weights[known]
+    total = float(weights.sum())
+    if total <= 1:
         return float("nan")
-    spread = float(theta.var(ddof=1))
-    return spread / (spread + float((se**2).mean()))
+    spread = float(weights @ (theta - weights @ theta / total) ** 2) / (total - 1)
+    return spread / (spread + float(weights @ se**2) / total)
 
 
 def eap(model: Any, parameters: Any, block: Any) -> tuple[FloatArray, FloatArray]:

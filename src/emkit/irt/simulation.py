@@ -36,24 +36,25 @@ def log_prob_at(model: Any, run: Any, own: Any, theta: FloatArray) -> FloatArray
     if model.specific is None:
         return np.asarray(run.log_prob(own, theta))
     out = np.empty((run.n_items, run.n_categories, len(theta)))
-    for mine, at in _planes(model, run, theta):
+    for _, mine, at in _planes(model, run, theta):
         out[mine] = run.log_prob(own, at)[mine]
     return out
 
 
-def information_at(model: Any, run: Any, own: Any, theta: FloatArray) -> FloatArray:
-    """Return the information (m, n) of a run on the first factor at places (n, F), (n, 1 + S) in a bifactor model."""
+def information_at(model: Any, run: Any, own: Any, theta: FloatArray, factor: int) -> FloatArray:
+    """Return the information (m, n) of a run on a factor at places (n, F), (n, 1 + S) in a bifactor model."""
     if model.specific is None:
-        return np.asarray(run.information(own, theta)[:, 0])
-    out = np.empty((run.n_items, len(theta)))
-    for mine, at in _planes(model, run, theta):
-        out[mine] = run.information(own, at)[mine, 0]
+        return np.asarray(run.information(own, theta)[:, factor])
+    out = np.zeros((run.n_items, len(theta)))
+    for s, mine, at in _planes(model, run, theta):
+        if factor in (0, 1 + s):
+            out[mine] = run.information(own, at)[mine, min(factor, 1)]
     return out
 
 
-def _planes(model: Any, run: Any, theta: FloatArray) -> Iterator[tuple[list[int], FloatArray]]:
-    """Yield the items of a run that share a specific factor, with the places (n, 2) on the general one and on it."""
+def _planes(model: Any, run: Any, theta: FloatArray) -> Iterator[tuple[int, list[int], FloatArray]]:
+    """Yield each specific factor, -1 for none, the items of a run on it, and their places (n, 2): general, own."""
     for s in set(model.specific):
         mine = [i for i, item in enumerate(run.items) if model.specific[item] == s]
         if mine:
-            yield mine, np.stack([theta[:, 0], theta[:, 1 + s] if s >= 0 else np.zeros(len(theta))], axis=1)
+            yield s, mine, np.stack([theta[:, 0], theta[:, 1 + s] if s >= 0 else np.zeros(len(theta))], axis=1)

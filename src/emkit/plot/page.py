@@ -34,7 +34,9 @@ th:first-child,td:first-child{text-align:left}tr.doubtful td{background:#fdf0e0}
 img{max-width:100%;height:auto;margin:.5rem 0}p.note{background:#f5f5f5;padding:.5rem .8rem}"""
 
 
-def write_item_report(model: Any, path: Any, X: Any, *, sample_weight: Any = None, group: Any = None) -> Path:
+def write_item_report(
+    model: Any, path: Any, X: Any, *, sample_weight: Any = None, group: Any = None, covariates: Any = None
+) -> Path:
     """Write the report on a fitted `ItemResponseModel` and its answers, and return the path.
 
     Raises
@@ -46,22 +48,39 @@ def write_item_report(model: Any, path: Any, X: Any, *, sample_weight: Any = Non
     if not target.parent.is_dir():
         message = f"there is no folder {str(target.parent)!r} to write {target.name!r} to: make it first"
         raise DataError(message)
-    body = "\n".join(_sections(model, X, sample_weight, group))
+    body = "\n".join(_sections(model, X, sample_weight, group, covariates))
     head = f'<meta charset="utf-8"><title>Item report</title><style>{_STYLE}</style>'
     page = f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head>\n<body>\n{body}\n</body></html>\n'
     target.write_text(page, encoding="utf-8")
     return target
 
 
-def _sections(model: Any, X: Any, sample_weight: Any, group: Any) -> Iterator[str]:
+def _sections(model: Any, X: Any, sample_weight: Any, group: Any, covariates: Any) -> Iterator[str]:
     yield "<h1>Item report</h1>"
     yield _table(("", ""), _facts(model), ())
     for note in model.fit_.notes:
         yield f'<p class="note">{html.escape(str(note))}</p>'
-    scores = model.scores(X, group=group)
-    is_line = model.model_.n_factors == 1
+    scores = model.scores(X, group=group, covariates=covariates)
+    yield from _latent(model)
     yield "<h2>Items</h2>"
     yield from _items(model)
+    if model.explained_.names:
+        note = "Fit of items, of the model and of people is not judged for models with covariates."
+        yield f'<p class="note">{note}</p>'
+    else:
+        yield from _fits(model, X, sample_weight, group)
+    yield "<h2>People and items</h2>"
+    yield from _pictures(model, scores.theta, sample_weight)
+    yield "<h2>People</h2>"
+    yield _table(("", ""), _people(scores, sample_weight), ())
+    if not model.explained_.names:
+        zh = model.person_fit(X, group=group).zh
+        yield f"<p>Rows of surprising answers (Zh below {_LOW:g}): {int((zh < _LOW).sum())} of {len(zh)}.</p>"
+    yield "<h2>Curves</h2>"
+    yield from _curves(model)
+
+
+def _fits(model: Any, X: Any, sample_weight: Any, group: Any) -> Iterator[str]:
     fit = model.item_fit(X, sample_weight, group=group)
     yield "<h2>Fit of items</h2>"
     yield "<p>Infit and outfit are about 1 where an item fits; a small p says that S-X2 finds misfit (shaded).</p>"
@@ -75,14 +94,26 @@ def _sections(model: Any, X: Any, sample_weight: Any, group: Any) -> Iterator[st
     pairs = model.local_dependence(X, sample_weight, group=group).to_dict()
     yield "<h2>Pairs of items that depend on each other most</h2>"
     yield _of_columns({name: column[:_PAIRS] for name, column in pairs.items()}, [])
-    if is_line:
-        yield "<h2>People and items</h2>"
-        yield from _pictures(model, scores.theta)
-    yield "<h2>People</h2>"
-    yield _table(("", ""), _people(model, X, group, scores), ())
-    if is_line:
-        yield "<h2>Curves</h2>"
-        yield from _curves(model)
+
+
+def _latent(model: Any) -> Iterator[str]:
+    """Yield what is known of the latent variables, where anything of them was estimated."""
+    tables = [table for table in model.model_.describe(model.parameters_, None) if table.title != "Items"]
+    if not tables and not model.groups_ and not model.explained_.names:
+        return
+    yield "<h2>Latent variables</h2>"
+    for table in tables:
+        rows = [tuple(str(cell) if isinstance(cell, str) else cell for cell in row) for row in table.rows]
+        yield f"<p>{html.escape(table.title)}.</p>"
+        yield _table(table.header, rows, ())
+    if model.groups_:
+        yield f"<p>Groups, in this order: {html.escape(', '.join(map(str, model.groups_)))}.</p>"
+    if model.explained_.names:
+        yield "<p>Effects of the covariates on the latent variable.</p>"
+        effects = np.asarray(model.latent_coef_).reshape(len(model.covariate_names_), -1)
+        heads = ["effect"] if effects.shape[1] == 1 else [f"on factor {f + 1}" for f in range(effects.shape[1])]
+        rows = [(name, *own) for name, own in zip(model.covariate_names_, effects.tolist(), strict=True)]
+        yield _table(("covariate", *heads), rows, ())
 
 
 def _facts(model: Any) -> list[tuple[str, Any]]:
@@ -118,43 +149,60 @@ def _model_fit(model: Any, X: Any, sample_weight: Any, group: Any) -> str:
         return f'<p class="note">{html.escape(str(problem))}</p>'
 
 
-def _people(model: Any, X: Any, group: Any, scores: Any) -> list[tuple[str, Any]]:
+def _people(scores: Any, sample_weight: Any) -> list[tuple[str, Any]]:
     theta = np.atleast_2d(scores.theta.T)
-    rows: list[tuple[str, Any]] = [("rows", theta.shape[1])]
+    weights = np.ones(theta.shape[1]) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    rows: list[tuple[str, Any]] = [("people (weights)", float(weights.sum()))]
     for f, own in enumerate(theta):
         label = "score" if len(theta) == 1 else f"score {f + 1}"
-        rows += [(f"mean {label}", float(own.mean())), (f"s.d. of {label}s", float(own.std()))]
-        low, middle, high = np.quantile(own, [0.05, 0.5, 0.95])
-        rows.append((f"5, 50 and 95 percent of {label}s", ", ".join(number(float(v), 3) for v in (low, middle, high))))
-    reliability = np.atleast_1d(scores.reliability)
+        mean = float(np.average(own, weights=weights))
+        sd = float(np.sqrt(np.average((own - mean) ** 2, weights=weights)))
+        rows += [(f"mean {label}", mean), (f"s.d. of {label}s", sd)]
+        ends = ", ".join(number(value, 3) for value in _quantiles(own, weights))
+        rows.append((f"5, 50 and 95 percent of {label}s", ends))
+    reliability = np.atleast_1d(scores.reliability_of(weights))
     rows.append(("reliability of EAP scores", ", ".join(number(float(value), 3) for value in reliability)))
-    zh = model.person_fit(X, group=group).zh
-    rows.append((f"rows of surprising answers (Zh below {_LOW:g})", int((zh < _LOW).sum())))
     return rows
+
+
+def _quantiles(values: FloatArray, weights: FloatArray) -> list[float]:
+    order = np.argsort(values, kind="stable")
+    below = (np.cumsum(weights[order]) - 0.5 * weights[order]) / weights.sum()
+    return np.interp([0.05, 0.5, 0.95], below, values[order]).tolist()
 
 
 # --- pictures ---
 
 
-def _pictures(model: Any, theta: FloatArray) -> Iterator[str]:
-    difficulty = np.atleast_2d(model.difficulty_.T).T[: len(model.item_names_)] if _has_difficulty(model) else None
-    if difficulty is not None:
-        yield _image(WrightMapDisplay(theta, difficulty, model.item_names_).plot(), "Wright map")
-    yield _image(InformationDisplay.from_estimator(model), "test information")
-
-
-def _has_difficulty(model: Any) -> bool:
-    return any(name[0] == "b" for name in model.coef("traditional").columns)
+def _pictures(model: Any, theta: FloatArray, sample_weight: Any) -> Iterator[str]:
+    if theta.ndim == 1 and any(name[0] == "b" for name in model.coef("traditional").columns):
+        difficulty = np.atleast_2d(model.difficulty_.T).T[: len(model.item_names_)]
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        yield _image(WrightMapDisplay(theta, difficulty, model.item_names_, weights).plot(), "Wright map")
+    for factor in range(min(1 if theta.ndim == 1 else theta.shape[1], _TOGETHER)):
+        yield _image(InformationDisplay.from_estimator(model, factor=factor), f"test information, factor {factor + 1}")
 
 
 def _curves(model: Any) -> Iterator[str]:
+    factor = _factor_of(model)
     binary = [name for name in model.item_names_ if len(model.categories_[name]) == 2]
-    others = [[name] for name in model.item_names_ if len(model.categories_[name]) > 2]
-    chunks = [binary[i : i + _TOGETHER] for i in range(0, len(binary), _TOGETHER)] + others
+    chunks = [[name] for name in model.item_names_ if len(model.categories_[name]) > 2]
+    for f in sorted(set(factor.values())):
+        own = [name for name in binary if factor[name] == f]
+        chunks += [own[i : i + _TOGETHER] for i in range(0, len(own), _TOGETHER)]
     for chunk in chunks[:_PICTURES]:
-        yield _image(ItemCurvesDisplay.from_estimator(model, chunk), f"curves of {', '.join(chunk)}")
+        display = ItemCurvesDisplay.from_estimator(model, chunk, factor=factor[chunk[0]])
+        yield _image(display, f"curves of {', '.join(chunk)}")
     if len(chunks) > _PICTURES:
         yield f'<p class="note">The curves of {len(chunks) - _PICTURES} more pictures are left out.</p>'
+
+
+def _factor_of(model: Any) -> dict[str, int]:
+    """Return the factor along which each item is drawn: its strongest, or the general one if there is one."""
+    if model.model_.n_factors == 1 or model.model_.specific is not None:
+        return dict.fromkeys(model.item_names_, 0)
+    slopes = np.nan_to_num(np.abs(model.discrimination_))[: len(model.item_names_)]
+    return dict(zip(model.item_names_, slopes.argmax(axis=1).tolist(), strict=True))
 
 
 def _image(display: Display, text: str) -> str:
