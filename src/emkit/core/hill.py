@@ -37,6 +37,8 @@ MIN_STARTS = 4
 CHEAP_HITS = 32  # in place of `ENOUGH_HITS` where a start costs next to nothing: rare optima are then looked for longer
 SECOND_CHANCES = 4  # climbs on all rows from other ends of a search on a sample, while the best collapses
 _TOLD_TO_STOP = (Status.INTERRUPTED, Status.STOPPED, Status.MAX_SECONDS)
+DEAR_WORK = 1e6  # rows times parameters from which a start costs a good part of a second, and ...
+DEAR_HITS = 24  # ... so many starts are believed if they are half of all: a basin of 5 % is then missed once in twelve
 _STARTS_WORK = 4e8  # rows times parameters that the short climbs may touch, all starts together
 _DIFFERENCED_LIMIT = 200  # above this many parameters a differenced score costs more than it saves
 
@@ -242,6 +244,7 @@ class _Hill:
         draw = _drawer(self.model, screen, rng)
         first = draw(0)
         solver = self.chosen(first)
+        believed: int | None = getattr(self.model, Offer.BELIEF, None)
         limit = self._most(first, screen.n_rows) if n_starts == "auto" else int(n_starts)
         n_threads = getattr(self.source, "n_threads", 1) if screen.n_rows >= PARALLEL_ROWS and limit > 1 else 1
         found = search(
@@ -249,9 +252,9 @@ class _Hill:
             lambda index: first if index == 0 else draw(index),
             n_starts=limit,
             n_agreeing=getattr(self.model, Offer.AGREEMENT, UNANIMOUS) if is_adaptive else None,
-            n_believed=getattr(self.model, Offer.BELIEF, None),
+            n_believed=believed if n_free(first) * screen.n_rows <= DEAR_WORK else believed or DEAR_HITS,
             n_ends=self.n_ends,
-            n_enough=CHEAP_HITS if isinstance(solver, Strides) else ENOUGH_HITS,
+            n_enough=believed or (CHEAP_HITS if isinstance(solver, Strides) else ENOUGH_HITS),
             solver=solver,
             short=self._short(first),
             tol=self.tol,

@@ -137,10 +137,11 @@ def search(
     """Climb from the starts `draw(0), draw(1), ...` and return the best end.
 
     Starts are taken in rounds. Each makes a short climb; ends that are about to meet are followed once. With
-    `n_agreeing` that many starts are believed if they all agree, and after 128 an optimum that `n_believed` reached
-    (`n_enough` where that is None); otherwise all `n_starts` are looked at. On a sample of many rows half of
-    `n_agreeing`, if they are half of all, are enough where every other end is far below. With `n_ends` only so many of
-    a round go on after their short climbs, those that promise most (Biernacki, Celeux & Govaert 2003, CSDA 41:561).
+    `n_agreeing` that many starts are believed if they all agree, with `n_believed` that many if they are half of all,
+    and after 128 starts `n_enough` that did; otherwise all `n_starts` are looked at. On a sample of many
+    rows half of `n_agreeing`, if they are half of all, are enough where every other end is far below. With `n_ends`
+    only so many of a round go on after their short climbs, those that promise most (Biernacki, Celeux & Govaert 2003,
+    CSDA 41:561).
     Climbs that the ledger knows are not made again.
     """
     camp = _Camp(watch, n_threads)
@@ -346,7 +347,7 @@ def _is_settled(
         is_finished = all(run.climb.status in (Status.CONVERGED, Status.DEGENERATE) for run in ended)
         is_common = n_believed is not None and bool(proper) and proper[0].n_hits >= max(n_believed, report.n_starts / 2)
         return is_common or (is_finished and len(proper) == 1 and proper[0].n_hits >= n_agreeing)
-    return not proper or proper[0].n_hits >= (n_enough if n_believed is None else n_believed)
+    return not proper or proper[0].n_hits >= n_enough
 
 
 def _is_plain(ended: Sequence[_Run], merged: dict[int, int], n_agreeing: int | None) -> bool:

@@ -330,7 +330,10 @@ _HOMES = {
     "Cell": "emkit.mixture.selection",
 }
 
-UNSAVED = {"DensityFamily": "is made of functions of yours, which no file holds: keep `fit_.parameters` by hand"}
+UNSAVED = {
+    "ContinuedMarkov": "lasts for one batch of a stream: save the estimator that follows it",
+    "DensityFamily": "is made of functions of yours, which no file holds: keep `fit_.parameters` by hand",
+}
 """Classes that are never saved, and why."""
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+import emkit
 from emkit.core import EM, Optimum, Problem, QuasiNewton, Squarem, StartReport, Status, maximise
 from emkit.core.climb import Climb
 from emkit.core.hill import SCREEN_ROWS, _Hill
@@ -312,3 +313,15 @@ def test_what_a_sample_taught_of_the_curvature_shortens_the_climb_on_all_rows(so
     assert fit.is_converged
     assert fit.n_iter <= 15  # as many plain steps as a climb without that memory begins with
     assert fit.loglik == pytest.approx(alone.loglik, abs=1e-5)
+
+
+def test_where_starts_are_dear_half_of_them_are_believed(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows = 8 * rng.normal(size=(6, 10))[rng.integers(0, 6, 400)] + rng.normal(size=(400, 10))
+    careful = emkit.GaussianMixture(6, covariance_type="diag", random_state=0).fit(rows).fit_
+    monkeypatch.setattr("emkit.core.hill.DEAR_WORK", 1.0)
+    quick = emkit.GaussianMixture(6, covariance_type="diag", random_state=0).fit(rows).fit_
+    assert len(quick.starts.optima) > 1
+    assert quick.starts.n_starts < careful.starts.n_starts
+    assert quick.starts.optima[0].n_hits >= quick.starts.n_starts / 2
+    assert quick.loglik == pytest.approx(careful.loglik, abs=1e-4)
