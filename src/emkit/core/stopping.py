@@ -17,6 +17,7 @@ __all__ = ["Budget", "Convergence", "gain_left"]
 
 _LINEAR = 0.5  # gains that shrink more slowly than this are extrapolated whatever the solver predicts
 _MOST = 64  # iterations of one move: after so many a climb listens for Ctrl-C
+_GROWING = 10.0  # gains that do not shrink have as many to come: a parameter creeping to its boundary (measured)
 _IN_A_ROW = 3  # one small prediction can be an accident of an accelerated step, and so can two (measured)
 
 
@@ -134,4 +135,5 @@ class Convergence:
         if math.isnan(predicted):
             return extrapolated
         is_linear = self._gain > noise and _LINEAR * self._gain < gain < self._gain
-        return max(predicted, extrapolated if is_linear else 0.1 * gain)
+        is_growing = noise < self._gain <= gain
+        return max(predicted, extrapolated if is_linear else (_GROWING if is_growing else 0.1) * gain)
