@@ -2,7 +2,8 @@
 
     python benchmarks/kmeans.py
 
-Both with one start (scikit-learn's default), both with four, and each at its own default (emkit makes eight).
+Both with one start (scikit-learn's default), both with four, and each at its own default (emkit makes four starts
+of so many rows).
 `inertia` is emkit over scikit-learn: at most 1 is the same or lower. `same` is emkit's time when it is stopped
 (`max_iter`) once its inertia is not above scikit-learn's. Repeats take turns; medians are printed.
 """
