@@ -158,7 +158,7 @@ class PlacedStatistics(Statistics):
 
     Parameters
     ----------
-    slopes, informations : tuples of arrays (m, p) and (m, p, p)
+    slopes, information_by_run : tuples of arrays (m, p) and (m, p, p)
         Of each run, in the entries of its matrix.
     latent : NormalMoments or PeopleStatistics
     at : tuple of arrays (m, p)
@@ -166,7 +166,7 @@ class PlacedStatistics(Statistics):
     """
 
     slopes: tuple[FloatArray, ...]
-    informations: tuple[FloatArray, ...]
+    information_by_run: tuple[FloatArray, ...]
     latent: Any
     at: tuple[FloatArray, ...] = shared(default=())
 
@@ -175,11 +175,11 @@ class PlacedStatistics(Statistics):
         if all(mine is theirs or np.array_equal(mine, theirs) for mine, theirs in zip(self.at, other.at, strict=True)):
             return other
         slopes = tuple(other.slope_at(self.at))
-        return type(self)(other.loglik, other.weight, slopes, other.informations, other.latent, self.at)
+        return type(self)(other.loglik, other.weight, slopes, other.information_by_run, other.latent, self.at)
 
     def slope_at(self, matrices: tuple[FloatArray, ...]) -> Iterator[FloatArray]:
         """Yield the scores (m, p) at other matrices, to second order."""
-        for slope, information, at, there in zip(self.slopes, self.informations, self.at, matrices, strict=True):
+        for slope, information, at, there in zip(self.slopes, self.information_by_run, self.at, matrices, strict=True):
             yield slope - (information @ (there - at)[..., None])[..., 0]
 
 
@@ -209,7 +209,11 @@ def m_step(model: Any, parameters: Any, statistics: PlacedStatistics) -> Any:
     items = tuple(
         run.scored(own, slope, information)
         for run, own, slope, information in zip(
-            model.runs, parameters.items, _slopes(model, parameters, statistics), statistics.informations, strict=True
+            model.runs,
+            parameters.items,
+            _slopes(model, parameters, statistics),
+            statistics.information_by_run,
+            strict=True,
         )
     )
     return type(parameters)(items, model.latent.of_moments(parameters.latent, statistics.latent))
@@ -227,7 +231,9 @@ def score(model: Any, parameters: Any, statistics: PlacedStatistics) -> Any:
 def expectation(model: Any, parameters: Any, statistics: PlacedStatistics) -> float:
     """Return the expected log-likelihood, to second order in the items, less that at the E-step's parameters."""
     total = float(model.latent.moment_loglik(parameters.latent, statistics.latent))
-    parts = zip(model.runs, parameters.items, statistics.at, statistics.slopes, statistics.informations, strict=True)
+    parts = zip(
+        model.runs, parameters.items, statistics.at, statistics.slopes, statistics.information_by_run, strict=True
+    )
     for run, own, at, slope, information in parts:
         off = run.matrix(own) - at
         total += float((slope * off).sum() - 0.5 * np.einsum("mi,mij,mj->", off, information, off))
@@ -350,15 +356,15 @@ class Target:
         model, parameters = self.model, self.parameters
         matrices = tuple(run.matrix(own) for run, own in zip(model.runs, parameters.items, strict=True))
         flat, share = places.reshape(-1, model.n_factors), mass.reshape(-1)
-        slopes, informations = [], []
+        slopes, information_by_run = [], []
         for run, matrix in zip(model.runs, matrices, strict=True):
             answered = np.repeat(self.codes[rows][:, list(run.items)].T, mass.shape[1], axis=1)  # (m, n q)
             counts = (answered[:, None] == np.arange(run.n_categories)[:, None]) * share
             slope, information = run.kind.slope_and_information(matrix, flat, counts)
             slopes.append(slope)
-            informations.append(information)
+            information_by_run.append(information)
         latent = self._moments(places, mass, rows)
-        return PlacedStatistics(loglik, float(mass.sum()), tuple(slopes), tuple(informations), latent, matrices)
+        return PlacedStatistics(loglik, float(mass.sum()), tuple(slopes), tuple(information_by_run), latent, matrices)
 
     def _moments(self, places: FloatArray, mass: FloatArray, rows: slice) -> PeopleStatistics | NormalMoments:
         if self.covariates is not None:
