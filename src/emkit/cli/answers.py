@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.cli.fitting import check_plotting
+from emkit.cli.places import check_plotting
 from emkit.cli.streaming import predict_large, writes_blocks
 from emkit.cli.subjects import answer_of, has_answer, names_of, tell, text_of
 from emkit.cli.tables import Rows, print_json, read_rows, write_table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -11,13 +10,14 @@ from typing import Any
 
 from emkit.cli.entries.entry import ModelEntry
 from emkit.cli.models import arguments_of, model_named
+from emkit.cli.places import check_plotting, writable
 from emkit.cli.streaming import StreamedRows, is_large, streamed_rows
 from emkit.cli.subjects import fit_of, tell, text_of
 from emkit.cli.tables import Rows, print_json, read_rows
 from emkit.core import EM, Anderson, QuasiNewton, Squarem, Status
-from emkit.errors import DataError, ParameterError
+from emkit.errors import ParameterError
 
-__all__ = ["check_picture_tools", "check_plotting", "fit", "writable"]
+__all__ = ["fit"]
 
 OK, NOT_CONVERGED, INTERRUPTED = 0, 1, 130
 _SOLVERS = {"em": EM, "quasi-newton": QuasiNewton, "squarem": Squarem, "anderson": Anderson}
@@ -88,32 +88,6 @@ def _target(arguments: Namespace) -> Path | None:
     name = Path(arguments.data).name
     stem = name.split(".", maxsplit=1)[0] or name
     return writable(Path(arguments.out or f"{stem}.emkit"))
-
-
-def writable(path: Path) -> Path:
-    """Return a path that can be written to, or raise."""
-    if not path.parent.is_dir():
-        message = f"there is no folder {str(path.parent)!r} to write {path.name!r} to: make it first"
-        raise DataError(message)
-    if path.is_dir():
-        message = f"{str(path)!r} is a folder: name a file in it"
-        raise DataError(message)
-    return path
-
-
-def check_plotting(picture: str) -> None:
-    """Raise before the work begins if a picture could not be drawn in the end."""
-    from emkit.plot.canvas import check_path
-
-    check_path(writable(Path(picture)))
-    check_picture_tools()
-
-
-def check_picture_tools() -> None:
-    """Raise if pictures cannot be drawn here."""
-    if importlib.util.find_spec("matplotlib") is None:
-        message = "pictures need matplotlib"
-        raise ModuleNotFoundError(message, name="matplotlib")
 
 
 def _say_where(

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from emkit.cli.fitting import check_plotting
+from emkit.cli.places import check_plotting
 from emkit.cli.tables import print_json, read_rows
 
 __all__ = ["select"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emkit.cli.entries.entry import CLIMB, FACTORS, SEARCH, Argument, ModelEntry
+from emkit.cli.places import check_picture_tools, writable
 
 __all__ = ["ENTRIES"]
 
@@ -40,8 +41,6 @@ def _item_response(table: Any, weights: Any, arguments: dict[str, Any]) -> Any:
 
 def _check_report(path: str) -> None:
     """Raise before the work begins if a report could not be written in the end."""
-    from emkit.cli.fitting import check_picture_tools, writable
-
     writable(Path(path))
     check_picture_tools()
 
