@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -230,7 +231,7 @@ class _Camp:
             raise _Halt(Status.INTERRUPTED) from None
 
     def _in_threads(self, task: Callable[[Any], _Run], items: Sequence[Any]) -> list[_Run]:
-        with ThreadPoolExecutor(self._n_threads) as pool:
+        with ThreadPoolExecutor(self._n_threads) as pool, self._halting():
             futures: list[Future[_Run]] = []
             try:
                 futures.extend(pool.submit(task, item) for item in items)
@@ -241,6 +242,15 @@ class _Camp:
                     if not future.cancel() and future.exception() is None:
                         self._keep(future.result())
                 raise
+
+    @contextmanager
+    def _halting(self) -> Iterator[None]:
+        """Halt all runs on the way out of an error: a second Ctrl-C may come before the first has been heeded."""
+        try:
+            yield
+        except BaseException:
+            self._is_halted = True
+            raise
 
     def _noted(self, run: _Run) -> _Run:
         self._keep(run)

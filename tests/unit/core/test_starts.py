@@ -1,5 +1,6 @@
 """Many starts: reproducible, honestly counted, and cut short at once when they are told to stop."""
 
+import itertools
 import signal
 import threading
 from dataclasses import dataclass, replace
@@ -182,18 +183,16 @@ def test_interruption_ends_the_whole_search_with_the_best_so_far(toy, at):
 @pytest.mark.parametrize("n_threads", [2, 3])
 def test_interruption_ends_a_search_in_threads(toy, n_threads):
     rows = as_source(np.zeros((5000, 1)), n_threads=n_threads)
-    n_seen = 0
+    seen = itertools.count(1)  # which threads may share
 
     def watch(info):
-        nonlocal n_seen
-        n_seen += 1
-        if n_seen == 150:  # by then starts climb to the end, which these would not reach in a million steps
+        if next(seen) == 150:  # by then starts climb to the end, which these would not reach in a million steps
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)  # as Ctrl-C: the main thread waits
 
     model = toy.QuadraticWithQ(slowest=1e-6)
     fit = maximise(model, rows, n_starts=24, rng=3, solver=EM(), tol=0.0, max_iter=10**6, on_iteration=watch)
     assert fit.status is Status.INTERRUPTED
-    assert n_seen < 50_000
+    assert next(seen) < 50_000
     assert fit.objective == model.e_step(fit.parameters, next(rows.blocks())).loglik
 
 
