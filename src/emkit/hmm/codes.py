@@ -9,6 +9,7 @@ import numpy as np
 
 from emkit.core.arrays import FloatArray, IntArray
 from emkit.data import SequenceBlock, SequenceSource
+from emkit.errors import DataError
 from emkit.families.base import Family
 from emkit.kernels.foreign import is_foreign
 from emkit.kernels.moments import sum_by_code
@@ -50,10 +51,19 @@ def emissions_of(family: Family, members: Any, block: Any, k: int) -> Callable[[
     if not isinstance(block, SequenceBlock) or block.codes is None or block.table is None:
         if is_foreign(block.X):  # in one piece: whole sequences are scanned at once
             return lambda _: family.log_joint(blank, members, block.X)
-        return lambda rows: np.ascontiguousarray(family.log_joint(blank, members, block.X[rows]), dtype=np.float64)
+        return lambda rows: _of_rows(family, blank, members, block.X, rows)
     codes = block.codes
     each = np.ascontiguousarray(family.log_joint(blank, members, block.table), dtype=np.float64)
     return lambda rows: each.take(codes[rows], axis=0)
+
+
+def _of_rows(family: Family, blank: FloatArray, members: Any, X: Any, rows: slice) -> FloatArray:
+    """Return the log-densities (b, k) of some rows of a block."""
+    try:
+        return np.ascontiguousarray(family.log_joint(blank, members, X[rows]), dtype=np.float64)
+    except DataError:
+        family.log_joint(blank, members, X)  # names the row by its place among all of them
+        raise
 
 
 def statistics_of(family: Family, members: Any, block: Any, rows: slice, resp: FloatArray) -> Any:

@@ -349,6 +349,15 @@ def test_an_unseen_symbol_and_an_impossible_sequence():
             ask([part.astype(float) for part in sequences])
 
 
+def test_symbol_never_seen_is_named_by_its_row_however_long_the_sequence():
+    rows = np.random.default_rng(0).integers(0, 2, (40_000, 1))
+    model = CategoricalHMM(2, random_state=0, n_init=1).fit(rows[:500])
+    rows[35_000] = 2
+    for ask in (model.score, model.predict, model.predict_proba):
+        with pytest.raises(DataError, match=r"levels 0 to 1, got 2 in row 35000"):
+            ask(rows)
+
+
 def test_counts_with_missing_entries():
     counts = np.random.default_rng(0).poisson(np.repeat([2.0, 9.0], 50))[:, None].astype(float)
     counts[::7] = np.nan
