@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/hmm_api.hpp"
-#include "kernels/hmm_lanes.hpp"
+#include "kernels/hmm_cut.hpp"
 
 namespace emkit {
 namespace EMKIT_ISA {
@@ -74,7 +74,7 @@ struct SmoothWhole {
 template <int K>
 struct SmoothCut {
     static bool run(const Batch& batch, SmoothSums& out) {
-        using S = Streams<K>;
+        using S = Cut<K>;
         const long steps = (batch.n + S::C - 1) / S::C;
         Unset u(static_cast<size_t>(steps) * S::STEP), transfers(S::C * K * K);
         double shift[S::C];
@@ -106,7 +106,7 @@ static bool smooth_in_streams(const Batch& batch, SmoothSums& out) {
 template <int K>
 struct Spread {
     static bool run(const Span& span, double* u, double* transfers, double* shift, double* whole) {
-        using S = Streams<K>;
+        using S = Cut<K>;
         S streams(span.init, span.trans, (span.n + S::C - 1) / S::C, u);
         streams.cut(span.log_emit, span.n, nullptr);
         if (!streams.transfers(span.init == nullptr, shift, transfers)) return false;
@@ -132,7 +132,7 @@ template <int K>
 struct SmoothSpan {
     static bool run(const Span& span, double* u, const double* transfers, const double* shift, double weight,
                     const double* entry, const double* exit, SmoothSums& out) {
-        using S = Streams<K>;
+        using S = Cut<K>;
         S streams(span.init, span.trans, (span.n + S::C - 1) / S::C, u);
         streams.cut(nullptr, span.n, out.resp);
         streams.link(transfers, entry, exit);

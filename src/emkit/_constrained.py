@@ -109,6 +109,13 @@ class ConstrainedEstimator(Estimator):
         self.estimator_ = inner
         return self
 
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Follow one more batch under the constraints, as the estimator's own `partial_fit`; the first is fitted."""
+        if vars(self).get("estimator_") is None:
+            return self.fit(X, y, sample_weight)
+        self.estimator_.partial_fit(X, y, sample_weight)
+        return self
+
     def __getattr__(self, name: str) -> Any:
         inner = vars(self).get("estimator_")
         if inner is None or name.startswith("__"):

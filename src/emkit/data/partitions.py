@@ -18,7 +18,7 @@ from emkit.data.block import Block
 from emkit.data.checks import checked_rows, checked_weights, find_missing, refuse_columns, refuse_missing
 from emkit.data.columns import to_float
 from emkit.data.memory import MemorySource, draw_rows
-from emkit.data.parts import Engine, Taste, named_columns, nothing, numbers_in, one_part, shared_out
+from emkit.data.parts import Engine, OnEngine, Taste, named_columns, none_of, numbers_in, one_part, shared_out
 from emkit.data.source import S, Source
 from emkit.data.supply import Origin, check_weight_column, told
 from emkit.errors import DataError
@@ -89,7 +89,7 @@ def as_part(rows: Any, taste: Taste, index: int) -> Part:
         return Part(*numbers_in(columns, taste))
 
 
-class PartitionedSource(Source):
+class PartitionedSource(OnEngine, Source):
     """Rows in partitions, over any engine.
 
     The partitions are looked at when a number is first asked of them, not before.
@@ -97,32 +97,15 @@ class PartitionedSource(Source):
 
     __slots__ = ("_engine", "_known", "_taste", "feature_names", "n_features", "n_threads")
 
+    _known: Facts | None
+
     def __init__(
         self, engine: Engine, taste: Taste, n_features: int, n_threads: int, known: Facts | None = None
     ) -> None:
         self._engine, self._taste, self.feature_names, self.n_features = engine, taste, taste.names, n_features
         self.n_threads, self._known, self._moments = n_threads, known, None
 
-    def __reduce__(self) -> Any:
-        """A source stays where its engine is: what travels to the workers in its place is None."""
-        return nothing, ()
-
     # --- what is known of the data ---
-
-    @property
-    def is_deferred(self) -> bool:
-        """Whether nothing has been asked of the data yet: what is to be refused is refused when it is."""
-        return self._known is None
-
-    @property
-    def is_in_memory(self) -> bool:
-        """Whether all rows are at hand: False."""
-        return False
-
-    @property
-    def is_local(self) -> bool:
-        """Whether functions of blocks run in this process, and can write to its arrays: False."""
-        return False
 
     @property
     def _facts(self) -> Facts:
@@ -233,10 +216,6 @@ class PartitionedSource(Source):
         facts = replace(facts, weights=parts, used=used, total_weight=total, is_weighted=True)
         return PartitionedSource(self._engine, self._taste, self.n_features, self.n_threads, facts)
 
-    def with_threads(self, n_threads: int) -> PartitionedSource:
-        """Return the same data: the engine decides what works on it."""
-        return self
-
     def _each_part(self) -> Iterator[Part]:
         """Yield the partitions one by one, in this process."""
         for index in range(len(self._facts.counts)):
@@ -245,11 +224,7 @@ class PartitionedSource(Source):
     def _like(self, f: Callable[[Block], Any]) -> NDArray[Any]:
         """Return what `f` gives for no rows."""
         ones = Block(np.ones((1, self.n_features)), np.ones(1), 0, False, False)
-        try:
-            with np.errstate(all="ignore"):
-                return np.asarray(f(ones))[:0]
-        except (ArithmeticError, ValueError, IndexError):  # a row of ones is none of this model's
-            return np.asarray(f(self.take([0])._blocks[0]))[:0]
+        return none_of(f, ones, lambda: self.take([0])._blocks[0])
 
 
 def _looked_at(taste: Taste) -> Callable[[int, Part], _Look]:

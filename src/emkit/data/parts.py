@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from emkit.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Engine", "Taste", "named_columns", "nothing", "numbers_in", "one_part", "shared_out"]
+__all__ = ["Engine", "OnEngine", "Taste", "named_columns", "none_of", "numbers_in", "one_part", "shared_out"]
 
 R = TypeVar("R")
 
@@ -102,9 +102,48 @@ def numbers_in(columns: Any, taste: Taste) -> tuple[NDArray[Any], NDArray[np.flo
     return X, np.asarray(to_float(columns[taste.weight]), dtype=np.float64) if taste.weight else None
 
 
-def nothing() -> None:
-    """Return nothing."""
+class OnEngine:
+    """What sources whose partitions stay where they are have in common, of rows and of sequences."""
+
+    __slots__ = ()
+
+    _known: Any
+
+    def __reduce__(self) -> Any:
+        """A source stays where its engine is: what travels to the workers in its place is None."""
+        return _nothing, ()
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether nothing has been asked of the data yet: what is to be refused is refused when it is."""
+        return self._known is None
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether all rows are at hand: False."""
+        return False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether functions of blocks run in this process, and can write to its arrays: False."""
+        return False
+
+    def with_threads(self, n_threads: int) -> Self:
+        """Return the same data: the engine decides what works on it."""
+        return self
+
+
+def _nothing() -> None:
     return
+
+
+def none_of(f: Callable[[Any], Any], ones: Any, first: Callable[[], Any]) -> NDArray[Any]:
+    """Return what `f` gives for no rows, from a block of ones, or from the first of the data where ones will not do."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(f(ones))[:0]
+    except (ArithmeticError, ValueError, IndexError):  # a row of ones is none of this model's
+        return np.asarray(f(first()))[:0]
 
 
 def one_part(engine: Engine, index: int) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from emkit.data.checks import checked_weights, find_missing, refuse_columns, refuse_missing
 from emkit.data.memory import MemorySource
 from emkit.data.partitions import PartitionedSource, as_part
-from emkit.data.parts import Engine, Taste, named_columns, nothing, numbers_in, one_part, shared_out
+from emkit.data.parts import Engine, OnEngine, Taste, named_columns, none_of, numbers_in, one_part, shared_out
 from emkit.data.sequence_blocks import SequenceBlock, Span, block_spans, sequence_block
 from emkit.data.sequence_order import arranged
 from emkit.data.sequence_weights import sequence_weights
@@ -153,10 +153,12 @@ class _Facts:
         return [0, *np.cumsum(self.rows).tolist()], [0, *np.cumsum(sizes).tolist()]
 
 
-class PartitionedSequences(Sequences):
+class PartitionedSequences(OnEngine, Sequences):
     """Sequences in partitions, over any engine; looked at when a number is first asked of them."""
 
     __slots__ = ("_engine", "_known", "_taste", "feature_names", "n_features", "n_threads", "names")
+
+    _known: _Facts | None
 
     def __init__(
         self, engine: Engine, taste: Taste, n_features: int, n_threads: int, known: _Facts | None = None
@@ -165,26 +167,7 @@ class PartitionedSequences(Sequences):
         self.feature_names, self.n_features, self.n_threads = taste.names, n_features, n_threads
         self.names, self._moments = None, None
 
-    def __reduce__(self) -> Any:
-        """A source stays where its engine is: what travels to the workers in its place is None."""
-        return nothing, ()
-
     # --- what is known of the data ---
-
-    @property
-    def is_deferred(self) -> bool:
-        """Whether nothing has been asked of the data yet."""
-        return self._known is None
-
-    @property
-    def is_in_memory(self) -> bool:
-        """Whether all rows are at hand: False."""
-        return False
-
-    @property
-    def is_local(self) -> bool:
-        """Whether functions of blocks run in this process: False."""
-        return False
 
     @property
     def _facts(self) -> _Facts:
@@ -296,18 +279,10 @@ class PartitionedSequences(Sequences):
         known = replace(facts, weights=parts)
         return PartitionedSequences(self._engine, self._taste, self.n_features, self.n_threads, known)
 
-    def with_threads(self, n_threads: int) -> PartitionedSequences:
-        """Return the same data: the engine decides what works on it."""
-        return self
-
     def _like(self, f: Callable[[Any], Any]) -> NDArray[Any]:
         """Return what `f` gives for no rows."""
         one = sequence_block(np.ones((1, self.n_features)), np.array([1]), None, Span(0, 1, 0, 1))
-        try:
-            with np.errstate(all="ignore"):
-                return np.asarray(f(one))[:0]
-        except (ArithmeticError, ValueError, IndexError):  # a row of ones is none of this model's
-            return np.asarray(f(next(self.take([0]).blocks())))[:0]
+        return none_of(f, one, lambda: next(self.take([0]).blocks()))
 
 
 def _blocks_by(facts: _Facts) -> Callable[[int, SequencePart], list[SequenceBlock]]:

@@ -56,6 +56,9 @@ def cumulative(family: Any, members: Any, X: FloatArray, column: int | None = No
     DataError
         If several columns could be meant, or the family has no distribution function written out.
     """
+    own = _of(type(family))
+    if own is _both.registry[object]:
+        raise _unwritten(family)
     described = [r.column for r in family.responses] if isinstance(family, Regressions) else range(X.shape[1])
     if column is None and len(described) > 1:
         message = f"distribution functions are of one column, but there are {len(described)}: say which by `column`"
@@ -64,7 +67,7 @@ def cumulative(family: Any, members: Any, X: FloatArray, column: int | None = No
     if place not in described:
         message = f"`column` must be one of {', '.join(map(str, described))}, got {column!r}"
         raise DataError(message)
-    return _of(type(family))(family, members, X, place)
+    return own(family, members, X, place)
 
 
 def _of(kind: type) -> Callable[..., Both]:
@@ -74,11 +77,14 @@ def _of(kind: type) -> Callable[..., Both]:
 
 @singledispatch
 def _both(family: Any, members: Any, X: FloatArray, j: int) -> Both:
-    message = (
+    raise _unwritten(family)
+
+
+def _unwritten(family: Any) -> DataError:
+    return DataError(
         f"a {type(family).__name__} family has no distribution function written out, so there are no pseudo-residuals "
         "and no `cdf`: compare `sample` with the data instead"
     )
-    raise DataError(message)
 
 
 def _continuous(below: Any) -> Both:

@@ -173,6 +173,12 @@ class RegressionDoor:
         extra = (*(("trials",) if self.has_trials else ()), *(("offset",) if self.has_offset else ()))
         return (*self.responses, *extra, *self.terms, *self.concomitant.labels)
 
+    def widened(self, columns: Sequence[int], coef: FloatArray) -> FloatArray:
+        """Return coefficients (k, p) for all terms, zero for those that a response does not use."""
+        whole = np.zeros((len(coef), len(self.design)))
+        whole[:, [self.design.index(column) for column in columns]] = coef
+        return whole
+
     def read(self, X: Any, roles: dict[str, Any]) -> Parts:
         """Return the parts of new data; what was a column of the table then is one now, where it is not given."""
         table = as_columns(X, "x", "`X`")[0]

@@ -278,7 +278,7 @@ class MixtureOfRegressions(ModelEstimator):
         self.concomitant_terms_ = ("intercept", *door.concomitant.labels) if self.log_odds_ is not None else ()
         owns = parameters.members.responses
         coef = {
-            name: self._widened(effects, effects.full(own))
+            name: door.widened(effects.columns, effects.full(own))
             for name, effects, own in zip(door.responses, family.effects, owns, strict=True)
         }
         k = model.n_components
@@ -290,12 +290,6 @@ class MixtureOfRegressions(ModelEstimator):
         is_single = len(door.responses) == 1
         self.coefficients_: Any = coef[door.responses[0]] if is_single else coef
         self.residual_sd_: Any = (next(iter(sd.values())) if is_single else sd) if sd else None
-
-    def _widened(self, effects: Any, coef: FloatArray) -> FloatArray:
-        """Return coefficients (k, p) for all terms, zero for those that a response does not use."""
-        whole = np.zeros((len(coef), len(self.layout_.design)))
-        whole[:, [self.layout_.design.index(column) for column in effects.columns]] = coef
-        return whole
 
     # --- answers ---
 

@@ -171,6 +171,18 @@ def test_an_estimator_under_constraints_answers_as_itself():
     assert even.estimator.__dict__.keys() == emkit.GaussianMixture(2).__dict__.keys()
 
 
+def test_batches_are_followed_under_the_constraints():
+    X, _ = emkit.load_data("faithful").numeric()
+    rows = np.random.default_rng(0).permutation(X)
+    held = emkit.constrained(emkit.GaussianMixture(2, random_state=0), fix={"mix": 0.5})
+    for batch in np.split(rows, [120, 200]):
+        held.partial_fit(batch)
+    free = emkit.GaussianMixture(2, random_state=0).fit(rows)
+    np.testing.assert_allclose(held.weights_, 0.5, rtol=1e-12)
+    assert held.fit_.status is emkit.Status.PARTIAL
+    np.testing.assert_allclose(np.sort(held.means_, axis=0), np.sort(free.means_, axis=0), rtol=0.05)
+
+
 def test_a_constrained_estimator_is_saved_and_loaded(tmp_path):
     even = emkit.constrained(emkit.PoissonMixture(2, random_state=0), bounds={"mix": (0.2, None)}).fit(COUNTS)
     emkit.save(even, tmp_path / "even.emkit")

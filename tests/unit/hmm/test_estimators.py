@@ -273,6 +273,8 @@ def test_multinomial_and_student():
     counts = np.array([rng.multinomial(20, prob[s]) for s in states], dtype=float)
     model = MultinomialHMM(2, random_state=0).fit(counts)
     np.testing.assert_allclose(np.sort(model.emissionprob_[:, 0]), [0.1, 0.7], atol=0.05)
+    with pytest.raises(DataError, match="a Multinomial family has no distribution function written out"):
+        model.pseudo_residuals(counts)
     heavy = _numbers(300)[0] + np.random.default_rng(1).standard_t(2, (300, 1))
     student = StudentHMM(2, random_state=0).fit(heavy)
     assert student.dofs_.min() < 20
@@ -463,3 +465,40 @@ def test_the_bootstrap_draws_whole_sequences():
     drawn = bootstrap(model.fit_, n=4, kind="bayesian", rng=0)
     assert np.isfinite(drawn.standard_errors).all()
     assert drawn.standard_errors.max() > 0
+
+
+def _by_hand(transmat, startprob=(1.0, 0.0)):
+    """Two far states, so that the path is known."""
+    model = GaussianHMM(2)
+    model.startprob_, model.transmat_ = np.array(startprob), np.array(transmat)
+    model.means_, model.covars_ = np.array([[0.0], [50.0]]), np.ones((2, 1))
+    return model
+
+
+def test_a_state_that_is_never_entered_takes_no_part():
+    rows = np.random.default_rng(0).normal(size=(40, 1))
+    model = _by_hand([[1.0, 0.0], [0.5, 0.5]])
+    assert (model.predict(rows) == 0).all()
+    np.testing.assert_array_equal(model.predict_proba(rows)[:, 1], 0.0)
+    assert model.score(rows) == pytest.approx(float(-0.5 * (rows**2 + np.log(2 * np.pi)).sum()))
+
+
+def test_a_state_that_is_never_left_keeps_all_that_follows():
+    rows = np.concatenate([np.zeros((5, 1)), np.full((20, 1), 50.0)])
+    model = _by_hand([[0.9, 0.1], [0.0, 1.0]])
+    np.testing.assert_array_equal(model.predict(rows), np.repeat([0, 1], [5, 20]))
+    with pytest.raises(DataError, match="row 25 of it, .* cannot follow the rows before it"):
+        model.predict(np.concatenate([rows, np.full((1, 1), -1e200)]))
+    back = model.score(np.concatenate([rows, np.zeros((1, 1))]))  # dear, not impossible: no step back to state 0
+    assert back - model.score(rows) == pytest.approx(-0.5 * (2500 + np.log(2 * np.pi)))
+
+
+def test_ten_million_steps_with_densities_that_underflow():
+    """States drawn anew at each row make a mixture, whose log-likelihood is a plain sum."""
+    rng = np.random.default_rng(0)
+    rows = np.where(rng.random(10_000_000) < 0.3, 50.0, 0.0) + rng.standard_normal(10_000_000)
+    rows[::1_000_000] = -1400.0  # log-densities of about -1e6
+    model = _by_hand([[0.7, 0.3], [0.7, 0.3]], (0.7, 0.3))
+    apart = np.log([0.7, 0.3]) - 0.5 * np.log(2 * np.pi)
+    wanted = np.logaddexp(apart[0] - 0.5 * rows**2, apart[1] - 0.5 * (rows - 50) ** 2).sum()
+    assert model.score(rows[:, None]) == pytest.approx(float(wanted), rel=1e-12)

@@ -287,7 +287,8 @@ def test_what_is_not_fitted_or_not_a_fit_is_refused(path):
 def test_every_parameter_model_and_family_of_emkit_has_a_name():
     from emkit.families.base import Family
     from emkit.families.covariance import Structure
-    from emkit.io.registry import UNSAVED, name_of
+    from emkit.io.homes import UNSAVED
+    from emkit.io.registry import name_of
 
     def below(cls):
         for sub in cls.__subclasses__():
